@@ -1,0 +1,1 @@
+"""Aether: durable workflows in plain Python."""

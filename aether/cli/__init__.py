@@ -1,0 +1,1 @@
+"""The aether command. Imports sdk and server, lazily. Read main.py first."""

@@ -1,0 +1,1 @@
+"""What users import: client, workflow and activity definitions, context, replay, worker. Imports errors, model, wire. Read define.py first."""

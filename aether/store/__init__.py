@@ -1,0 +1,1 @@
+"""Disk: one Store interface and what implements it. Imports errors only. Read interface.py first."""

@@ -1,0 +1,1 @@
+"""Shipped to users who test their workflows."""

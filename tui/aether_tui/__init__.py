@@ -1,0 +1,1 @@
+"""`aether top`: the terminal dashboard. It uses only the public client."""
