@@ -1,0 +1,344 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class RunState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RUN_STATE_UNSPECIFIED: _ClassVar[RunState]
+    RUN_STATE_PENDING: _ClassVar[RunState]
+    RUN_STATE_RUNNING: _ClassVar[RunState]
+    RUN_STATE_COMPLETED: _ClassVar[RunState]
+    RUN_STATE_FAILED: _ClassVar[RunState]
+    RUN_STATE_CANCELLED: _ClassVar[RunState]
+RUN_STATE_UNSPECIFIED: RunState
+RUN_STATE_PENDING: RunState
+RUN_STATE_RUNNING: RunState
+RUN_STATE_COMPLETED: RunState
+RUN_STATE_FAILED: RunState
+RUN_STATE_CANCELLED: RunState
+
+class Payload(_message.Message):
+    __slots__ = ("data", "encoding")
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    encoding: str
+    def __init__(self, data: _Optional[bytes] = ..., encoding: _Optional[str] = ...) -> None: ...
+
+class Failure(_message.Message):
+    __slots__ = ("type", "message", "traceback", "causes", "group", "non_retryable", "retry_after_ms")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    TRACEBACK_FIELD_NUMBER: _ClassVar[int]
+    CAUSES_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    NON_RETRYABLE_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
+    type: str
+    message: str
+    traceback: str
+    causes: _containers.RepeatedCompositeFieldContainer[Failure]
+    group: bool
+    non_retryable: bool
+    retry_after_ms: int
+    def __init__(self, type: _Optional[str] = ..., message: _Optional[str] = ..., traceback: _Optional[str] = ..., causes: _Optional[_Iterable[_Union[Failure, _Mapping]]] = ..., group: bool = ..., non_retryable: bool = ..., retry_after_ms: _Optional[int] = ...) -> None: ...
+
+class RetryPolicy(_message.Message):
+    __slots__ = ("initial_ms", "factor", "maximum_ms", "jitter", "max_attempts", "non_retryable")
+    INITIAL_MS_FIELD_NUMBER: _ClassVar[int]
+    FACTOR_FIELD_NUMBER: _ClassVar[int]
+    MAXIMUM_MS_FIELD_NUMBER: _ClassVar[int]
+    JITTER_FIELD_NUMBER: _ClassVar[int]
+    MAX_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    NON_RETRYABLE_FIELD_NUMBER: _ClassVar[int]
+    initial_ms: int
+    factor: float
+    maximum_ms: int
+    jitter: float
+    max_attempts: int
+    non_retryable: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, initial_ms: _Optional[int] = ..., factor: _Optional[float] = ..., maximum_ms: _Optional[int] = ..., jitter: _Optional[float] = ..., max_attempts: _Optional[int] = ..., non_retryable: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ActivityTimeouts(_message.Message):
+    __slots__ = ("schedule_to_start_ms", "start_to_close_ms", "schedule_to_close_ms", "heartbeat_ms")
+    SCHEDULE_TO_START_MS_FIELD_NUMBER: _ClassVar[int]
+    START_TO_CLOSE_MS_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_TO_CLOSE_MS_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_MS_FIELD_NUMBER: _ClassVar[int]
+    schedule_to_start_ms: int
+    start_to_close_ms: int
+    schedule_to_close_ms: int
+    heartbeat_ms: int
+    def __init__(self, schedule_to_start_ms: _Optional[int] = ..., start_to_close_ms: _Optional[int] = ..., schedule_to_close_ms: _Optional[int] = ..., heartbeat_ms: _Optional[int] = ...) -> None: ...
+
+class Event(_message.Message):
+    __slots__ = ("seq", "at_us", "run_created", "run_started", "run_completed", "run_failed", "run_cancelled", "cancel_requested", "step_completed", "step_failed", "timer_started", "timer_fired", "timer_cancelled", "activity_scheduled", "activity_started", "activity_retried", "activity_completed", "activity_failed", "activity_cancel_requested", "activity_cancelled", "child_started", "child_completed", "child_failed", "child_cancel_requested", "child_cancelled")
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    RUN_CREATED_FIELD_NUMBER: _ClassVar[int]
+    RUN_STARTED_FIELD_NUMBER: _ClassVar[int]
+    RUN_COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    RUN_FAILED_FIELD_NUMBER: _ClassVar[int]
+    RUN_CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
+    STEP_COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    STEP_FAILED_FIELD_NUMBER: _ClassVar[int]
+    TIMER_STARTED_FIELD_NUMBER: _ClassVar[int]
+    TIMER_FIRED_FIELD_NUMBER: _ClassVar[int]
+    TIMER_CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITY_SCHEDULED_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITY_STARTED_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITY_RETRIED_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITY_COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITY_FAILED_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITY_CANCEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITY_CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    CHILD_STARTED_FIELD_NUMBER: _ClassVar[int]
+    CHILD_COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    CHILD_FAILED_FIELD_NUMBER: _ClassVar[int]
+    CHILD_CANCEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
+    CHILD_CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    seq: int
+    at_us: int
+    run_created: RunCreated
+    run_started: RunStarted
+    run_completed: RunCompleted
+    run_failed: RunFailed
+    run_cancelled: RunCancelled
+    cancel_requested: CancelRequested
+    step_completed: StepCompleted
+    step_failed: StepFailed
+    timer_started: TimerStarted
+    timer_fired: TimerFired
+    timer_cancelled: TimerCancelled
+    activity_scheduled: ActivityScheduled
+    activity_started: ActivityStarted
+    activity_retried: ActivityRetried
+    activity_completed: ActivityCompleted
+    activity_failed: ActivityFailed
+    activity_cancel_requested: ActivityCancelRequested
+    activity_cancelled: ActivityCancelled
+    child_started: ChildStarted
+    child_completed: ChildCompleted
+    child_failed: ChildFailed
+    child_cancel_requested: ChildCancelRequested
+    child_cancelled: ChildCancelled
+    def __init__(self, seq: _Optional[int] = ..., at_us: _Optional[int] = ..., run_created: _Optional[_Union[RunCreated, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., run_completed: _Optional[_Union[RunCompleted, _Mapping]] = ..., run_failed: _Optional[_Union[RunFailed, _Mapping]] = ..., run_cancelled: _Optional[_Union[RunCancelled, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., timer_cancelled: _Optional[_Union[TimerCancelled, _Mapping]] = ..., activity_scheduled: _Optional[_Union[ActivityScheduled, _Mapping]] = ..., activity_started: _Optional[_Union[ActivityStarted, _Mapping]] = ..., activity_retried: _Optional[_Union[ActivityRetried, _Mapping]] = ..., activity_completed: _Optional[_Union[ActivityCompleted, _Mapping]] = ..., activity_failed: _Optional[_Union[ActivityFailed, _Mapping]] = ..., activity_cancel_requested: _Optional[_Union[ActivityCancelRequested, _Mapping]] = ..., activity_cancelled: _Optional[_Union[ActivityCancelled, _Mapping]] = ..., child_started: _Optional[_Union[ChildStarted, _Mapping]] = ..., child_completed: _Optional[_Union[ChildCompleted, _Mapping]] = ..., child_failed: _Optional[_Union[ChildFailed, _Mapping]] = ..., child_cancel_requested: _Optional[_Union[ChildCancelRequested, _Mapping]] = ..., child_cancelled: _Optional[_Union[ChildCancelled, _Mapping]] = ...) -> None: ...
+
+class RunCreated(_message.Message):
+    __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "input", "parent_workflow_id", "parent_run_id", "parent_path")
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
+    TASK_QUEUE_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    PARENT_WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    PARENT_RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    PARENT_PATH_FIELD_NUMBER: _ClassVar[int]
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    task_queue: str
+    input: Payload
+    parent_workflow_id: str
+    parent_run_id: str
+    parent_path: str
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[Payload, _Mapping]] = ..., parent_workflow_id: _Optional[str] = ..., parent_run_id: _Optional[str] = ..., parent_path: _Optional[str] = ...) -> None: ...
+
+class RunStarted(_message.Message):
+    __slots__ = ("worker_id", "attempt", "reason")
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    worker_id: str
+    attempt: int
+    reason: str
+    def __init__(self, worker_id: _Optional[str] = ..., attempt: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class RunCompleted(_message.Message):
+    __slots__ = ("result",)
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    result: Payload
+    def __init__(self, result: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
+
+class RunFailed(_message.Message):
+    __slots__ = ("failure",)
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    failure: Failure
+    def __init__(self, failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+
+class RunCancelled(_message.Message):
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+
+class CancelRequested(_message.Message):
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+
+class StepCompleted(_message.Message):
+    __slots__ = ("path", "name", "result", "attempt", "started_at_us")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    name: str
+    result: Payload
+    attempt: int
+    started_at_us: int
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., result: _Optional[_Union[Payload, _Mapping]] = ..., attempt: _Optional[int] = ..., started_at_us: _Optional[int] = ...) -> None: ...
+
+class StepFailed(_message.Message):
+    __slots__ = ("path", "name", "failure", "attempt", "started_at_us")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    name: str
+    failure: Failure
+    attempt: int
+    started_at_us: int
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., attempt: _Optional[int] = ..., started_at_us: _Optional[int] = ...) -> None: ...
+
+class TimerStarted(_message.Message):
+    __slots__ = ("path", "fire_at_us")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    FIRE_AT_US_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    fire_at_us: int
+    def __init__(self, path: _Optional[str] = ..., fire_at_us: _Optional[int] = ...) -> None: ...
+
+class TimerFired(_message.Message):
+    __slots__ = ("path",)
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
+
+class TimerCancelled(_message.Message):
+    __slots__ = ("path",)
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
+
+class ActivityScheduled(_message.Message):
+    __slots__ = ("path", "activity_type", "task_queue", "input", "retry", "timeouts")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITY_TYPE_FIELD_NUMBER: _ClassVar[int]
+    TASK_QUEUE_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    RETRY_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    activity_type: str
+    task_queue: str
+    input: Payload
+    retry: RetryPolicy
+    timeouts: ActivityTimeouts
+    def __init__(self, path: _Optional[str] = ..., activity_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[Payload, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., timeouts: _Optional[_Union[ActivityTimeouts, _Mapping]] = ...) -> None: ...
+
+class ActivityStarted(_message.Message):
+    __slots__ = ("path", "attempt", "worker_id")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    attempt: int
+    worker_id: str
+    def __init__(self, path: _Optional[str] = ..., attempt: _Optional[int] = ..., worker_id: _Optional[str] = ...) -> None: ...
+
+class ActivityRetried(_message.Message):
+    __slots__ = ("path", "attempt", "failure", "next_at_us", "heartbeat")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    NEXT_AT_US_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    attempt: int
+    failure: Failure
+    next_at_us: int
+    heartbeat: Payload
+    def __init__(self, path: _Optional[str] = ..., attempt: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., next_at_us: _Optional[int] = ..., heartbeat: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
+
+class ActivityCompleted(_message.Message):
+    __slots__ = ("path", "attempt", "result")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    attempt: int
+    result: Payload
+    def __init__(self, path: _Optional[str] = ..., attempt: _Optional[int] = ..., result: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
+
+class ActivityFailed(_message.Message):
+    __slots__ = ("path", "attempt", "failure")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    attempt: int
+    failure: Failure
+    def __init__(self, path: _Optional[str] = ..., attempt: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+
+class ActivityCancelRequested(_message.Message):
+    __slots__ = ("path",)
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
+
+class ActivityCancelled(_message.Message):
+    __slots__ = ("path",)
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
+
+class ChildStarted(_message.Message):
+    __slots__ = ("path", "workflow_id", "run_id", "workflow_type")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    def __init__(self, path: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ...) -> None: ...
+
+class ChildCompleted(_message.Message):
+    __slots__ = ("path", "result")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    result: Payload
+    def __init__(self, path: _Optional[str] = ..., result: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
+
+class ChildFailed(_message.Message):
+    __slots__ = ("path", "failure")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    failure: Failure
+    def __init__(self, path: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+
+class ChildCancelRequested(_message.Message):
+    __slots__ = ("path",)
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
+
+class ChildCancelled(_message.Message):
+    __slots__ = ("path",)
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
