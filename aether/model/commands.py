@@ -1,0 +1,98 @@
+"""What a worker asks for, in the imperative: one class for each member of `Command` in `worker.proto`."""
+
+from attrs import frozen
+
+from aether.model.payload import Failure, Payload
+from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
+
+
+@frozen
+class RecordStep:
+    """Exactly one of `result` and `failure` is set."""
+
+    path: str
+    name: str
+    result: Payload | None
+    failure: Failure | None = None
+    attempt: int = 1
+    started_at: int = 0
+
+
+@frozen
+class StartTimer:
+    path: str
+    delay_ms: int
+
+
+@frozen
+class ScheduleActivity:
+    path: str
+    activity_type: str
+    task_queue: str
+    input: Payload
+    retry: RetryPolicy = DEFAULT_RETRY
+    timeouts: ActivityTimeouts = NO_TIMEOUTS
+
+
+@frozen
+class StartChild:
+    path: str
+    workflow_type: str
+    workflow_id: str
+    task_queue: str
+    input: Payload
+
+
+@frozen
+class CancelPending:
+    path: str
+
+
+@frozen
+class CompleteRun:
+    result: Payload
+
+
+@frozen
+class FailRun:
+    failure: Failure
+
+
+@frozen
+class CancelRun:
+    reason: str = ""
+
+
+@frozen
+class BlockRun:
+    failure: Failure
+
+
+@frozen
+class CompleteActivity:
+    result: Payload
+
+
+@frozen
+class FailActivity:
+    failure: Failure
+
+
+@frozen
+class CancelActivity:
+    pass
+
+
+RunCommand = (
+    RecordStep
+    | StartTimer
+    | ScheduleActivity
+    | StartChild
+    | CancelPending
+    | CompleteRun
+    | FailRun
+    | CancelRun
+    | BlockRun
+)
+ActivityCommand = CompleteActivity | FailActivity | CancelActivity
+Command = RunCommand | ActivityCommand

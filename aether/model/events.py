@@ -1,0 +1,199 @@
+"""Facts of a run, in the past tense: one class for each member of `Event.fact` in `protos/aether/v1/model.proto`.
+
+Times are microseconds since the Unix epoch. `path` is the position in the workflow's code; `model.proto` tells how it
+is counted.
+"""
+
+from attrs import frozen
+
+from aether.model.payload import Failure, Payload
+from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
+
+
+@frozen
+class RunCreated:
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    task_queue: str
+    input: Payload
+    parent_workflow_id: str = ""
+    parent_run_id: str = ""
+    parent_path: str = ""
+
+
+@frozen
+class RunStarted:
+    worker_id: str
+    attempt: int
+    reason: str = ""
+
+
+@frozen
+class RunCompleted:
+    result: Payload
+
+
+@frozen
+class RunFailed:
+    failure: Failure
+
+
+@frozen
+class RunCancelled:
+    reason: str = ""
+
+
+@frozen
+class CancelRequested:
+    reason: str = ""
+
+
+@frozen
+class StepCompleted:
+    path: str
+    name: str
+    result: Payload
+    attempt: int = 1
+    started_at: int = 0
+
+
+@frozen
+class StepFailed:
+    path: str
+    name: str
+    failure: Failure
+    attempt: int = 1
+    started_at: int = 0
+
+
+@frozen
+class TimerStarted:
+    path: str
+    fire_at: int
+
+
+@frozen
+class TimerFired:
+    path: str
+
+
+@frozen
+class TimerCancelled:
+    path: str
+
+
+@frozen
+class ActivityScheduled:
+    path: str
+    activity_type: str
+    task_queue: str
+    input: Payload
+    retry: RetryPolicy = DEFAULT_RETRY
+    timeouts: ActivityTimeouts = NO_TIMEOUTS
+
+
+@frozen
+class ActivityStarted:
+    path: str
+    attempt: int
+    worker_id: str
+
+
+@frozen
+class ActivityRetried:
+    path: str
+    attempt: int
+    failure: Failure
+    next_at: int
+    heartbeat: Payload | None = None
+
+
+@frozen
+class ActivityCompleted:
+    path: str
+    attempt: int
+    result: Payload
+
+
+@frozen
+class ActivityFailed:
+    path: str
+    attempt: int
+    failure: Failure
+
+
+@frozen
+class ActivityCancelRequested:
+    path: str
+
+
+@frozen
+class ActivityCancelled:
+    path: str
+
+
+@frozen
+class ChildStarted:
+    path: str
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+
+
+@frozen
+class ChildCompleted:
+    path: str
+    result: Payload
+
+
+@frozen
+class ChildFailed:
+    path: str
+    failure: Failure
+
+
+@frozen
+class ChildCancelRequested:
+    path: str
+
+
+@frozen
+class ChildCancelled:
+    path: str
+
+
+Fact = (
+    RunCreated
+    | RunStarted
+    | RunCompleted
+    | RunFailed
+    | RunCancelled
+    | CancelRequested
+    | StepCompleted
+    | StepFailed
+    | TimerStarted
+    | TimerFired
+    | TimerCancelled
+    | ActivityScheduled
+    | ActivityStarted
+    | ActivityRetried
+    | ActivityCompleted
+    | ActivityFailed
+    | ActivityCancelRequested
+    | ActivityCancelled
+    | ChildStarted
+    | ChildCompleted
+    | ChildFailed
+    | ChildCancelRequested
+    | ChildCancelled
+)
+
+
+@frozen
+class Event:
+    """A fact with its place in the run's history (`seq`, from 1, no gaps) and in time (`at`)."""
+
+    seq: int
+    at: int
+    fact: Fact

@@ -1,0 +1,45 @@
+"""Every bound of the engine, each with the reason for its number. Bounds of the transport: `aether/wire/limits.py`."""
+
+from attrs import frozen
+
+
+@frozen
+class Limits:
+    """Sizes in bytes, durations in milliseconds unless the name says otherwise."""
+
+    # Below the transport's message limit of 4 MiB, so that a task with its payload fits into one message.
+    payload_max: int = 2 * 1024 * 1024
+    # Ids and names go into indexes and terminals.
+    name_max: int = 200
+    # A path grows by two numbers a nesting level: room for more than forty levels.
+    path_max: int = 200
+    # Text of a failure; a traceback says what it has to say in this.
+    failure_text_max: int = 32 * 1024
+    # Causes and members, nested: what a person would still read.
+    failure_depth_max: int = 8
+    failure_causes_max: int = 64
+    # Replaying so many events takes about a second; longer work belongs into children.
+    history_max: int = 50_000
+    # Positions of one run that wait at the same time.
+    pending_max: int = 10_000
+    # Commands in one request.
+    commands_max: int = 1_000
+    # Open runs in one server: 2 KB each.
+    open_runs_max: int = 1_000_000
+    # Programs waiting for results.
+    waiters_max: int = 100_000
+    sessions_max: int = 10_000
+    # Names that one worker may register.
+    types_max: int = 1_000
+    workflow_slots_default: int = 1_000
+    activity_slots_default: int = 100
+    slots_max: int = 100_000
+    # A worker that is paused for longer than this loses its work to others.
+    session_timeout_ms: int = 15_000
+    # Ten years: beyond that, arithmetic on times is somebody's mistake.
+    delay_max_ms: int = 10 * 366 * 24 * 3600 * 1000
+    list_max: int = 1_000
+    list_default: int = 100
+
+
+DEFAULT_LIMITS = Limits()

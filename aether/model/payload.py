@@ -1,0 +1,28 @@
+"""Values of the user's, and what went wrong, as data."""
+
+from attrs import frozen
+
+
+@frozen
+class Payload:
+    """Opaque bytes. `encoding` tells the SDK how they were made; empty means JSON in UTF-8."""
+
+    data: bytes
+    encoding: str = ""
+
+
+@frozen
+class Failure:
+    """An exception that crossed a process.
+
+    `causes` holds the cause of a single failure, or the members when `group` is set.
+    `retry_after_ms` is the delay that the raiser asked for; 0 leaves it to the retry policy.
+    """
+
+    type: str
+    message: str
+    traceback: str = ""
+    causes: tuple["Failure", ...] = ()
+    group: bool = False
+    non_retryable: bool = False
+    retry_after_ms: int = 0
