@@ -1,0 +1,326 @@
+"""Settings of a server: flags, then AETHER_* variables, then aether.toml, then defaults.
+
+`OPTIONS` is the one table of what can be set; the sample file, the flags of `aether serve` and the documentation are
+held against it by tests. Loading goes through all sources before it complains, so that one look at the message is
+enough to mend everything: each fault is a line that says where the value stands, what would be right and what is there.
+
+Variables that begin with AETHER_ and are not in the table are left alone: container platforms make up such names for
+services (AETHER_PORT, AETHER_SERVICE_HOST, …), and a server must not die of them.
+"""
+
+import math
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+
+from attrs import field, frozen
+
+from aether.errors import SettingsError
+from aether.model.limits import DEFAULT_LIMITS
+from aether.server.toml_lines import read_leaves
+
+CONFIG_NAME = "aether.toml"
+CONFIG_VARIABLE = "AETHER_CONFIG"
+_DAY_S = 24 * 3600.0
+
+
+class Persistence(StrEnum):
+    """What an acknowledgement means."""
+
+    MEMORY = "memory"
+    STATE_ACTION_LOG = "state-action-log"
+
+
+class LogFormat(StrEnum):
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@frozen
+class Settings:
+    """Everything that a server has to be told. Durations are seconds."""
+
+    grpc_host: str = "127.0.0.1"
+    grpc_port: int = 7233
+    db_path: Path = field(default=Path("data/aether.db"), converter=Path)
+    session_timeout_s: float = DEFAULT_LIMITS.session_timeout_ms / 1000
+    drain_deadline_s: float = 10.0
+    insecure: bool = False
+    persistence: Persistence = Persistence.STATE_ACTION_LOG
+    log_format: LogFormat = LogFormat.CONSOLE
+    log_level: LogLevel = LogLevel.INFO
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+
+    @property
+    def location(self) -> str:
+        """What the store is opened with."""
+        return "memory" if self.persistence is Persistence.MEMORY else str(self.db_path)
+
+
+Parse = Callable[[object], object]
+
+
+@frozen
+class Option:
+    """One setting and its names. `parse` raises ValueError with the rest of the sentence that the name begins."""
+
+    field: str
+    key: str
+    parse: Parse
+    about: str
+    is_path: bool = False
+    is_switch: bool = False
+
+    @property
+    def variable(self) -> str:
+        return "AETHER_" + self.flag.removeprefix("--").replace("-", "_").upper()
+
+    @property
+    def flag(self) -> str:
+        section, _, name = self.key.partition(".")
+        short = {"server.db_path": "db", "persistence.mode": "persistence"}.get(self.key)
+        words = short or (name if section == "server" else f"{section}_{name}")
+        return "--" + words.replace("_", "-")
+
+
+def _whole(low: int, high: int) -> Parse:
+    def parse(value: object) -> int:
+        wanted = f"must be {low}..{high}"
+        if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,18}", value.strip()):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(wanted)
+        return value
+
+    return parse
+
+
+def _seconds(low: float, high: float) -> Parse:
+    def parse(value: object) -> float:
+        wanted = f"must be a number of seconds, {low:g}..{high:g}"
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(wanted) from None
+        if not low <= number <= high:
+            raise ValueError(wanted)
+        return number
+
+    return parse
+
+
+def _choice(kind: type[StrEnum]) -> Parse:
+    def parse(value: object) -> StrEnum:
+        if not isinstance(value, str) or value not in list(kind):
+            raise ValueError(f"must be {' or '.join(kind)}" if len(kind) == 2 else f"must be one of {', '.join(kind)}")
+        return kind(value)
+
+    return parse
+
+
+def _switch(value: object) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or value.strip().lower() not in words:
+        raise ValueError("must be true or false")
+    return words[value.strip().lower()]
+
+
+def _host(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9A-Za-z.:_%-]{1,253}", value):
+        raise ValueError("must be an address or a host name")
+    return value
+
+
+def _path(value: object) -> Path:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("must be a path")
+    return Path(value)
+
+
+def _database(value: object) -> Path:
+    if value == "memory":
+        raise ValueError('must be a path (to keep nothing on disk, set persistence.mode to "memory")')
+    if isinstance(value, str) and "://" in value:
+        raise ValueError("must be the path of a SQLite file")
+    return _path(value)
+
+
+def _file(value: object) -> Path:
+    path = _path(value)
+    if not path.is_file():
+        raise ValueError("must be an existing file")
+    if not os.access(path, os.R_OK):
+        raise ValueError("must be a readable file")
+    return path
+
+
+OPTIONS: Sequence[Option] = (
+    Option("grpc_host", "server.grpc_host", _host, "address that the server listens on"),
+    Option("grpc_port", "server.grpc_port", _whole(0, 65535), "port that the server listens on; 0: any free one"),
+    Option("db_path", "server.db_path", _database, "database file", is_path=True),
+    Option(
+        "session_timeout_s",
+        "server.session_timeout_s",
+        _seconds(1, 3600),
+        "a worker that is silent for longer loses its work to others",
+    ),
+    Option(
+        "drain_deadline_s",
+        "server.drain_deadline_s",
+        _seconds(0, _DAY_S),
+        "how long workers may finish what they have when the server is told to stop",
+    ),
+    Option(
+        "insecure",
+        "server.insecure",
+        _switch,
+        "let machines that do not prove who they are reach the server",
+        is_switch=True,
+    ),
+    Option("persistence", "persistence.mode", _choice(Persistence), "what an acknowledgement means"),
+    Option("log_format", "log.format", _choice(LogFormat), "how log lines are written"),
+    Option("log_level", "log.level", _choice(LogLevel), "the least that is logged"),
+    Option("tls_cert", "tls.cert", _file, "certificate of the server, PEM", is_path=True),
+    Option("tls_key", "tls.key", _file, "private key of the server, PEM", is_path=True),
+    Option("tls_client_ca", "tls.client_ca", _file, "who signs the certificates of clients, PEM", is_path=True),
+)
+_BY_KEY = {option.key: option for option in OPTIONS}
+_SECTIONS = tuple(dict.fromkeys(option.key.partition(".")[0] for option in OPTIONS))
+
+
+@frozen
+class _Given:
+    """A value as it was found, and the words that begin a sentence about it."""
+
+    option: Option
+    value: object
+    where: str
+
+
+def load_settings(
+    flags: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+    config: Path | None = None,
+) -> Settings:
+    """Settings from all sources; raises SettingsError with every fault of all of them.
+
+    `flags` has values by field name of `Settings`. `config` must exist when it is given; without it the file is the one
+    that AETHER_CONFIG names, or aether.toml in the current directory if there is one. Relative paths in a file count
+    from the folder of that file.
+    """
+    flags, environ = flags or {}, environ or {}
+    faults: list[str] = []
+    given: dict[str, _Given] = {}
+    for found in (*_from_file(_config_path(config, environ), faults), *_from_environ(environ), *_from_flags(flags)):
+        given[found.option.field] = found
+    values: dict[str, object] = {}
+    for name, found in given.items():
+        try:
+            values[name] = found.option.parse(found.value)
+        except ValueError as fault:
+            faults.append(f"{found.where} {fault}, not {_shown(found.value)}")
+    faults.extend(_contradictions(values, given))
+    if faults:
+        raise SettingsError(faults)
+    return Settings(**values)  # type: ignore[arg-type]  # each value was made by its option's parse
+
+
+def is_loopback(host: str) -> bool:
+    """Only programs on this machine can reach an address that this is true of."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _contradictions(values: Mapping[str, object], given: Mapping[str, _Given]) -> Iterator[str]:
+    """Faults of values that are right by themselves."""
+    if ("tls_cert" in given) != ("tls_key" in given):
+        there, missing = ("tls_cert", "tls_key") if "tls_cert" in given else ("tls_key", "tls_cert")
+        yield f"{given[there].where} is set without {_option(missing).key}: a server needs both"
+    if "tls_client_ca" in given and not {"tls_cert", "tls_key"} & given.keys():
+        yield f"{given['tls_client_ca'].where} is set without tls.cert and tls.key"
+    host = values.get("grpc_host")
+    guarded = values.get("insecure") or "tls_client_ca" in given or "insecure" in given.keys() - values.keys()
+    if isinstance(host, str) and not is_loopback(host) and not guarded:
+        yield (
+            f"{given['grpc_host'].where} {host} can be reached from other machines: set tls.cert, tls.key and "
+            "tls.client_ca so that clients prove who they are, or allow everybody with --insecure"
+        )
+
+
+def _option(name: str) -> Option:
+    return next(option for option in OPTIONS if option.field == name)
+
+
+def _shown(value: object) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    if "://" in text:  # may hold a password
+        return text.partition("://")[0] + "://…'"
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _from_flags(flags: Mapping[str, object]) -> Iterator[_Given]:
+    for name, value in flags.items():
+        option = _option(name)
+        yield _Given(option, value, option.flag)
+
+
+def _from_environ(environ: Mapping[str, str]) -> Iterator[_Given]:
+    for option in OPTIONS:
+        if option.variable in environ:
+            yield _Given(option, environ[option.variable], option.variable)
+
+
+def _config_path(config: Path | None, environ: Mapping[str, str]) -> Path | None:
+    if config is not None:
+        return config
+    if environ.get(CONFIG_VARIABLE):
+        return Path(environ[CONFIG_VARIABLE])
+    return Path(CONFIG_NAME) if Path(CONFIG_NAME).is_file() else None
+
+
+def _from_file(path: Path | None, faults: list[str]) -> Iterator[_Given]:
+    if path is None:
+        return
+    try:
+        leaves = read_leaves(path, _SECTIONS)
+    except ValueError as fault:
+        faults.append(str(fault))
+        return
+    for leaf in leaves:
+        option, value, where = _BY_KEY.get(leaf.key), leaf.value, f"{path}:{leaf.line}:"
+        if option is None:
+            faults.append(f"{where} {_unknown(leaf.key, value)}")
+            continue
+        if option.is_path and isinstance(value, str) and value not in {"", "memory"} and "://" not in value:
+            value = str(path.parent / value)
+        yield _Given(option, value, f"{where} {leaf.key}")
+
+
+def _unknown(key: str, value: object) -> str:
+    if key in _SECTIONS:
+        return f"[{key}] must be a section, not {_shown(value)}"
+    if isinstance(value, dict) and "." not in key:
+        near = get_close_matches(key, _SECTIONS, 1)
+        return f"unknown section [{key}]" + (f", did you mean [{near[0]}]?" if near else "")
+    same_name = [known for known in _BY_KEY if known.partition(".")[2] == key.rpartition(".")[2]]
+    near = same_name or get_close_matches(key, _BY_KEY, 1, cutoff=0.8)
+    return f"unknown key {key}" + (f", did you mean {near[0]}?" if near else "")
