@@ -1,0 +1,234 @@
+"""What a store is: rows of runs and events, written all or nothing by one thread and read by any.
+
+Theory of operation. The server holds all state in memory and writes it down as facts: a `RunRow` when a run
+starts, a `RunChange` when its state changes, an `EventRow` for each thing that happened. A `Batch` holds the
+facts of one decision; `commit` makes any number of batches durable in one transaction, so a group of
+decisions costs one flush. Readers see only whole commits and never wait for the writer.
+
+The writer calls `commit` from one thread, then releases those who wait, then calls `tidy`. After any
+exception other than `StoreFull` and `StoreBusy` the store must not be written to again: what the operating
+system kept of the last write is unknown, and only a fresh start that reads the disk can tell. In a run `seq`
+counts from 1 without a gap; `key` numbers runs in the order they were started. All times are microseconds
+since 1970 (UTC).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import attrs
+
+from aether.errors import AetherError
+
+
+class StoreError(AetherError):
+    """A fault of the store. Its text says what happened, to which file, and what to do."""
+
+    def __init__(self, what: str, *, where: str, advice: str) -> None:
+        super().__init__(what, where, advice)
+        self.what = what
+        self.where = where
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}; {self.advice}"
+
+
+class StoreFull(StoreError):
+    """There is no room. Nothing of the commit was kept and the same commit may be tried again later."""
+
+    is_retryable = True
+
+
+class StoreBusy(StoreError):
+    """Somebody else is writing to the file. Nothing was kept and the same commit may be tried again."""
+
+    is_retryable = True
+
+
+class StoreLocked(StoreError):
+    """Another server owns the file."""
+
+
+class StoreFormat(StoreError):
+    """The file is not an Aether database of a version that this program reads."""
+
+
+class StoreFailed(StoreError):
+    """The store cannot be opened, or can no longer be trusted: stop and start again from the disk."""
+
+
+class StoreConflict(StoreFailed):
+    """A commit contradicts what is stored: a row exists already, or the run to change does not."""
+
+
+class StoreDamaged(StoreError):
+    """Stored rows are not what was written. `run_key` and `seq` say which, when that is known."""
+
+    def __init__(
+        self, what: str, *, where: str, advice: str, run_key: int | None = None, seq: int | None = None
+    ) -> None:
+        super().__init__(what, where=where, advice=advice)
+        self.run_key = run_key
+        self.seq = seq
+
+
+@attrs.frozen
+class RunRow:
+    """One run. `key` is the store's short name for it; it grows with time and is never given twice."""
+
+    key: int
+    workflow_id: str
+    run_id: str
+    type: str
+    queue: str
+    state: int
+    parent_key: int | None
+    created_at: int
+    closed_at: int | None
+
+
+@attrs.frozen
+class EventRow:
+    """One event of a run. The store does not look into `body`; it notices when a bit of it flips."""
+
+    run_key: int
+    seq: int
+    at: int
+    kind: int
+    body: bytes
+
+
+@attrs.frozen
+class RunChange:
+    """The new state of a run that exists, and when it closed if it did."""
+
+    key: int
+    state: int
+    closed_at: int | None
+
+
+@attrs.frozen
+class Batch:
+    """The facts of one decision. Whoever submits a batch must not change its lists afterwards."""
+
+    runs: list[RunRow] = attrs.Factory(list)
+    changes: list[RunChange] = attrs.Factory(list)
+    events: list[EventRow] = attrs.Factory(list)
+
+
+@attrs.frozen
+class Damage:
+    """One fault found while opening: the run it belongs to and a sentence for people."""
+
+    run_key: int
+    seq: int
+    what: str
+
+
+@attrs.frozen
+class Opened:
+    """What a server must know before its first commit.
+
+    `epoch` grows by at least one at every open, durably, so tokens made from it are never made twice.
+    `damage` lists runs whose recent events do not check out; reading those events raises `StoreDamaged`.
+    """
+
+    epoch: int
+    next_run_key: int
+    created: bool
+    damage: tuple[Damage, ...] = ()
+
+
+class Reader(Protocol):
+    """A view of whole commits. May be used from any thread, by one thread at a time."""
+
+    def open_runs(self) -> Iterator[RunRow]:
+        """All runs that have not closed, by key."""
+        ...
+
+    def open_events(self) -> Iterator[EventRow]:
+        """The whole log of all open runs by (run_key, seq), streamed.
+
+        Raises `StoreDamaged` at a row that is not what was written or at a gap. The iterator may be asked
+        again: it goes on with the next run, so one damaged run does not hide the others.
+        """
+        ...
+
+    def events(self, run_key: int, after_seq: int, limit: int) -> list[EventRow]:
+        """At most `limit` events of a run with seq > after_seq, in order."""
+        ...
+
+    def last_event(self, run_key: int) -> EventRow | None:
+        """The newest event of a run."""
+        ...
+
+    def run(self, workflow_id: str, run_id: str | None) -> RunRow | None:
+        """One run of a workflow id; the newest when `run_id` is None."""
+        ...
+
+    def run_by_key(self, key: int) -> RunRow | None:
+        """The run with this key."""
+        ...
+
+    def children(self, key: int, limit: int) -> list[RunRow]:
+        """At most `limit` runs that this run started, by key."""
+        ...
+
+    def list_runs(
+        self,
+        *,
+        type: str | None = None,  # noqa: A002 - the noun of the design
+        state: int | None = None,
+        workflow_id_prefix: str | None = None,
+        before_key: int | None = None,
+        limit: int,
+    ) -> list[RunRow]:
+        """At most `limit` runs that match all that is given, newest first; page on with the last key seen."""
+        ...
+
+    def counts(self) -> dict[tuple[str, int], int]:
+        """How many runs there are by (type, state). Reads every run: call it once and keep count."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what the reader holds. Allowed twice."""
+        ...
+
+
+class Store(Protocol):
+    """Where the rows are."""
+
+    @property
+    def name(self) -> str:
+        """The kind of store, one word."""
+        ...
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether a commit that returned outlives the process."""
+        ...
+
+    @property
+    def location(self) -> str:
+        """Where the rows are, for people; holds no secret."""
+        ...
+
+    def open(self) -> Opened:
+        """Take possession, create or check what is there, and count a new epoch."""
+        ...
+
+    def commit(self, batches: Sequence[Batch]) -> None:
+        """Make all of it durable in one transaction, or nothing. Always from the same thread."""
+        ...
+
+    def tidy(self) -> None:
+        """Do the housekeeping that is due, from the thread that commits, when nobody waits for an answer."""
+        ...
+
+    def reader(self) -> Reader:
+        """A new reader. Close it before the store."""
+        ...
+
+    def close(self) -> None:
+        """Give up possession. Allowed twice."""
+        ...

@@ -1,0 +1,206 @@
+"""Rows in dictionaries: the store of tier L0, and the fake that passes the same suite as the disk.
+
+It is bounded by `closed_max`: when more runs than that have closed, the ones that closed first are forgotten
+with their events. Open runs are bounded by the engine.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import attrs
+
+from aether.store.interface import Batch, EventRow, Opened, RunChange, RunRow, StoreConflict
+
+_Name = TypeVar("_Name")
+
+
+class MemoryStore:
+    """A Store whose rows die with the process. All calls from one thread."""
+
+    name = "memory"
+    is_durable = False
+    location = "memory"
+
+    def __init__(self, *, closed_max: int = 10_000) -> None:
+        assert closed_max >= 0
+        self._closed_max = closed_max
+        self._epoch = 0
+        self._last_key = 0
+        self.runs: dict[int, RunRow] = {}
+        self.keys: list[int] = []
+        self.logs: dict[int, list[EventRow]] = {}
+        self.keys_by_workflow: defaultdict[str, list[int]] = defaultdict(list)
+        self.keys_by_parent: defaultdict[int, list[int]] = defaultdict(list)
+        self.key_by_names: dict[tuple[str, str], int] = {}
+        self._closed: OrderedDict[int, None] = OrderedDict()
+
+    def open(self) -> Opened:
+        """Count a new epoch; rows of this object outlive its close, so that a restart can be played."""
+        self._epoch += 1
+        return Opened(self._epoch, self._last_key + 1, created=self._epoch == 1)
+
+    def commit(self, batches: Sequence[Batch]) -> None:
+        """Apply all batches, or raise StoreConflict and apply nothing."""
+        self._refuse_conflicts(batches)
+        for batch in batches:
+            for run in batch.runs:
+                self._add_run(run)
+        for batch in batches:
+            for change in batch.changes:
+                self._change_run(change)
+        for batch in batches:
+            for event in batch.events:
+                insort(self.logs.setdefault(event.run_key, []), event, key=_seq)
+        while len(self._closed) > self._closed_max:
+            self._forget(self._closed.popitem(last=False)[0])
+
+    def tidy(self) -> None:
+        """Nothing is ever due."""
+
+    def reader(self) -> "MemoryReader":
+        return MemoryReader(self)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _refuse_conflicts(self, batches: Sequence[Batch]) -> None:
+        fresh_keys: set[int] = set()
+        fresh_ids: set[tuple[str, str]] = set()
+        fresh_events: set[tuple[int, int]] = set()
+        for batch in batches:
+            for run in batch.runs:
+                names = (run.workflow_id, run.run_id)
+                if run.key in self.runs or run.key in fresh_keys or names in fresh_ids or names in self.key_by_names:
+                    raise _conflict(f"run {run.key} ({run.workflow_id}, {run.run_id}) is stored already")
+                fresh_keys.add(run.key)
+                fresh_ids.add(names)
+            for event in batch.events:
+                name = (event.run_key, event.seq)
+                if name in fresh_events or self._has_event(*name):
+                    raise _conflict(f"event {event.seq} of run {event.run_key} is stored already")
+                fresh_events.add(name)
+        for batch in batches:
+            for change in batch.changes:
+                if change.key not in self.runs and change.key not in fresh_keys:
+                    raise _conflict(f"run {change.key} is to change and is not stored")
+
+    def _has_event(self, run_key: int, seq: int) -> bool:
+        log = self.logs.get(run_key)
+        if not log or log[-1].seq < seq:
+            return False
+        return log[bisect_left(log, seq, key=_seq)].seq == seq
+
+    def _add_run(self, run: RunRow) -> None:
+        self.runs[run.key] = run
+        self._last_key = max(self._last_key, run.key)
+        self.key_by_names[run.workflow_id, run.run_id] = run.key
+        insort(self.keys, run.key)
+        insort(self.keys_by_workflow[run.workflow_id], run.key)
+        if run.parent_key is not None:
+            insort(self.keys_by_parent[run.parent_key], run.key)
+        self._note_closed(run)
+
+    def _change_run(self, change: RunChange) -> None:
+        run = attrs.evolve(self.runs[change.key], state=change.state, closed_at=change.closed_at)
+        self.runs[change.key] = run
+        self._note_closed(run)
+
+    def _note_closed(self, run: RunRow) -> None:
+        if run.closed_at is None:
+            self._closed.pop(run.key, None)
+        else:
+            self._closed.setdefault(run.key)
+
+    def _forget(self, key: int) -> None:
+        run = self.runs.pop(key)
+        self.logs.pop(key, None)
+        del self.key_by_names[run.workflow_id, run.run_id]
+        _remove(self.keys, key)
+        _remove_under(self.keys_by_workflow, run.workflow_id, key)
+        if run.parent_key is not None:
+            _remove_under(self.keys_by_parent, run.parent_key, key)
+
+
+class MemoryReader:
+    """A Reader that looks at the store's own rows; use it from the thread that commits."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def open_runs(self) -> Iterator[RunRow]:
+        runs = self._store.runs
+        return iter([run for key in self._store.keys if (run := runs[key]).closed_at is None])
+
+    def open_events(self) -> Iterator[EventRow]:
+        logs = self._store.logs
+        return iter([event for run in self.open_runs() for event in logs.get(run.key, ())])
+
+    def events(self, run_key: int, after_seq: int, limit: int) -> list[EventRow]:
+        log = self._store.logs.get(run_key, [])
+        first = bisect_right(log, after_seq, key=_seq)
+        return log[first : first + limit]
+
+    def last_event(self, run_key: int) -> EventRow | None:
+        log = self._store.logs.get(run_key)
+        return log[-1] if log else None
+
+    def run(self, workflow_id: str, run_id: str | None) -> RunRow | None:
+        if run_id is not None:
+            return self.run_by_key(self._store.key_by_names.get((workflow_id, run_id), -1))
+        keys = self._store.keys_by_workflow.get(workflow_id)
+        return self._store.runs[keys[-1]] if keys else None
+
+    def run_by_key(self, key: int) -> RunRow | None:
+        return self._store.runs.get(key)
+
+    def children(self, key: int, limit: int) -> list[RunRow]:
+        return [self._store.runs[child] for child in self._store.keys_by_parent.get(key, ())[:limit]]
+
+    def list_runs(
+        self,
+        *,
+        type: str | None = None,  # noqa: A002 - the noun of the design
+        state: int | None = None,
+        workflow_id_prefix: str | None = None,
+        before_key: int | None = None,
+        limit: int,
+    ) -> list[RunRow]:
+        keys, found = self._store.keys, list[RunRow]()
+        end = len(keys) if before_key is None else bisect_left(keys, before_key)
+        for position in range(end - 1, -1, -1):
+            if len(found) == limit:
+                break
+            run = self._store.runs[keys[position]]
+            if (
+                (type is None or run.type == type)
+                and (state is None or run.state == state)
+                and (workflow_id_prefix is None or run.workflow_id.startswith(workflow_id_prefix))
+            ):
+                found.append(run)
+        return found
+
+    def counts(self) -> dict[tuple[str, int], int]:
+        return dict(Counter((run.type, run.state) for run in self._store.runs.values()))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _seq(event: EventRow) -> int:
+    return event.seq
+
+
+def _conflict(what: str) -> StoreConflict:
+    return StoreConflict(what, where="memory", advice="this is a bug in Aether, please report it")
+
+
+def _remove(keys: list[int], key: int) -> None:
+    del keys[bisect_left(keys, key)]
+
+
+def _remove_under(index: dict[_Name, list[int]], name: _Name, key: int) -> None:
+    _remove(index[name], key)
+    if not index[name]:
+        del index[name]

@@ -1,0 +1,267 @@
+"""The store that a single server uses: one SQLite file in WAL mode, every commit flushed.
+
+Theory of operation. One connection writes: BEGIN IMMEDIATE, a few multi-row INSERTs, COMMIT, which flushes
+the write-ahead log once for all batches. Readers have connections of their own. Copying the log back into the
+file (a checkpoint) is taken out of COMMIT and done in `tidy`, for two reasons: nobody waits for it there, and
+SQLite's own automatic checkpoint hides a failed flush. Before a commit counts, the file is looked up by name
+again, because to a file that was moved or removed under us SQLite goes on writing happily.
+"""
+# ruff: noqa: S608 - only constants of this module are put into SQL; values are bound
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from aether.store import sqlite_schema
+from aether.store.format import ROW_SIZES, seal, split_rows
+from aether.store.interface import (
+    Batch,
+    Opened,
+    RunChange,
+    RunRow,
+    StoreConflict,
+    StoreDamaged,
+    StoreError,
+    StoreFailed,
+)
+from aether.store.lock import FileLock
+from aether.store.sqlite_check import check_file, find_recent_damage
+from aether.store.sqlite_errors import translate
+from aether.store.sqlite_reader import SqliteReader
+
+CHECKPOINT_PAGES: Final = 1_000
+"""Pages in the write-ahead log, 4 KiB each, from which `tidy` copies them back."""
+
+_Values = list[int | str | bytes | None]
+
+
+class SqliteStore:
+    """A Store in one file. `vfs` names the SQLite file layer to use; tests put a failing disk there."""
+
+    name = "sqlite"
+    is_durable = True
+
+    def __init__(self, path: str, *, vfs: str | None = None) -> None:
+        # Two names of one file must meet at one lock.
+        self._file = Path(path).resolve()
+        self._path = str(self._file)
+        self._log_file = Path(self._path + "-wal")
+        self._vfs = vfs
+        self._lock: FileLock | None = None
+        self._connection: apsw.Connection | None = None
+        self._refusal: StoreError | None = None
+        self._files: tuple[tuple[int, int], ...] = ()
+        self._log_pages = 0
+        self._tidied_pages = 0
+
+    @property
+    def location(self) -> str:
+        return self._path
+
+    def open(self) -> Opened:
+        """Lock, create or check, and count a new epoch. Raises any StoreError; then nothing is held."""
+        assert self._lock is None, "opened twice"
+        sqlite_schema.refuse_old_sqlite(apsw.sqlite_lib_version())
+        self._make_directory()
+        self._lock = FileLock(self._path + ".lock")
+        try:
+            return self._open_locked()
+        except BaseException:
+            self.close()
+            raise
+
+    def commit(self, batches: Sequence[Batch]) -> None:
+        """Write everything in one flushed transaction, or raise a StoreError and keep nothing of it."""
+        connection = self._writable()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            _insert_runs(connection, [run for batch in batches for run in batch.runs])
+            self._change_runs(connection, {change.key: change for batch in batches for change in batch.changes})
+            _insert_events(connection, batches)
+            connection.execute("COMMIT")
+        except (apsw.Error, StoreError) as error:
+            raise self._give_up(error) from error
+        self._refuse_replaced_files()
+
+    def tidy(self) -> None:
+        """Copy a log that has grown back into the file. A failed flush is fatal as in `commit`."""
+        if self._log_pages - self._tidied_pages < CHECKPOINT_PAGES:
+            return
+        connection = self._writable()
+        self._tidied_pages = self._log_pages
+        try:
+            # Passive: a reader in the middle of a query delays the copying, never the writer.
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.Error as error:
+            refused = self._give_up(error)
+            if not refused.is_retryable:
+                raise refused from error
+            # No room to grow the file: the log keeps everything; commits tell when that is full too.
+
+    def reader(self) -> SqliteReader:
+        return SqliteReader(self._path, self._vfs)
+
+    def check(self) -> Iterator[str]:
+        """Read the whole file and yield a line per fault. Works unopened and beside a running server."""
+        return check_file(self._path, self._vfs)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def _make_directory(self) -> None:
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreFailed(
+                f"its directory cannot be created ({error.strerror}: {error.filename})",
+                where=self._path,
+                advice="create the directory, or give another path",
+            ) from error
+        if self._file.is_dir():
+            raise StoreFailed("this is a directory", where=self._path, advice="give the path of a file in it")
+
+    def _open_locked(self) -> Opened:
+        self._refuse_orphaned_log()
+        try:
+            connection = self._connection = apsw.Connection(self._path, vfs=self._vfs)
+        except apsw.Error as error:
+            raise translate(error, self._path, 0) from error
+        try:
+            connection.set_busy_timeout(5000)
+            created = sqlite_schema.is_new(connection, self._path)
+            if connection.readonly("main"):
+                raise StoreFailed(
+                    "the file is read-only",
+                    where=self._path,
+                    advice="let this user write to it, or give another path",
+                )
+            if created:
+                sqlite_schema.create(connection)
+            else:
+                sqlite_schema.configure(connection)
+            connection.set_wal_hook(self._count_log_pages)
+            connection.execute("UPDATE meta SET v = v + 1 WHERE k = 'epoch'")
+            epoch = connection.execute("SELECT v FROM meta WHERE k = 'epoch'").get
+            last_key = connection.execute("SELECT coalesce(max(key), 0) FROM runs").get
+            damage = () if created else find_recent_damage(connection, self._path)
+        except apsw.Error as error:
+            raise translate(error, self._path, connection.system_errno) from error
+        self._files = self._identify()
+        return Opened(epoch, last_key + 1, created, damage)
+
+    def _refuse_orphaned_log(self) -> None:
+        """SQLite would throw away a log whose database is gone, and with it all that was not copied back."""
+        if _size(self._file) == 0 and _size(self._log_file) > 0:
+            raise StoreDamaged(
+                f"the database is gone but its log {self._log_file} is there",
+                where=self._path,
+                advice="put the database file back beside it, or move the log away to start anew",
+            )
+
+    def _writable(self) -> apsw.Connection:
+        if self._refusal is not None:
+            raise self._refusal
+        assert self._connection is not None, "not open"
+        return self._connection
+
+    def _give_up(self, error: apsw.Error | StoreError) -> StoreError:
+        """Undo what was begun and say what it means; what must not be tried again ends all writing."""
+        connection = self._connection
+        assert connection is not None
+        refused = error if isinstance(error, StoreError) else translate(error, self._path, connection.system_errno)
+        if connection.in_transaction:
+            with contextlib.suppress(apsw.Error):
+                connection.execute("ROLLBACK")
+        if not refused.is_retryable or connection.in_transaction:
+            self._refusal = refused
+        return refused
+
+    def _change_runs(self, connection: apsw.Connection, changes: dict[int, RunChange]) -> None:
+        waiting = list(changes.values())
+        for size in split_rows(len(waiting)):
+            part, waiting = waiting[:size], waiting[size:]
+            values: _Values = []
+            for change in part:
+                values += (change.key, change.state, change.closed_at)
+            connection.execute(_CHANGE_RUNS[size], values)
+            if connection.changes() != size:
+                raise StoreConflict(
+                    f"one of {size} runs to change is not stored",
+                    where=self._path,
+                    advice="this is a bug in Aether, please report it",
+                )
+
+    def _count_log_pages(self, connection: apsw.Connection, database: str, pages: int) -> int:
+        self._log_pages = pages
+        if pages < self._tidied_pages:
+            self._tidied_pages = 0  # the log was used from its start again
+        return apsw.SQLITE_OK
+
+    def _identify(self) -> tuple[tuple[int, int], ...]:
+        found = (self._file.stat(), self._log_file.stat())
+        return tuple((status.st_dev, status.st_ino) for status in found)
+
+    def _refuse_replaced_files(self) -> None:
+        try:
+            is_same = self._identify() == self._files
+        except FileNotFoundError:
+            is_same = False
+        if not is_same:
+            self._refusal = StoreFailed(
+                "the file or its write-ahead log was moved, removed or replaced while in use",
+                where=self._path,
+                advice="put it back and start the server again; what was written since is not in it",
+            )
+            raise self._refusal
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
+def _rows(count: int, columns: int) -> str:
+    return ", ".join([f"({', '.join('?' * columns)})"] * count)
+
+
+_INSERT_RUNS: Final = {
+    size: "INSERT INTO runs(key, workflow_id, run_id, type, queue, state, parent_key, created_at, closed_at)"
+    f" VALUES {_rows(size, 9)}"
+    for size in ROW_SIZES
+}
+_INSERT_EVENTS: Final = {
+    size: "INSERT INTO log(run_key, seq, at, kind, crc, body) VALUES " + _rows(size, 6) for size in ROW_SIZES
+}
+_CHANGE_RUNS: Final = {
+    size: f"UPDATE runs SET state = column2, closed_at = column3 FROM (VALUES {_rows(size, 3)}) WHERE key = column1"
+    for size in ROW_SIZES
+}
+
+
+def _insert_runs(connection: apsw.Connection, runs: list[RunRow]) -> None:
+    done = 0
+    for size in split_rows(len(runs)):
+        values: _Values = []
+        for run in runs[done : done + size]:
+            values += (run.key, run.workflow_id, run.run_id, run.type, run.queue, run.state)
+            values += (run.parent_key, run.created_at, run.closed_at)
+        connection.execute(_INSERT_RUNS[size], values)
+        done += size
+
+
+def _insert_events(connection: apsw.Connection, batches: Sequence[Batch]) -> None:
+    events = [event for batch in batches for event in batch.events]
+    done = 0
+    for size in split_rows(len(events)):
+        values: _Values = []
+        for event in events[done : done + size]:
+            values += seal(event)
+        connection.execute(_INSERT_EVENTS[size], values)
+        done += size

@@ -1,0 +1,76 @@
+"""Looking for damage: a little at every start, everything when asked."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import apsw
+
+from aether.store.format import checksum
+from aether.store.interface import Damage, StoreError
+from aether.store.sqlite_errors import translate
+
+RECENT_ROWS: Final = 1_000
+_FAULTS_MAX: Final = 1_000
+"""Faults reported of each kind: a broken disk has millions, and a thousand say as much."""
+
+_GAPS: Final = """
+    SELECT run_key, count(*), min(seq), max(seq) FROM log INDEXED BY log_by_run {where}
+    GROUP BY run_key HAVING min(seq) <> 1 OR max(seq) <> count(*) LIMIT ?
+"""
+_OPEN_ONLY: Final = "WHERE run_key IN (SELECT key FROM runs INDEXED BY runs_open WHERE closed_at IS NULL)"
+
+
+def find_recent_damage(connection: apsw.Connection, path: str) -> tuple[Damage, ...]:
+    """Check what a crash could have touched: the checksums of the newest rows, and gaps in open runs.
+
+    Gaps are found in the index alone, without reading a body. Damage of the file itself is an apsw error.
+    """
+    newest = "SELECT run_key, seq, at, kind, crc, body FROM log ORDER BY pos DESC LIMIT ?"
+    found = [
+        Damage(run_key, seq, f"event {seq} of run {run_key} is not what was written (checksum)")
+        for run_key, seq, at, kind, crc, body in connection.execute(newest, (RECENT_ROWS,))
+        if checksum(run_key, seq, at, kind, body) != crc
+    ]
+    found += [
+        Damage(run_key, last, f"run {run_key} has {count} events numbered {first} to {last}: some are missing")
+        for run_key, count, first, last in connection.execute(_GAPS.format(where=_OPEN_ONLY), (_FAULTS_MAX,))
+    ]
+    return tuple(found)
+
+
+def check_file(path: str, vfs: str | None) -> Iterator[str]:
+    """Yield a line per fault: structure of the file, every checksum, every gap, events without a run."""
+    connection: apsw.Connection | None = None
+    try:
+        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+        connection.set_busy_timeout(5000)
+        yield from _check_structure(connection)
+        yield from _check_rows(connection)
+    except apsw.Error as error:
+        fault: StoreError = translate(error, path, connection.system_errno if connection else 0)
+        yield str(fault)
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def _check_structure(connection: apsw.Connection) -> Iterator[str]:
+    for (line,) in connection.execute(f"PRAGMA quick_check({_FAULTS_MAX})"):
+        if line != "ok":
+            yield f"structure: {line}"
+
+
+def _check_rows(connection: apsw.Connection) -> Iterator[str]:
+    faults = 0
+    for run_key, seq, at, kind, crc, body in connection.execute("SELECT run_key, seq, at, kind, crc, body FROM log"):
+        if checksum(run_key, seq, at, kind, body) != crc:
+            yield f"event {seq} of run {run_key} is not what was written (checksum)"
+            faults += 1
+            if faults == _FAULTS_MAX:
+                yield "more checksums may be wrong: stopped counting"
+                break
+    for run_key, count, first, last in connection.execute(_GAPS.format(where=""), (_FAULTS_MAX,)):
+        yield f"run {run_key} has {count} events numbered {first} to {last}: some are missing"
+    orphans = "SELECT DISTINCT run_key FROM log WHERE run_key NOT IN (SELECT key FROM runs) LIMIT ?"
+    for (run_key,) in connection.execute(orphans, (_FAULTS_MAX,)):
+        yield f"run {run_key} has events but is not stored itself"

@@ -1,0 +1,112 @@
+"""The tables of the SQLite file, and how to tell our file from anybody else's before a byte of it is changed.
+
+`log` is an append-only rowid table with a unique index: all runs write into the same last page, and the order
+of its rowids is the order in which things became durable. Clustering it by run would dirty a page per event
+(docs/decisions/log-layout.md).
+"""
+
+from typing import Final
+
+import apsw
+
+from aether.store.interface import StoreFailed, StoreFormat
+
+APPLICATION_ID: Final = 0x41455448  # "AETH", in the file header: `file` and we know it by that
+FORMAT: Final = 1
+SQLITE_OLDEST: Final = (3, 51, 3)
+
+TABLES: Final = """
+CREATE TABLE meta(
+    k TEXT PRIMARY KEY,
+    v INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE runs(
+    key INTEGER PRIMARY KEY,
+    workflow_id TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    parent_key INTEGER,
+    created_at INTEGER NOT NULL,
+    closed_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX runs_by_name ON runs(workflow_id, run_id);
+CREATE INDEX runs_by_workflow ON runs(workflow_id);
+CREATE INDEX runs_by_type ON runs(type);
+CREATE INDEX runs_by_state ON runs(state);
+CREATE INDEX runs_by_type_state ON runs(type, state);
+CREATE INDEX runs_open ON runs(closed_at) WHERE closed_at IS NULL;
+CREATE INDEX runs_by_parent ON runs(parent_key) WHERE parent_key IS NOT NULL;
+CREATE TABLE log(
+    pos INTEGER PRIMARY KEY,
+    run_key INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    crc INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX log_by_run ON log(run_key, seq);
+INSERT INTO meta(k, v) VALUES ('epoch', 0);
+"""
+
+_WRITER_SETTINGS: Final = (
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA cache_size = -65536",
+    "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA mmap_size = 0",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+)
+
+
+def refuse_old_sqlite(version: str) -> None:
+    """Raise StoreFailed for an SQLite that can corrupt a file which several connections have open."""
+    if tuple(int(part) for part in version.split(".")[:3]) < SQLITE_OLDEST:
+        raise StoreFailed(
+            f"version {version} can corrupt a database that is open more than once",
+            where="SQLite",
+            advice="install apsw 3.53 or newer, which brings a newer SQLite",
+        )
+
+
+def is_new(connection: apsw.Connection, path: str) -> bool:
+    """Tell an empty file from one of ours; raise StoreFormat for anybody else's. Changes nothing."""
+    if connection.pragma("application_id") == APPLICATION_ID:
+        version = connection.pragma("user_version")
+        if version == FORMAT:
+            return False
+        raise StoreFormat(
+            f"this database has format {version}, this program reads format {FORMAT}",
+            where=path,
+            advice="start a version of Aether that reads it, or give another path",
+        )
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
+    if connection.pragma("application_id") == 0 and connection.pragma("user_version") == 0 and tables == 0:
+        return True
+    raise StoreFormat("this database belongs to another program", where=path, advice="give another path")
+
+
+def create(connection: apsw.Connection) -> None:
+    """Make the tables in one transaction, so that a file is either ours and whole or still empty."""
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only an empty file can be told this
+    configure(connection)
+    connection.execute(
+        f"BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT"
+    )
+
+
+def configure(connection: apsw.Connection) -> None:
+    """Set a connection that writes."""
+    for setting in _WRITER_SETTINGS:
+        connection.execute(setting)
+    mode = connection.pragma("journal_mode", "wal")
+    if mode != "wal":
+        raise StoreFailed(
+            f"the file system allows no write-ahead log (journal mode stays {mode})",
+            where=connection.filename,
+            advice="put the database on a local disk",
+        )

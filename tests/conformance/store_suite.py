@@ -1,0 +1,277 @@
+"""What every store must do. A new store joins by a subclass with a `make_store` fixture:
+
+    class TestMine(StoreSuite):
+        @pytest.fixture
+        def make_store(self, tmp_path):
+            return lambda: MyStore(tmp_path / "data")
+
+Each call of `make_store` must give a new object; those of durable stores share what was committed. Stores are
+closed by the suite.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import attrs
+import pytest
+
+from aether.store.interface import Batch, EventRow, Reader, RunChange, RunRow, Store, StoreConflict
+
+MakeStore = Callable[[], Store]
+
+
+def run_row(key: int, **changes: Any) -> RunRow:
+    row = RunRow(key, f"order-{key}", f"run-{key}", "order", "default", 1, None, 1_000_000 + key, None)
+    return attrs.evolve(row, **changes)
+
+
+def event_row(run_key: int, seq: int, body: bytes = b"body") -> EventRow:
+    return EventRow(run_key, seq, 2_000_000 + seq, 7, body)
+
+
+def log_of(run_key: int, count: int) -> list[EventRow]:
+    return [event_row(run_key, seq) for seq in range(1, count + 1)]
+
+
+class StoreSuite:
+    """The suite. Not collected by itself; see the module docstring."""
+
+    @pytest.fixture
+    def make_store(self) -> MakeStore:
+        raise NotImplementedError("give the suite a store")
+
+    @pytest.fixture
+    def store(self, make_store: MakeStore) -> Iterator[Store]:
+        store = make_store()
+        store.open()
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def reader(self, store: Store) -> Iterator[Reader]:
+        reader = store.reader()
+        yield reader
+        reader.close()
+
+    def test_says_what_it_is(self, store: Store):
+        assert store.name.isidentifier()
+        assert store.location
+        assert isinstance(store.is_durable, bool)
+
+    def test_first_open_creates_and_starts_keys_at_one(self, make_store: MakeStore):
+        store = make_store()
+        opened = store.open()
+        store.close()
+        assert opened.created
+        assert opened.next_run_key == 1
+        assert opened.epoch >= 1
+        assert opened.damage == ()
+
+    def test_every_open_counts_a_new_epoch_and_knows_the_next_key(self, make_store: MakeStore):
+        store = make_store()
+        epochs = []
+        for key in (1, 2, 3):
+            opened = store.open()
+            epochs.append(opened.epoch)
+            assert opened.created == (key == 1)
+            assert opened.next_run_key == key
+            store.commit([Batch(runs=[run_row(key)])])
+            store.close()
+            if store.is_durable:
+                store = make_store()
+        assert epochs == sorted(set(epochs))
+
+    def test_close_may_be_called_twice(self, make_store: MakeStore):
+        store = make_store()
+        store.open()
+        reader = store.reader()
+        reader.close()
+        reader.close()
+        store.close()
+        store.close()
+
+    def test_an_empty_store_answers_everything(self, reader: Reader):
+        assert list(reader.open_runs()) == []
+        assert list(reader.open_events()) == []
+        assert reader.events(1, 0, 10) == []
+        assert reader.last_event(1) is None
+        assert reader.run("order-1", None) is None
+        assert reader.run("order-1", "run-1") is None
+        assert reader.run_by_key(1) is None
+        assert reader.children(1, 10) == []
+        assert reader.list_runs(limit=10) == []
+        assert reader.counts() == {}
+
+    def test_what_is_committed_is_read_back_to_the_last_bit(self, store: Store, reader: Reader):
+        run = RunRow(5, "id \N{SNOWMAN}\0'\"%", "", "t", "q", -3, 4, -1, 2**62)
+        events = [EventRow(5, 1, -(2**63), 0, b""), EventRow(5, 2, 2**63 - 1, 2**31, bytes(range(256)) * 5000)]
+        store.commit([Batch(runs=[run], events=events)])
+        assert reader.run_by_key(5) == run
+        assert reader.run(run.workflow_id, "") == run
+        assert reader.events(5, 0, 10) == events
+
+    def test_a_commit_of_nothing_changes_nothing(self, store: Store, reader: Reader):
+        store.commit([])
+        store.commit([Batch(), Batch()])
+        assert reader.counts() == {}
+
+    @pytest.mark.parametrize("count", [1, 4, 15, 16, 17, 341, 700])
+    def test_any_number_of_rows_goes_in_one_commit(self, store: Store, reader: Reader, count: int):
+        runs = [run_row(key) for key in range(1, count + 1)]
+        events = [event_row(key, 1) for key in range(1, count + 1)]
+        store.commit([Batch(runs=[run], events=[event]) for run, event in zip(runs, events, strict=True)])
+        changes = [RunChange(key, 2, None) for key in range(1, count + 1)]
+        store.commit([Batch(changes=changes)])
+        assert list(reader.open_runs()) == [attrs.evolve(run, state=2) for run in runs]
+        assert list(reader.open_events()) == events
+
+    def test_the_last_change_of_a_run_wins_within_a_commit(self, store: Store, reader: Reader):
+        store.commit(
+            [
+                Batch(runs=[run_row(1)], changes=[RunChange(1, 2, None)]),
+                Batch(changes=[RunChange(1, 3, None), RunChange(1, 4, 99)]),
+            ]
+        )
+        assert reader.run_by_key(1) == run_row(1, state=4, closed_at=99)
+
+    def test_a_closed_run_leaves_the_open_ones_and_keeps_its_log(self, store: Store, reader: Reader):
+        store.commit([Batch(runs=[run_row(1), run_row(2)], events=log_of(1, 2) + log_of(2, 3))])
+        store.commit([Batch(changes=[RunChange(1, 2, 99)])])
+        assert [run.key for run in reader.open_runs()] == [2]
+        assert list(reader.open_events()) == log_of(2, 3)
+        assert reader.events(1, 0, 10) == log_of(1, 2)
+
+    def test_open_events_come_by_run_and_seq_however_they_were_written(self, store: Store, reader: Reader):
+        store.commit([Batch(runs=[run_row(2), run_row(1)])])
+        for seq in (1, 2, 3):
+            store.commit([Batch(events=[event_row(2, seq), event_row(1, seq)])])
+        assert list(reader.open_events()) == log_of(1, 3) + log_of(2, 3)
+
+    def test_events_are_read_in_pages(self, store: Store, reader: Reader):
+        store.commit([Batch(runs=[run_row(1), run_row(2)], events=log_of(1, 10) + log_of(2, 3))])
+        log = log_of(1, 10)
+        assert reader.events(1, 0, 4) == log[:4]
+        assert reader.events(1, 4, 4) == log[4:8]
+        assert reader.events(1, 8, 4) == log[8:]
+        assert reader.events(1, 10, 4) == []
+        assert reader.events(1, 0, 0) == []
+        assert reader.last_event(1) == log[-1]
+        assert reader.last_event(3) is None
+
+    def test_the_newest_run_of_a_workflow_id_is_found(self, store: Store, reader: Reader):
+        runs = [run_row(key, workflow_id="same") for key in (1, 2, 3)] + [run_row(4)]
+        store.commit([Batch(runs=runs)])
+        assert reader.run("same", None) == runs[2]
+        assert reader.run("same", "run-1") == runs[0]
+        assert reader.run("same", "run-4") is None
+        assert reader.run("sam", None) is None
+
+    def test_children_are_found_by_their_parent(self, store: Store, reader: Reader):
+        runs = [run_row(1), *(run_row(key, parent_key=1) for key in (2, 3, 4)), run_row(5, parent_key=2)]
+        store.commit([Batch(runs=runs)])
+        assert reader.children(1, 10) == runs[1:4]
+        assert reader.children(1, 2) == runs[1:3]
+        assert reader.children(5, 10) == []
+
+    def test_counts_are_by_type_and_state(self, store: Store, reader: Reader):
+        runs = [run_row(1), run_row(2), run_row(3, type="ship"), run_row(4)]
+        store.commit([Batch(runs=runs, changes=[RunChange(4, 2, 9)])])
+        assert reader.counts() == {("order", 1): 2, ("order", 2): 1, ("ship", 1): 1}
+
+    def test_runs_are_listed_newest_first_by_any_filter(self, store: Store, reader: Reader):
+        runs = [
+            run_row(key, type="order" if key % 2 else "ship", state=key % 3, workflow_id=f"{'ab'[key % 4 > 1]}-{key}")
+            for key in range(1, 41)
+        ]
+        store.commit([Batch(runs=runs)])
+        newest = runs[::-1]
+        assert reader.list_runs(limit=100) == newest
+        assert reader.list_runs(limit=0) == []
+        for type_ in (None, "order", "nobody"):
+            for state in (None, 0, 9):
+                for prefix in (None, "", "a", "b-1", "c"):
+                    expected = [
+                        run
+                        for run in newest
+                        if type_ in {None, run.type}
+                        and state in {None, run.state}
+                        and run.workflow_id.startswith(prefix or "")
+                    ]
+                    found: list[RunRow] = []
+                    before = None
+                    for _ in range(20):
+                        page = reader.list_runs(
+                            type=type_, state=state, workflow_id_prefix=prefix, before_key=before, limit=3
+                        )
+                        found += page
+                        if len(page) < 3:
+                            break
+                        before = page[-1].key
+                    assert found == expected, (type_, state, prefix)
+
+    @pytest.mark.parametrize("prefix", ["%", "_", "\ud7ff", "\U0010ffff", "a\U0010ffff", "\0"])
+    def test_a_prefix_means_its_characters_and_nothing_else(self, store: Store, reader: Reader, prefix: str):
+        names = ["a", "ab", "%x", "_x", "\ud7ff", "\ue000", "\U0010ffff!", "a\U0010ffff", "b", "\0x", "\1"]
+        store.commit([Batch(runs=[run_row(key, workflow_id=name) for key, name in enumerate(names, 1)])])
+        found = reader.list_runs(workflow_id_prefix=prefix, limit=100)
+        assert {run.workflow_id for run in found} == {name for name in names if name.startswith(prefix)}
+
+    @pytest.mark.parametrize(
+        "second",
+        [
+            Batch(runs=[run_row(9), run_row(1, workflow_id="other")]),
+            Batch(runs=[run_row(9), run_row(8, workflow_id="order-1", run_id="run-1")]),
+            Batch(runs=[run_row(9)], events=[event_row(9, 1), event_row(1, 1)]),
+            Batch(runs=[run_row(9)], events=[event_row(9, 1), event_row(9, 1)]),
+            Batch(runs=[run_row(9), run_row(9, workflow_id="other")]),
+            Batch(runs=[run_row(9), run_row(8, workflow_id="order-9", run_id="run-9")]),
+            Batch(runs=[run_row(9)], changes=[RunChange(1, 5, None), RunChange(77, 5, None)]),
+        ],
+        ids=["key", "name", "event", "event twice", "key twice", "name twice", "unknown run"],
+    )
+    def test_a_contradiction_is_refused_and_nothing_of_its_commit_kept(
+        self, store: Store, reader: Reader, second: Batch
+    ):
+        first = Batch(runs=[run_row(1)], events=[event_row(1, 1)])
+        store.commit([first])
+        with pytest.raises(StoreConflict):
+            store.commit([Batch(runs=[run_row(6)], events=[event_row(1, 2)]), second])
+        assert reader.list_runs(limit=10) == first.runs
+        assert reader.events(1, 0, 10) == first.events
+
+    def test_what_was_committed_survives_close(self, make_store: MakeStore):
+        store = make_store()
+        if not store.is_durable:
+            pytest.skip("this store forgets")
+        store.open()
+        store.commit([Batch(runs=[run_row(1)], events=log_of(1, 3))])
+        store.close()
+        store = make_store()
+        store.open()
+        reader = store.reader()
+        assert list(reader.open_runs()) == [run_row(1)]
+        assert list(reader.open_events()) == log_of(1, 3)
+        reader.close()
+        store.close()
+
+    def test_a_reader_in_another_thread_sees_whole_commits_while_they_are_made(self, store: Store, reader: Reader):
+        if not store.is_durable:
+            pytest.skip("this store is read by the thread that writes")
+        store.commit([Batch(runs=[run_row(1), run_row(2)])])
+
+        def read_until_last() -> int:
+            looks = 0
+            while True:
+                pairs = [event.run_key for event in reader.open_events()]
+                assert pairs.count(1) == pairs.count(2)
+                looks += 1
+                if pairs.count(1) == 200:
+                    return looks
+
+        with ThreadPoolExecutor(1) as pool:
+            looks = pool.submit(read_until_last)
+            for seq in range(1, 201):
+                store.commit([Batch(events=[event_row(1, seq)]), Batch(events=[event_row(2, seq)])])
+                store.tidy()
+            assert looks.result() >= 1
