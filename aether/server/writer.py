@@ -1,0 +1,293 @@
+"""Group commit: everything that waits goes to the disk in one transaction, and one wake-up says so.
+
+Theory of operation. `submit` hands a batch over and returns a ticket; tickets grow by one. A thread of its
+own, which lives as long as `run`, takes all batches that wait (within limits), commits them together, and
+wakes Trio once; `on_durable` then learns the newest durable ticket, which covers all smaller ones. There is
+no batch window: while one commit flushes, the next one gathers. Whoever has nothing to write costs nothing,
+since the thread sleeps in its queue.
+
+When there is no room, or somebody else is writing, the same transaction is tried again with growing pauses,
+and nothing overtakes it; `fault` says so meanwhile. Any other fault of the store ends `run` with it: what the
+disk kept is unknown, so the process has to stop and read it again. On cancellation `run` commits what was
+submitted before it returns.
+"""
+
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import attrs
+import trio
+
+from aether.store.interface import Batch, Store, StoreError, StoreFull
+
+SWITCH_INTERVAL_S: Final = 0.0005
+"""How long a busy Trio loop may keep the interpreter from the writing thread; Python's 5 ms is felt."""
+
+
+@attrs.frozen
+class WriterLimits:
+    """Bounds of the writer."""
+
+    commit_events: int = 512
+    """Rows in one transaction after which no further batch joins it; beyond this, commits only get longer."""
+    commit_bytes: int = 8 * 1024 * 1024
+    """The same in bytes of event bodies."""
+    waiting_batches: int = 65_536
+    """Batches that may wait for the disk; `submit` refuses the next one."""
+    waiting_bytes: int = 256 * 1024 * 1024
+    """The same in bytes of event bodies."""
+    retry_first_s: float = 0.05
+    """Pause before a transaction that found no room is tried again; doubles up to `retry_max_s`."""
+    retry_max_s: float = 5.0
+
+
+@attrs.define
+class WriterStats:
+    """What the writer has done, for the metrics. One thread writes it; a reader may see it a commit old."""
+
+    commits: int = 0
+    rows: int = 0
+    retries: int = 0
+    commit_s_last: float = 0.0
+    commit_s_max: float = 0.0
+    commit_s_total: float = 0.0
+    batches_last: int = 0
+    batches_max: int = 0
+
+    def note(self, batches: int, rows: int, commit_s: float) -> None:
+        self.commits += 1
+        self.rows += rows
+        self.commit_s_last = commit_s
+        self.commit_s_max = max(self.commit_s_max, commit_s)
+        self.commit_s_total += commit_s
+        self.batches_last = batches
+        self.batches_max = max(self.batches_max, batches)
+
+
+class BatchWriter(Protocol):
+    """What the engine loop knows of a writer."""
+
+    @property
+    def durable_ticket(self) -> int:
+        """The newest ticket that is durable; all smaller ones are too. 0: none yet."""
+        ...
+
+    @property
+    def waiting_count(self) -> int:
+        """Batches submitted and not yet durable."""
+        ...
+
+    @property
+    def has_room(self) -> bool:
+        """Whether `submit` takes another batch. Look before deciding what must be written."""
+        ...
+
+    @property
+    def fault(self) -> str | None:
+        """Why nothing becomes durable at the moment, in words for people."""
+        ...
+
+    @property
+    def stats(self) -> WriterStats:
+        """Counters for the metrics."""
+        ...
+
+    def submit(self, batch: Batch) -> int:
+        """Hand over a batch and return its ticket, at once. `on_durable` may be called before it returns."""
+        ...
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Work until cancelled, then finish what was submitted. Raises the StoreError that ends writing."""
+        ...
+
+
+def new_writer(store: Store, on_durable: Callable[[int], None], limits: WriterLimits | None = None) -> "BatchWriter":
+    """Return the writer that suits the store: a thread for a disk, none for memory."""
+    return Writer(store, on_durable, limits) if store.is_durable else DirectWriter(store, on_durable)
+
+
+@attrs.frozen
+class _Waiting:
+    ticket: int
+    batch: Batch
+    rows: int
+    size: int
+
+
+class Writer:
+    """The group-commit writer. Everything but the thread's own work is called from the Trio thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        on_durable: Callable[[int], None],
+        limits: WriterLimits | None = None,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._store = store
+        self._on_durable = on_durable
+        self._limits = limits or WriterLimits()
+        self._clock = clock
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._last_ticket = 0
+        self._committed = (0, 0)  # ticket and bytes so far: set by the thread, as one object
+        self._submitted_bytes = 0
+        self._durable_bytes = 0
+        self._stopping = threading.Event()
+        self._is_over = False
+        self._failure: BaseException | None = None
+        self._scope = trio.CancelScope()
+        self.durable_ticket = 0
+        self.fault: str | None = None
+        self.stats = WriterStats()
+
+    @property
+    def waiting_count(self) -> int:
+        return self._last_ticket - self.durable_ticket
+
+    @property
+    def has_room(self) -> bool:
+        return (
+            self.waiting_count < self._limits.waiting_batches
+            and self._submitted_bytes - self._durable_bytes < self._limits.waiting_bytes
+        )
+
+    def submit(self, batch: Batch) -> int:
+        """Queue a batch. Raises StoreFull when too much waits already, and then has not taken it."""
+        assert not self._is_over, "the writer has ended"
+        if not self.has_room:
+            raise StoreFull(
+                f"{self.waiting_count} commits wait for the disk",
+                where=self._store.location,
+                advice=self.fault or "the disk is too slow for this load, try again later",
+            )
+        size = sum([len(event.body) for event in batch.events])
+        self._last_ticket += 1
+        self._submitted_bytes += size
+        rows = len(batch.events) + len(batch.runs) + len(batch.changes)
+        self._queue.put(_Waiting(self._last_ticket, batch, rows, size))
+        return self._last_ticket
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Own the thread until cancelled; raise what ended it early."""
+        switch_interval_s = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._run_thread, trio.lowlevel.current_trio_token())
+                task_status.started()
+                try:
+                    with self._scope:
+                        await trio.sleep_forever()
+                finally:
+                    self._is_over = True
+                    self._stopping.set()
+                    self._queue.put(None)
+        finally:
+            sys.setswitchinterval(switch_interval_s)
+            if self._failure is not None:
+                raise self._failure  # also while being cancelled: what was submitted is not all on the disk
+
+    async def _run_thread(self, token: trio.lowlevel.TrioToken) -> None:
+        # Shielded: what was submitted is written even when everything else has been cancelled.
+        with trio.CancelScope(shield=True):
+            try:
+                await trio.to_thread.run_sync(self._work, token, limiter=trio.CapacityLimiter(1))
+            except Exception as error:  # noqa: BLE001 - carried to `run`, which raises it outside of an exception group
+                self._failure = error
+        self._scope.cancel()
+
+    def _work(self, token: trio.lowlevel.TrioToken) -> None:
+        """Commit until told to stop, in a thread."""
+        written_bytes = 0
+        is_last = False
+        while not is_last:
+            group, is_last = self._take()
+            if not group:
+                continue
+            self._commit(group)
+            written_bytes += sum([waiting.size for waiting in group])
+            self._committed = (group[-1].ticket, written_bytes)
+            # Idempotent: a loop that is behind is told once, of the newest.
+            token.run_sync_soon(self._announce, idempotent=True)
+            self._store.tidy()
+
+    def _take(self) -> tuple[list[_Waiting], bool]:
+        """Wait for one batch, then take all that wait. The second value: this is the last group."""
+        group: list[_Waiting] = []
+        rows = size = 0
+        waiting = self._queue.get()
+        while waiting is not None:
+            group.append(waiting)
+            rows += waiting.rows
+            size += waiting.size
+            if rows >= self._limits.commit_events or size >= self._limits.commit_bytes:
+                return group, False
+            try:
+                waiting = self._queue.get_nowait()
+            except queue.Empty:
+                return group, False
+        return group, True
+
+    def _commit(self, group: list[_Waiting]) -> None:
+        """Commit one group, as often as it takes."""
+        batches = [waiting.batch for waiting in group]
+        pause_s = self._limits.retry_first_s
+        while True:
+            started = self._clock()
+            is_last_try = self._stopping.is_set()
+            try:
+                self._store.commit(batches)
+            except StoreError as error:
+                if not error.is_retryable or is_last_try:
+                    raise
+                self.fault = str(error)
+            else:
+                self.fault = None
+                self.stats.note(len(group), sum([waiting.rows for waiting in group]), self._clock() - started)
+                return
+            self.stats.retries += 1
+            self._stopping.wait(pause_s)
+            pause_s = min(pause_s * 2, self._limits.retry_max_s)
+
+    def _announce(self) -> None:
+        ticket, written_bytes = self._committed
+        if ticket == self.durable_ticket:
+            return
+        self.durable_ticket, self._durable_bytes = ticket, written_bytes
+        try:
+            self._on_durable(ticket)
+        except Exception as error:  # noqa: BLE001 - Trio would crash on it; `run` raises it instead
+            self._failure = error
+            self._scope.cancel()
+
+
+class DirectWriter:
+    """The writer for a store without a disk: commits in `submit`, in the same thread, and is never behind."""
+
+    fault: str | None = None
+    has_room = True
+    waiting_count = 0
+
+    def __init__(self, store: Store, on_durable: Callable[[int], None]) -> None:
+        self._store = store
+        self._on_durable = on_durable
+        self.durable_ticket = 0
+        self.stats = WriterStats()
+
+    def submit(self, batch: Batch) -> int:
+        self._store.commit((batch,))
+        self.stats.note(1, len(batch.events) + len(batch.runs) + len(batch.changes), 0.0)
+        self.durable_ticket += 1
+        ticket = self.durable_ticket
+        self._on_durable(ticket)
+        return ticket
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        task_status.started()
+        await trio.sleep_forever()
