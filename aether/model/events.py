@@ -192,8 +192,12 @@ Fact = (
 
 @frozen
 class Event:
-    """A fact with its place in the run's history (`seq`, from 1, no gaps) and in time (`at`)."""
+    """A fact with its place in the run's history (`seq`, from 1, no gaps) and in time (`at`).
+
+    `parked` says that with it the run began to wait for the server alone.
+    """
 
     seq: int
     at: int
     fact: Fact
+    parked: bool = False

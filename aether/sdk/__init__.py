@@ -1,1 +1,4 @@
-"""What users import: client, workflow and activity definitions, context, replay, worker. Imports errors, model, wire. Read define.py first."""
+"""What users import: client, workflow and activity definitions, context, replay, worker.
+
+Imports errors, model, wire. Read define.py first.
+"""

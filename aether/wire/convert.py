@@ -130,6 +130,8 @@ def event_to_proto(event: e.Event) -> pb.Event:
     message = _FACT_TO_PROTO[type(event.fact)](event.fact)
     message.seq = event.seq
     message.at_us = event.at
+    if event.parked:
+        message.parked = True
     return message
 
 
@@ -137,7 +139,7 @@ def event_from_proto(message: pb.Event) -> e.Event:
     field = message.WhichOneof("fact")
     if field is None:
         raise InvalidArgument("an event of a kind that this version does not know", field="fact")
-    return e.Event(message.seq, message.at_us, _FACT_FROM_PROTO[field](message))
+    return e.Event(message.seq, message.at_us, _FACT_FROM_PROTO[field](message), message.parked)
 
 
 def encode_event(event: e.Event) -> bytes:

@@ -1,0 +1,169 @@
+"""The life of an activity, from being scheduled to its outcome.
+
+    SCHEDULED ──> STARTED ──> completed | failed | cancelled
+        ^            │ the attempt failed, timed out, or its worker was lost
+        └─ BACKING_OFF
+
+Each start of an attempt is on disk before a worker sees it, so no crash can make more attempts than the policy allows.
+Timeouts, each a timer of the wheel: schedule_to_start and schedule_to_close end the activity; start_to_close and
+heartbeat end the attempt. Whether another follows is decided in `retry.py` alone.
+"""
+
+from __future__ import annotations
+
+from aether.core.dispatch import drop_lease, fill, queue_activity, unqueue, wake_run
+from aether.core.effects import CancelAttempt
+from aether.core.retry import RetryAt, decide_retry, draw
+from aether.core.run import Activity, ActivityState
+from aether.core.sessions import Lease
+from aether.core.state import State
+from aether.model import commands as c
+from aether.model import events as e
+from aether.model.payload import Failure
+
+TIMEOUTS = ("schedule_to_start", "schedule_to_close", "start_to_close", "heartbeat")
+
+
+def begin(state: State, activity: Activity) -> None:
+    """It was recorded as scheduled: arm its bounds and let a worker have it."""
+    _arm_from_schedule(state, activity, "schedule_to_start", activity.timeouts.schedule_to_start_s)
+    _arm_from_schedule(state, activity, "schedule_to_close", activity.timeouts.schedule_to_close_s)
+    queue_activity(state, activity)
+
+
+def recover(state: State, activity: Activity) -> None:
+    """After a restart: whoever had an attempt in hand is refused by its token, so that attempt is over."""
+    if activity.state is ActivityState.SCHEDULED:
+        begin(state, activity)
+        return
+    _arm_from_schedule(state, activity, "schedule_to_close", activity.timeouts.schedule_to_close_s)
+    if activity.state is ActivityState.STARTED:
+        lost(state, activity, "the server was restarted while the attempt ran")
+    else:
+        state.timers.arm(("retry", activity.run.key, activity.path), activity.next_at)
+
+
+def command(state: State, lease: Lease, activity: Activity, command: c.ActivityCommand) -> None:
+    """The worker says how the attempt ended."""
+    drop_lease(state, lease)
+    if isinstance(command, c.CompleteActivity):
+        _close(state, activity, e.ActivityCompleted(activity.path, activity.attempt, command.result))
+    elif isinstance(command, c.FailActivity):
+        attempt_failed(state, activity, command.failure)
+    elif activity.cancel_requested:
+        _close(state, activity, e.ActivityCancelled(activity.path))
+    else:
+        # Nobody asked for it: the worker gave the attempt back, as it does when it is shut down.
+        lost(state, activity, "the worker gave it back")
+    fill(state, lease.session)
+
+
+def lost(state: State, activity: Activity, reason: str) -> None:
+    """The worker that had the attempt is gone."""
+    attempt_failed(state, activity, Failure("WorkerLost", reason))
+
+
+def attempt_failed(state: State, activity: Activity, failure: Failure) -> None:
+    """The attempt that was started last is over without a result; its lease is gone already."""
+    _disarm(state, activity, ("start_to_close", "heartbeat"))
+    if activity.cancel_requested:
+        _close(state, activity, e.ActivityCancelled(activity.path))
+        return
+    run, bound_s = activity.run, activity.timeouts.schedule_to_close_s
+    give_up_at = activity.scheduled_at + int(bound_s * 1e6) if bound_s else None
+    drawn = draw(run.run_id, activity.path, activity.attempt)
+    verdict = decide_retry(activity.retry, activity.attempt, failure, state.now, give_up_at, drawn)
+    if not isinstance(verdict, RetryAt):
+        _close(state, activity, e.ActivityFailed(activity.path, activity.attempt, failure))
+        return
+    # A lost worker says nothing about the activity: the next one may try at once.
+    at = state.now if failure.type == "WorkerLost" else verdict.at
+    beat = activity.last_beat or activity.heartbeat
+    state.record(run, e.ActivityRetried(activity.path, activity.attempt, failure, at, beat))
+    _tell_active(state, activity)
+    state.timers.arm(("retry", run.key, activity.path), at)
+
+
+def retry_due(state: State, activity: Activity) -> None:
+    if activity.state is ActivityState.BACKING_OFF:
+        queue_activity(state, activity)
+
+
+def timed_out(state: State, activity: Activity, name: str) -> None:
+    """One of `TIMEOUTS` has passed."""
+    is_of_attempt = name in ("start_to_close", "heartbeat")
+    if is_of_attempt and activity.lease is None:
+        # Another timer of the same tick has ended the attempt.
+        return
+    if name == "schedule_to_start" and activity.attempt:
+        return
+    bound_s: float = getattr(activity.timeouts, f"{name}_s")
+    failure = Failure(
+        "ActivityTimeout",
+        f"{activity.activity_type} took longer than {name} = {bound_s:g} s (attempt {activity.attempt})",
+    )
+    lease = activity.lease
+    if lease is not None:
+        drop_lease(state, lease)
+        state.effects.append(CancelAttempt(lease.session.session_id, lease.token, failure.message))
+    if is_of_attempt:
+        attempt_failed(state, activity, failure)
+    elif activity.cancel_requested:
+        _close(state, activity, e.ActivityCancelled(activity.path))
+    else:
+        _close(state, activity, e.ActivityFailed(activity.path, activity.attempt, failure))
+    if lease is not None:
+        fill(state, lease.session)
+
+
+def cancel(state: State, activity: Activity) -> None:
+    """The workflow does not want it any more; the request is recorded already."""
+    if activity.lease is None:
+        _close(state, activity, e.ActivityCancelled(activity.path))
+        return
+    state.effects.append(
+        CancelAttempt(activity.lease.session.session_id, activity.lease.token, "the workflow cancelled it")
+    )
+
+
+def abandon(state: State, activity: Activity) -> None:
+    """Its run is closed: forget it, and stop whoever works on it."""
+    _disarm(state, activity, (*TIMEOUTS, "retry"))
+    unqueue(state, activity)
+    lease = activity.lease
+    if lease is not None:
+        drop_lease(state, lease)
+        state.effects.append(CancelAttempt(lease.session.session_id, lease.token, "its run is closed"))
+        fill(state, lease.session)
+
+
+def beat(state: State, lease: Lease, activity: Activity) -> None:
+    """The worker says that it is still at it."""
+    bound_s = activity.timeouts.heartbeat_s
+    if bound_s:
+        state.timers.arm(("heartbeat", activity.run.key, activity.path), state.now + int(bound_s * 1e6))
+
+
+def _close(
+    state: State, activity: Activity, fact: e.ActivityCompleted | e.ActivityFailed | e.ActivityCancelled
+) -> None:
+    _disarm(state, activity, (*TIMEOUTS, "retry"))
+    unqueue(state, activity)
+    state.record(activity.run, fact)
+    wake_run(state, activity.run)
+
+
+def _arm_from_schedule(state: State, activity: Activity, name: str, bound_s: float) -> None:
+    if bound_s:
+        state.timers.arm((name, activity.run.key, activity.path), activity.scheduled_at + int(bound_s * 1e6))
+
+
+def _disarm(state: State, activity: Activity, names: tuple[str, ...]) -> None:
+    for name in names:
+        state.timers.cancel((name, activity.run.key, activity.path))
+
+
+def _tell_active(state: State, activity: Activity) -> None:
+    lease = activity.run.lease
+    if lease is not None and not lease.is_idle:
+        wake_run(state, activity.run)

@@ -1,0 +1,246 @@
+"""A worker's commands: checked all together first, then each becomes one fact, then come their consequences.
+
+The order matters to the worker. Its commands become consecutive events, whose last seq the answer tells; what they set
+off (an attempt that starts, a child that fails to start) comes after them and is pushed like any other news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aether.core import activity as activities
+from aether.core import lifecycle
+from aether.core.dispatch import drop_lease, fill, push_news, resume, wake_run
+from aether.core.effects import Recorded
+from aether.core.inputs import Complete
+from aether.core.run import Activity, Child, Run, Timer
+from aether.core.sessions import Lease
+from aether.core.state import State
+from aether.core.validate import check_command
+from aether.errors import AetherError, InvalidArgument, StaleLease
+from aether.model import commands as c
+from aether.model import events as e
+from aether.model.payload import Failure
+
+Consequence = Callable[[], None]
+_CLOSING = (c.CompleteRun, c.FailRun, c.CancelRun)
+
+
+def complete(state: State, item: Complete) -> None:
+    lease = state.leases.get(item.token)
+    if lease is None:
+        state.reply(item.reply, StaleLease(f"task {item.token} belongs to somebody else by now; nothing was changed"))
+        return
+    if item.number and item.number == lease.number:
+        state.reply(item.reply, lease.answer)
+        return
+    try:
+        _check(state, lease, item)
+    except AetherError as refusal:
+        state.reply(item.reply, refusal)
+        return
+    if lease.activity is not None:
+        _complete_activity(state, item, lease, lease.activity)
+    else:
+        _complete_run(state, item, lease)
+
+
+def _check(state: State, lease: Lease, item: Complete) -> None:
+    if len(item.commands) > state.limits.commands_max:
+        raise InvalidArgument(f"{len(item.commands)} commands; at most {state.limits.commands_max}", field="commands")
+    for command in item.commands:
+        check_command(state.limits, command)
+    if lease.activity is not None:
+        if len(item.commands) != 1 or not isinstance(item.commands[0], c.ActivityCommand):
+            raise InvalidArgument("an activity task is answered with one activity command", field="commands")
+        return
+    _check_run_commands(state, lease.run, item.commands)
+
+
+def _check_run_commands(state: State, run: Run, commands: tuple[c.Command, ...]) -> None:
+    opened: set[str] = set()
+    started: list[str] = []
+    for number, command in enumerate(commands, start=1):
+        if isinstance(command, c.ActivityCommand):
+            raise InvalidArgument("an activity command for a workflow task", field="commands")
+        if isinstance(command, (*_CLOSING, c.BlockRun)):
+            if number < len(commands):
+                raise InvalidArgument("a command after the one that ends the task", field="commands")
+            children = [item.path for item in run.pending.values() if isinstance(item, Child)] + started
+            if isinstance(command, _CLOSING) and children:
+                raise InvalidArgument(
+                    f"children at {', '.join(children[:5])} are open: a run ends after its children; "
+                    "cancel_pending them and wait until they are closed",
+                    field="commands",
+                )
+        elif isinstance(command, c.CancelPending):
+            if command.path not in run.pending:
+                # It may have ended while the command was under way: then there is nothing to do.
+                continue
+        elif isinstance(command, c.StartTimer | c.ScheduleActivity | c.StartChild):
+            if command.path in run.pending or command.path in opened:
+                raise InvalidArgument(f"path {command.path} waits for something already", field="path")
+            opened.add(command.path)
+            if isinstance(command, c.StartChild):
+                started.append(command.path)
+    if len(run.pending) + len(opened) > state.limits.pending_max:
+        raise InvalidArgument(f"more than {state.limits.pending_max} positions wait at the same time", field="commands")
+
+
+def _complete_activity(state: State, item: Complete, lease: Lease, activity: Activity) -> None:
+    command = item.commands[0]
+    assert isinstance(command, c.ActivityCommand)
+    state.reply(item.reply, Recorded(item.token, 0, state.now))
+    activities.command(state, lease, activity, command)
+
+
+def _complete_run(state: State, item: Complete, lease: Lease) -> None:
+    run = lease.run
+    if lease.is_idle:
+        # A worker that goes on by itself; it takes its slot again even if that is one too many for a while.
+        resume(state, lease)
+    if run.last_seq + len(item.commands) > state.limits.history_max:
+        _overflow(state, item, lease)
+        return
+    consequences: list[Consequence] = []
+    parks = item.blocked and item.known_seq >= lease.pushed_seq
+    answer = Recorded(item.token, 0, state.now)
+    if item.commands:
+        last = len(item.commands)
+        for number, command in enumerate(item.commands, start=1):
+            _RULES[type(command)](state, run, command, parks and number == last, consequences)
+        if run.state.is_closed:
+            consequences.clear()
+        answer = Recorded(item.token, run.last_seq, state.now)
+        lease.known_seq = run.last_seq
+    lease.number, lease.answer = item.number, answer
+    state.reply(item.reply, answer)
+    for consequence in consequences:
+        consequence()
+    if state.leases.get(lease.token) is lease:
+        _settle(state, item, lease, parks=parks)
+
+
+def _settle(state: State, item: Complete, lease: Lease, *, parks: bool) -> None:
+    """After the commands: does the worker keep the run, and its slot?"""
+    run, session = lease.run, lease.session
+    if item.release:
+        has_news = lease.pushed_seq > item.known_seq or not (parks or lease.is_idle)
+        drop_lease(state, lease)
+        if has_news:
+            run.interrupted = "the worker gave it back"
+            wake_run(state, run)
+        fill(state, session)
+    elif parks and lease.pushed_seq <= item.known_seq:
+        lease.is_idle = True
+        session.used[lease.kind] -= 1
+        fill(state, session)
+    else:
+        push_news(state, lease)
+
+
+def _overflow(state: State, item: Complete, lease: Lease) -> None:
+    run, bound = lease.run, state.limits.history_max
+    failure = Failure(
+        "LimitExceeded", f"its history would grow beyond {bound} events; divide the work among child workflows"
+    )
+    state.reply(item.reply, InvalidArgument(failure.message, field="commands"))
+    lifecycle.close(state, run, e.RunFailed(failure))
+
+
+_Rule = Callable[[State, Run, c.Command, bool, list[Consequence]], None]
+_RULES: dict[type, _Rule] = {}
+
+
+def _rule(kind: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    def register(rule: Callable[..., None]) -> Callable[..., None]:
+        _RULES[kind] = rule
+        return rule
+
+    return register
+
+
+@_rule(c.RecordStep)
+def _(state: State, run: Run, command: c.RecordStep, parks: bool, then: list[Consequence]) -> None:
+    if command.failure is not None:
+        fact: e.Fact = e.StepFailed(
+            command.path, command.name, command.failure, command.attempt or 1, command.started_at
+        )
+    else:
+        assert command.result is not None
+        fact = e.StepCompleted(command.path, command.name, command.result, command.attempt or 1, command.started_at)
+    state.record(run, fact, parked=parks)
+
+
+@_rule(c.StartTimer)
+def _(state: State, run: Run, command: c.StartTimer, parks: bool, then: list[Consequence]) -> None:
+    fire_at = state.now + command.delay_ms * 1000
+    state.record(run, e.TimerStarted(command.path, fire_at), parked=parks)
+    state.timers.arm(("timer", run.key, command.path), fire_at)
+
+
+@_rule(c.ScheduleActivity)
+def _(state: State, run: Run, command: c.ScheduleActivity, parks: bool, then: list[Consequence]) -> None:
+    fact = e.ActivityScheduled(
+        command.path,
+        command.activity_type,
+        command.task_queue or run.task_queue,
+        command.input,
+        command.retry,
+        command.timeouts,
+    )
+    state.record(run, fact, parked=parks)
+    activity = run.pending[command.path]
+    assert isinstance(activity, Activity)
+    then.append(lambda: activities.begin(state, activity))
+
+
+@_rule(c.StartChild)
+def _(state: State, run: Run, command: c.StartChild, parks: bool, then: list[Consequence]) -> None:
+    workflow_id, run_id = lifecycle.child_ids(run, command)
+    state.record(run, e.ChildStarted(command.path, workflow_id, run_id, command.workflow_type), parked=parks)
+    then.append(lambda: lifecycle.begin_child(state, run, command))
+
+
+@_rule(c.CancelPending)
+def _(state: State, run: Run, command: c.CancelPending, parks: bool, then: list[Consequence]) -> None:
+    pending = run.pending.get(command.path)
+    if isinstance(pending, Timer):
+        state.timers.cancel(("timer", run.key, pending.path))
+        state.record(run, e.TimerCancelled(pending.path), parked=parks)
+    elif isinstance(pending, Activity) and not pending.cancel_requested:
+        state.record(run, e.ActivityCancelRequested(pending.path), parked=parks)
+        then.append(lambda: activities.cancel(state, pending))
+    elif isinstance(pending, Child) and not pending.cancel_requested:
+        state.record(run, e.ChildCancelRequested(pending.path), parked=parks)
+        then.append(lambda: _cancel_child(state, pending))
+
+
+def _cancel_child(state: State, child: Child) -> None:
+    run = lifecycle.find(state, child.workflow_id, child.run_id)
+    if run is not None:
+        lifecycle.request_cancel(state, run, "its parent cancelled it")
+
+
+@_rule(c.CompleteRun)
+def _(state: State, run: Run, command: c.CompleteRun, parks: bool, then: list[Consequence]) -> None:
+    lifecycle.close(state, run, e.RunCompleted(command.result))
+
+
+@_rule(c.FailRun)
+def _(state: State, run: Run, command: c.FailRun, parks: bool, then: list[Consequence]) -> None:
+    lifecycle.close(state, run, e.RunFailed(command.failure))
+
+
+@_rule(c.CancelRun)
+def _(state: State, run: Run, command: c.CancelRun, parks: bool, then: list[Consequence]) -> None:
+    lifecycle.close(state, run, e.RunCancelled(command.reason or run.cancel_reason))
+
+
+@_rule(c.BlockRun)
+def _(state: State, run: Run, command: c.BlockRun, parks: bool, then: list[Consequence]) -> None:
+    lease = run.lease
+    assert lease is not None
+    drop_lease(state, lease)
+    lifecycle.block(state, run, command.failure)
+    fill(state, lease.session)

@@ -1,0 +1,187 @@
+"""Who gets what: from ready tasks and free slots to leases.
+
+A run is in one of these places while it is open:
+  leased and active   its worker executes it; new events are pushed at once
+  leased and idle     its worker keeps it in memory, it takes no slot; news wake it, after `Session.waking` if need be
+  queued              in a task queue, for any worker that has its type
+  parked              nowhere: it waits for a timer, an activity, a child or a cancel
+  blocked             the code that the workers have does not fit; waits for a worker with other code
+"""
+
+from __future__ import annotations
+
+from aether.core.effects import Revoke, RunTask, SendActivity, SendEvents
+from aether.core.queues import QueueKey, key_of
+from aether.core.run import Activity, Run
+from aether.core.sessions import Lease, Session
+from aether.core.state import State
+from aether.model import events as e
+from aether.model.runs import TaskKind
+
+
+def wake_run(state: State, run: Run) -> None:
+    """The run has something to do."""
+    lease = run.lease
+    if lease is None:
+        if not run.queued and run.blocked is None:
+            _place(state, run)
+        return
+    if not lease.is_idle:
+        push_news(state, lease)
+        return
+    session = lease.session
+    if session.draining:
+        revoke(state, lease, "the worker is draining")
+        _place(state, run)
+    elif session.has_slot(TaskKind.WORKFLOW):
+        resume(state, lease)
+    elif not lease.is_waking:
+        lease.is_waking = True
+        session.waking[lease.token] = lease
+
+
+def push_news(state: State, lease: Lease) -> None:
+    """Send what the worker of an active run does not know yet."""
+    run = lease.run
+    if lease.known_seq < run.last_seq:
+        state.effects.append(
+            SendEvents(lease.session.session_id, lease.token, run.key, lease.known_seq + 1, run.last_seq)
+        )
+        lease.known_seq = lease.pushed_seq = run.last_seq
+
+
+def resume(state: State, lease: Lease) -> None:
+    """An idle run goes on at the worker that has it."""
+    lease.is_idle = lease.is_waking = False
+    lease.session.waking.pop(lease.token, None)
+    lease.session.used[TaskKind.WORKFLOW] += 1
+    push_news(state, lease)
+
+
+def queue_activity(state: State, activity: Activity) -> None:
+    """An attempt of the activity may start."""
+    _place(state, activity)
+
+
+def _place(state: State, item: Run | Activity) -> None:
+    key = key_of(item)
+    session = _free_taker(state, key)
+    if session is None:
+        state.queues.push(key, item, state.now)
+    else:
+        grant(state, session, item)
+
+
+def _free_taker(state: State, key: QueueKey) -> Session | None:
+    takers = state.takers.get(key)
+    if not takers:
+        return None
+    for session_id, session in takers.items():
+        if session.has_slot(key.kind):
+            # To the end of the line: whoever was served longest ago is next.
+            del takers[session_id]
+            takers[session_id] = session
+            return session
+    return None
+
+
+def grant(state: State, session: Session, item: Run | Activity) -> None:
+    """Give the session a lease on a run or on an activity's next attempt."""
+    if isinstance(item, Run):
+        lease = Lease(state.tokens.draw(), session, item)
+        _start_run(state, lease)
+    else:
+        lease = Lease(state.tokens.draw(), session, item.run, item)
+        _start_attempt(state, lease, item)
+    state.leases[lease.token] = lease
+    session.leases[lease.token] = lease
+    session.used[lease.kind] += 1
+
+
+def _start_run(state: State, lease: Lease) -> None:
+    run, session = lease.run, lease.session
+    if run.attempts == 0 or run.interrupted:
+        state.record(run, e.RunStarted(session.worker_id, run.attempts + 1, run.interrupted))
+        run.interrupted = ""
+    run.lease = lease
+    lease.known_seq = lease.pushed_seq = run.last_seq
+    task = RunTask(run.workflow_id, run.run_id, run.workflow_type)
+    state.effects.append(SendEvents(session.session_id, lease.token, run.key, 1, run.last_seq, task))
+
+
+def _start_attempt(state: State, lease: Lease, activity: Activity) -> None:
+    run, session = lease.run, lease.session
+    state.record(run, e.ActivityStarted(activity.path, activity.attempt + 1, session.worker_id))
+    activity.lease = lease
+    activity.last_beat = None
+    if run.lease is not None and not run.lease.is_idle:
+        push_news(state, run.lease)
+    for name, bound_s in (
+        ("start_to_close", activity.timeouts.start_to_close_s),
+        ("heartbeat", activity.timeouts.heartbeat_s),
+    ):
+        if bound_s:
+            state.timers.arm((name, run.key, activity.path), state.now + int(bound_s * 1e6))
+    state.effects.append(
+        SendActivity(
+            session.session_id,
+            lease.token,
+            run.workflow_id,
+            run.run_id,
+            activity.path,
+            activity.activity_type,
+            activity.input,
+            activity.attempt,
+            activity.heartbeat,
+            activity.timeouts,
+            activity.scheduled_at,
+        )
+    )
+
+
+def drop_lease(state: State, lease: Lease) -> None:
+    """The lease is over; its slot is free, and is filled by `fill` when the caller is done."""
+    del state.leases[lease.token]
+    session = lease.session
+    del session.leases[lease.token]
+    session.waking.pop(lease.token, None)
+    if not lease.is_idle:
+        session.used[lease.kind] -= 1
+    if lease.activity is None:
+        lease.run.lease = None
+    else:
+        lease.activity.lease = None
+
+
+def revoke(state: State, lease: Lease, reason: str) -> None:
+    """End a lease from this side and tell the worker."""
+    drop_lease(state, lease)
+    state.effects.append(Revoke(lease.session.session_id, lease.token, reason))
+
+
+def fill(state: State, session: Session) -> None:
+    """Give the session tasks while it has slots and there is something for it."""
+    while session.waking and session.has_slot(TaskKind.WORKFLOW):
+        resume(state, next(iter(session.waking.values())))
+    for kind in TaskKind:
+        while session.has_slot(kind):
+            key = _longest_waiting(state, session, kind)
+            if key is None:
+                break
+            grant(state, session, state.queues.pop(key))
+
+
+def _longest_waiting(state: State, session: Session, kind: TaskKind) -> QueueKey | None:
+    best: tuple[int, QueueKey] | None = None
+    for type_ in session.types[kind]:
+        key = QueueKey(session.task_queue, kind, type_)
+        head = state.queues.head(key)
+        if head is not None and (best is None or head[0] < best[0]):
+            best = (head[0], key)
+    return None if best is None else best[1]
+
+
+def unqueue(state: State, item: Run | Activity) -> None:
+    """Take it out of its queue, if it is in one."""
+    if item.queued:
+        state.queues.remove(key_of(item), item)

@@ -1,0 +1,139 @@
+"""The engine: one input at a time in, one decision out.
+
+`apply` is a table from kinds of input to rules. Rules are functions over `State`, one module a subject:
+
+    lifecycle    runs begin, are awaited, cancelled and end; parents and children
+    commands     what workers ask for
+    activity     attempts, timeouts, retries          retry    when is the next attempt
+    membership   workers come and go
+    dispatch     who gets what                        queues   what waits      timers   what is due
+
+The engine is synchronous and pure: time comes as `now` (microseconds since the epoch, never falling), random ids come
+with the inputs, and nothing here waits or opens anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import groupby
+
+from aether.core import activity as activities
+from aether.core import commands, inputs, lifecycle, membership
+from aether.core.dispatch import wake_run
+from aether.core.effects import Decision, RunOpened
+from aether.core.run import Activity, Run, Timer, fold
+from aether.core.sessions import Tokens
+from aether.core.state import State, TimerKey
+from aether.core.timers import TimerWheel
+from aether.core.views import EngineView, overview
+from aether.model import events as e
+from aether.model.limits import DEFAULT_LIMITS, Limits
+
+_RESTARTED = "the server was restarted"
+
+
+class Engine:
+    def __init__(self, now: int, *, epoch: int = 1, next_run_key: int = 1, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.state = State(limits, Tokens(epoch), TimerWheel(now), next_run_key, now)
+
+    def apply(self, item: inputs.Input, now: int) -> Decision:
+        """Decide what `item` means at `now`."""
+        self.state.now = now
+        _RULES[type(item)](self.state, item)
+        return self.state.take_decision()
+
+    def next_due(self) -> int | None:
+        """When a `Tick` is wanted next; None while nothing is timed."""
+        return self.state.timers.next_due()
+
+    def overview(self) -> EngineView:
+        return overview(self.state)
+
+    def recover(self, runs: Iterable[RunOpened], events: Iterable[tuple[int, e.Event]], now: int) -> Decision:
+        """Take up the open runs of an earlier server: `events` are (run key, event), ordered by key and seq."""
+        state = self.state
+        state.now = now
+        for opened in runs:
+            run = Run(
+                opened.key,
+                opened.workflow_id,
+                opened.run_id,
+                opened.workflow_type,
+                opened.task_queue,
+                opened.parent_key,
+                opened.created_at,
+            )
+            state.runs[run.key] = run
+            state.open_ids[run.workflow_id] = run
+        for key, history in groupby(events, key=lambda pair: pair[0]):
+            run = state.runs[key]
+            for _, event in history:
+                fold(run, event)
+        for run in list(state.runs.values()):
+            _take_up(state, run)
+        return state.take_decision()
+
+
+def _take_up(state: State, run: Run) -> None:
+    """Put a recovered run where it belongs: under its timers, into a queue."""
+    if run.attempts and not run.parked:
+        run.interrupted = _RESTARTED
+    for pending in list(run.pending.values()):
+        if isinstance(pending, Timer):
+            state.timers.arm(("timer", run.key, pending.path), pending.fire_at)
+        elif isinstance(pending, Activity):
+            activities.recover(state, pending)
+    if not run.parked and not run.queued:
+        wake_run(state, run)
+
+
+def _tick(state: State, item: inputs.Tick) -> None:
+    for key in state.timers.advance(state.now):
+        _DUE[key[0]](state, key)
+
+
+# Timers that fall due together were taken from the wheel together, so the rule of one may find that the rule of another
+# has just ended what it was armed for.
+
+
+def _timer_due(state: State, key: TimerKey) -> None:
+    run = state.runs.get(key[1])
+    if run is not None and isinstance(run.pending.get(key[2]), Timer):
+        state.record(run, e.TimerFired(key[2]))
+        wake_run(state, run)
+
+
+def _activity_due(state: State, key: TimerKey) -> None:
+    run = state.runs.get(key[1])
+    activity = run.pending.get(key[2]) if run is not None else None
+    if not isinstance(activity, Activity):
+        return
+    if key[0] == "retry":
+        activities.retry_due(state, activity)
+    else:
+        activities.timed_out(state, activity, key[0])
+
+
+def _session_due(state: State, key: TimerKey) -> None:
+    membership.silence(state, state.sessions[key[1]])
+
+
+_DUE: dict[str, Callable[[State, TimerKey], None]] = {
+    "timer": _timer_due,
+    "session": _session_due,
+    **dict.fromkeys(("retry", *activities.TIMEOUTS), _activity_due),
+}
+
+_RULES: dict[type, Callable[[State, inputs.Input], None]] = {
+    inputs.StartRun: lifecycle.start,  # type: ignore[dict-item]
+    inputs.DescribeRun: lifecycle.describe_run,  # type: ignore[dict-item]
+    inputs.AwaitRun: lifecycle.await_run,  # type: ignore[dict-item]
+    inputs.ForgetAwait: lifecycle.forget_await,  # type: ignore[dict-item]
+    inputs.CancelRun: lifecycle.cancel,  # type: ignore[dict-item]
+    inputs.OpenSession: membership.open_session,  # type: ignore[dict-item]
+    inputs.CloseSession: membership.close_session,  # type: ignore[dict-item]
+    inputs.DrainSession: membership.drain_session,  # type: ignore[dict-item]
+    inputs.Heartbeat: membership.heartbeat,  # type: ignore[dict-item]
+    inputs.Complete: commands.complete,  # type: ignore[dict-item]
+    inputs.Tick: _tick,  # type: ignore[dict-item]
+}

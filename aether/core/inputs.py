@@ -1,0 +1,117 @@
+"""Everything that can happen to the engine. The list is closed: `engine.py` has one handler for each.
+
+`reply` is whatever the shell wants back with the answer; the engine never looks inside.
+"""
+
+from attrs import frozen
+
+from aether.model.commands import Command
+from aether.model.payload import Payload
+
+
+@frozen
+class StartRun:
+    reply: object
+    workflow_type: str
+    workflow_id: str
+    # Drawn by the shell, as are the ids of sessions: randomness is an input.
+    run_id: str
+    task_queue: str
+    input: Payload
+
+
+@frozen
+class DescribeRun:
+    reply: object
+    workflow_id: str
+    run_id: str = ""
+
+
+@frozen
+class AwaitRun:
+    reply: object
+    workflow_id: str
+    run_id: str = ""
+
+
+@frozen
+class ForgetAwait:
+    """Whoever sent the `AwaitRun` with this reply does not wait any more."""
+
+    reply: object
+    workflow_id: str
+
+
+@frozen
+class CancelRun:
+    reply: object
+    workflow_id: str
+    run_id: str = ""
+    reason: str = ""
+
+
+@frozen
+class OpenSession:
+    session_id: int
+    worker_id: str
+    task_queue: str
+    workflow_types: tuple[str, ...]
+    activity_types: tuple[str, ...]
+    workflow_slots: int
+    activity_slots: int
+
+
+@frozen
+class CloseSession:
+    session_id: int
+    reason: str
+
+
+@frozen
+class DrainSession:
+    """The worker wants no more tasks."""
+
+    session_id: int
+
+
+@frozen
+class Heartbeat:
+    """A sign of life of a session, and of one attempt if `token` is not 0."""
+
+    reply: object
+    session_id: int
+    token: int = 0
+    details: Payload | None = None
+
+
+@frozen
+class Complete:
+    """A worker's commands for one task."""
+
+    reply: object
+    token: int
+    commands: tuple[Command, ...]
+    blocked: bool = False
+    known_seq: int = 0
+    release: bool = False
+    number: int = 0
+
+
+@frozen
+class Tick:
+    """Time has passed."""
+
+
+Input = (
+    StartRun
+    | DescribeRun
+    | AwaitRun
+    | ForgetAwait
+    | CancelRun
+    | OpenSession
+    | CloseSession
+    | DrainSession
+    | Heartbeat
+    | Complete
+    | Tick
+)

@@ -1,0 +1,111 @@
+"""Workers come and go: sessions open, beat, drain, fall silent, close; and what they held goes to others."""
+
+from __future__ import annotations
+
+from aether.core import activity as activities
+from aether.core import lifecycle
+from aether.core.dispatch import drop_lease, fill, wake_run
+from aether.core.effects import EndSession, HeartbeatSeen
+from aether.core.inputs import CloseSession, DrainSession, Heartbeat, OpenSession
+from aether.core.queues import QueueKey
+from aether.core.sessions import Lease, Session
+from aether.core.state import State
+from aether.errors import SessionExpired, StaleLease
+from aether.model.runs import TaskKind
+
+
+def open_session(state: State, item: OpenSession) -> None:
+    session = Session(
+        item.session_id,
+        item.worker_id,
+        item.task_queue,
+        {TaskKind.WORKFLOW: item.workflow_types, TaskKind.ACTIVITY: item.activity_types},
+        {TaskKind.WORKFLOW: item.workflow_slots, TaskKind.ACTIVITY: item.activity_slots},
+        state.now,
+    )
+    state.sessions[session.session_id] = session
+    for key in _keys(session):
+        state.takers.setdefault(key, {})[session.session_id] = session
+        # It may bring other code: those whose code did not fit try again.
+        for run in list(state.blocked.get(key, {}).values()):
+            lifecycle.unblock(state, run)
+            wake_run(state, run)
+    _watch(state, session)
+    fill(state, session)
+
+
+def drain_session(state: State, item: DrainSession) -> None:
+    session = state.sessions.get(item.session_id)
+    if session is None or session.draining:
+        return
+    session.draining = True
+    for lease in list(session.waking.values()):
+        drop_lease(state, lease)
+        wake_run(state, lease.run)
+
+
+def close_session(state: State, item: CloseSession) -> None:
+    session = state.sessions.get(item.session_id)
+    if session is not None:
+        _end(state, session, item.reason)
+
+
+def heartbeat(state: State, item: Heartbeat) -> None:
+    session = state.sessions.get(item.session_id)
+    if session is None:
+        state.reply(item.reply, SessionExpired(f"session {item.session_id} is over; register again"))
+        return
+    session.last_seen = state.now
+    if not item.token:
+        state.reply(item.reply, HeartbeatSeen(cancel_requested=False))
+        return
+    lease = session.leases.get(item.token)
+    if lease is None or lease.activity is None:
+        state.reply(item.reply, StaleLease(f"attempt {item.token} is not this worker's any more; stop it"))
+        return
+    if item.details is not None:
+        lease.activity.last_beat = item.details
+    activities.beat(state, lease, lease.activity)
+    state.reply(item.reply, HeartbeatSeen(lease.activity.cancel_requested))
+
+
+def silence(state: State, session: Session) -> None:
+    """The session's timer: it may have been heard of since it was armed."""
+    if state.now - session.last_seen < state.limits.session_timeout_ms * 1000:
+        _watch(state, session)
+        return
+    state.effects.append(EndSession(session.session_id, "no sign of life"))
+    _end(state, session, f"worker {session.worker_id} fell silent")
+
+
+def _watch(state: State, session: Session) -> None:
+    due = session.last_seen + state.limits.session_timeout_ms * 1000
+    state.timers.arm(("session", session.session_id, ""), due)
+
+
+def _end(state: State, session: Session, reason: str) -> None:
+    del state.sessions[session.session_id]
+    state.timers.cancel(("session", session.session_id, ""))
+    for key in _keys(session):
+        del state.takers[key][session.session_id]
+        if not state.takers[key]:
+            del state.takers[key]
+    session.draining = True
+    for lease in list(session.leases.values()):
+        _lose(state, lease, reason)
+
+
+def _lose(state: State, lease: Lease, reason: str) -> None:
+    was_idle, had_news = lease.is_idle, lease.is_waking
+    drop_lease(state, lease)
+    if lease.activity is not None:
+        activities.lost(state, lease.activity, reason)
+        return
+    if not was_idle:
+        lease.run.interrupted = reason
+    if not was_idle or had_news:
+        wake_run(state, lease.run)
+
+
+def _keys(session: Session) -> list[QueueKey]:
+    return [QueueKey(session.task_queue, kind, type_) for kind in TaskKind for type_ in session.types[kind]]

@@ -1,0 +1,56 @@
+"""The retry rule: after a failed attempt, when is the next, or why is there none.
+
+Jitter is drawn from the activity's own identity, so the rule is a function and a run that is replayed by another server
+decides the same.
+"""
+
+from zlib import crc32
+
+from attrs import frozen
+
+from aether.model.payload import Failure
+from aether.model.policy import RetryPolicy
+
+_US = 1_000_000
+
+
+@frozen
+class RetryAt:
+    """The next attempt starts at `at`, in microseconds."""
+
+    at: int
+
+
+@frozen
+class GiveUp:
+    """There is no next attempt."""
+
+    reason: str
+
+
+def draw(*identity: object) -> float:
+    """A number in [0, 1) that is always the same for the same identity."""
+    return crc32("\0".join(map(str, identity)).encode()) / 2**32
+
+
+def decide_retry(
+    policy: RetryPolicy, attempt: int, failure: Failure, now: int, give_up_at: int | None, drawn: float
+) -> RetryAt | GiveUp:
+    """What follows when `attempt` (from 1) ended with `failure` at `now`.
+
+    `give_up_at` is the end of schedule-to-close, if the activity has one; `drawn` is in [0, 1).
+    """
+    if failure.non_retryable or failure.type in policy.non_retryable:
+        return GiveUp(f"{failure.type} is not retryable")
+    if policy.max_attempts and attempt >= policy.max_attempts:
+        return GiveUp(f"attempt {attempt} of {policy.max_attempts} failed")
+    at = now + (failure.retry_after_ms * 1000 or _delay(policy, attempt, drawn))
+    if give_up_at is not None and at >= give_up_at:
+        return GiveUp("the next attempt would start after schedule_to_close")
+    return RetryAt(at)
+
+
+def _delay(policy: RetryPolicy, attempt: int, drawn: float) -> int:
+    # The exponent is bounded because a float overflows long before anybody waits that long.
+    grown = policy.initial_s * policy.factor ** min(attempt - 1, 60)
+    return int(min(grown, policy.maximum_s) * (1 - policy.jitter * drawn) * _US)

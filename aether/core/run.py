@@ -1,0 +1,238 @@
+"""One run: its states, and what each fact does to it.
+
+    PENDING ──RunStarted──> RUNNING ──RunCompleted──> COMPLETED
+       │                       ├──────RunFailed─────> FAILED
+       └──────RunCancelled─────┴──────RunCancelled──> CANCELLED
+
+`fold` is the only way in which the durable part of a run changes. The engine folds a fact when it decides it, and folds
+the same fact again when it reads it back from disk, so what was decided and what is recovered can not differ. What is
+not durable (who has the lease, whether a task waits in a queue) is set by `dispatch.py` and is empty after a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from hashlib import blake2b
+from typing import TYPE_CHECKING, TypeVar
+
+from attrs import define, field
+
+from aether.model import events as e
+from aether.model.payload import Failure, Payload
+from aether.model.policy import ActivityTimeouts, RetryPolicy
+from aether.model.runs import RunState
+
+if TYPE_CHECKING:
+    from aether.core.sessions import Lease
+
+F = TypeVar("F")
+
+TRANSITIONS: dict[tuple[RunState, type], RunState] = {
+    (RunState.PENDING, e.RunStarted): RunState.RUNNING,
+    (RunState.PENDING, e.RunFailed): RunState.FAILED,
+    (RunState.PENDING, e.RunCancelled): RunState.CANCELLED,
+    (RunState.RUNNING, e.RunStarted): RunState.RUNNING,
+    (RunState.RUNNING, e.RunCompleted): RunState.COMPLETED,
+    (RunState.RUNNING, e.RunFailed): RunState.FAILED,
+    (RunState.RUNNING, e.RunCancelled): RunState.CANCELLED,
+}
+
+# Facts that change nothing for the workflow's code: a run that is parked stays parked.
+QUIET_FACTS = (e.ActivityStarted, e.ActivityRetried, e.ActivityCancelRequested, e.ChildCancelRequested)
+
+
+class ActivityState(IntEnum):
+    """SCHEDULED (in a queue) -> STARTED (a worker has it) -> over, or BACKING_OFF until the next attempt."""
+
+    SCHEDULED = 1
+    STARTED = 2
+    BACKING_OFF = 3
+
+
+@define(eq=False)
+class Timer:
+    path: str
+    fire_at: int
+
+
+@define(eq=False)
+class Child:
+    path: str
+    workflow_id: str
+    run_id: str
+    cancel_requested: bool = False
+
+
+@define(eq=False)
+class Activity:
+    run: Run
+    path: str
+    activity_type: str
+    task_queue: str
+    input: Payload
+    retry: RetryPolicy
+    timeouts: ActivityTimeouts
+    scheduled_at: int
+    state: ActivityState = ActivityState.SCHEDULED
+    # Of the attempt that runs or ran last; 0 before the first.
+    attempt: int = 0
+    next_at: int = 0
+    heartbeat: Payload | None = None
+    last_failure: Failure | None = None
+    cancel_requested: bool = False
+    # Not durable.
+    lease: Lease | None = None
+    queued: int = 0
+    last_beat: Payload | None = None
+
+
+Pending = Timer | Child | Activity
+
+
+@define(eq=False)
+class Run:
+    key: int
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    task_queue: str
+    parent_key: int | None
+    created_at: int
+    parent_workflow_id: str = ""
+    parent_path: str = ""
+    state: RunState = RunState.PENDING
+    input_digest: bytes = b""
+    last_seq: int = 0
+    attempts: int = 0
+    cancel_requested: bool = False
+    cancel_reason: str = ""
+    # The last fact that mattered to its code parked it.
+    parked: bool = False
+    pending: dict[str, Pending] = field(factory=dict)
+    # Not durable.
+    lease: Lease | None = None
+    # Place in a queue, 0 when it is in none.
+    queued: int = 0
+    # Why the worker that had it does not any more; empty when it was parked or never had.
+    interrupted: str = ""
+    blocked: Failure | None = None
+    awaited_by: list[object] | None = None
+
+
+def digest(payload: Payload) -> bytes:
+    """Enough of an input to tell a repeated start from another one."""
+    return blake2b(payload.data, digest_size=16, person=payload.encoding.encode()[:16]).digest()
+
+
+def fold(run: Run, event: e.Event) -> None:
+    """Apply one event; seqs are without gaps."""
+    assert event.seq == run.last_seq + 1, f"run {run.run_id}: event {event.seq} after {run.last_seq}"
+    run.last_seq = event.seq
+    fact = event.fact
+    if not isinstance(fact, QUIET_FACTS):
+        run.parked = event.parked
+    handler = _FOLDS.get(type(fact))
+    if handler is not None:
+        handler(run, fact, event.at)
+    if isinstance(fact, _STATE_FACTS):
+        run.state = TRANSITIONS[run.state, type(fact)]
+
+
+_FOLDS: dict[type, Callable[[Run, e.Fact, int], None]] = {}
+_STATE_FACTS = (e.RunStarted, e.RunCompleted, e.RunFailed, e.RunCancelled)
+
+
+def _folds(kind: type[F]) -> Callable[[Callable[[Run, F, int], None]], Callable[[Run, F, int], None]]:
+    def register(handler: Callable[[Run, F, int], None]) -> Callable[[Run, F, int], None]:
+        _FOLDS[kind] = handler  # type: ignore[assignment]
+        return handler
+
+    return register
+
+
+@_folds(e.RunCreated)
+def _(run: Run, fact: e.RunCreated, at: int) -> None:
+    run.input_digest = digest(fact.input)
+    run.parent_workflow_id = fact.parent_workflow_id
+    run.parent_path = fact.parent_path
+
+
+@_folds(e.RunStarted)
+def _(run: Run, fact: e.RunStarted, at: int) -> None:
+    run.attempts = fact.attempt
+
+
+@_folds(e.CancelRequested)
+def _(run: Run, fact: e.CancelRequested, at: int) -> None:
+    run.cancel_requested = True
+    run.cancel_reason = fact.reason
+
+
+@_folds(e.TimerStarted)
+def _(run: Run, fact: e.TimerStarted, at: int) -> None:
+    run.pending[fact.path] = Timer(fact.path, fact.fire_at)
+
+
+@_folds(e.ActivityScheduled)
+def _(run: Run, fact: e.ActivityScheduled, at: int) -> None:
+    run.pending[fact.path] = Activity(
+        run, fact.path, fact.activity_type, fact.task_queue, fact.input, fact.retry, fact.timeouts, at
+    )
+
+
+@_folds(e.ActivityStarted)
+def _(run: Run, fact: e.ActivityStarted, at: int) -> None:
+    activity = _activity(run, fact.path)
+    activity.state = ActivityState.STARTED
+    activity.attempt = fact.attempt
+
+
+@_folds(e.ActivityRetried)
+def _(run: Run, fact: e.ActivityRetried, at: int) -> None:
+    activity = _activity(run, fact.path)
+    activity.state = ActivityState.BACKING_OFF
+    activity.next_at = fact.next_at
+    activity.last_failure = fact.failure
+    activity.heartbeat = fact.heartbeat
+
+
+@_folds(e.ActivityCancelRequested)
+def _(run: Run, fact: e.ActivityCancelRequested, at: int) -> None:
+    _activity(run, fact.path).cancel_requested = True
+
+
+@_folds(e.ChildStarted)
+def _(run: Run, fact: e.ChildStarted, at: int) -> None:
+    run.pending[fact.path] = Child(fact.path, fact.workflow_id, fact.run_id)
+
+
+@_folds(e.ChildCancelRequested)
+def _(run: Run, fact: e.ChildCancelRequested, at: int) -> None:
+    child = run.pending[fact.path]
+    assert isinstance(child, Child)
+    child.cancel_requested = True
+
+
+def _over(run: Run, fact: e.Fact, at: int) -> None:
+    path: str = fact.path  # type: ignore[union-attr]
+    del run.pending[path]
+
+
+for _kind in (
+    e.TimerFired,
+    e.TimerCancelled,
+    e.ActivityCompleted,
+    e.ActivityFailed,
+    e.ActivityCancelled,
+    e.ChildCompleted,
+    e.ChildFailed,
+    e.ChildCancelled,
+):
+    _FOLDS[_kind] = _over
+
+
+def _activity(run: Run, path: str) -> Activity:
+    activity = run.pending[path]
+    assert isinstance(activity, Activity)
+    return activity

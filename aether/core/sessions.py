@@ -1,0 +1,68 @@
+"""Workers that are connected, and the leases they hold.
+
+A lease is a session's right to one run or one activity attempt. Its token is the fencing token: tokens only grow, also
+over restarts of the server (the upper half is the store's epoch), so whoever shows an older one is late and is refused.
+Leases are not written down. After a restart nobody has one, and everything that was in somebody's hands is handed out
+anew.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from aether.core.run import Activity, Run
+from aether.model.runs import TaskKind
+
+_EPOCH_SHIFT = 32
+
+
+@define(eq=False)
+class Lease:
+    token: int
+    session: Session
+    run: Run
+    # Set when the lease is of an attempt, not of the run itself.
+    activity: Activity | None = None
+    # The run has nothing to do at the worker and takes no slot.
+    is_idle: bool = False
+    # Waits in `Session.waking` for a free slot.
+    is_waking: bool = False
+    # Last event that the worker was sent, and last one that it knows of (its own commands too).
+    pushed_seq: int = 0
+    known_seq: int = 0
+    # The last counted request and its answer, for a repetition.
+    number: int = 0
+    answer: object = None
+
+    @property
+    def kind(self) -> TaskKind:
+        return TaskKind.WORKFLOW if self.activity is None else TaskKind.ACTIVITY
+
+
+@define(eq=False)
+class Session:
+    session_id: int
+    worker_id: str
+    task_queue: str
+    types: dict[TaskKind, tuple[str, ...]]
+    slots: dict[TaskKind, int]
+    last_seen: int
+    used: dict[TaskKind, int] = field(factory=lambda: {TaskKind.WORKFLOW: 0, TaskKind.ACTIVITY: 0})
+    leases: dict[int, Lease] = field(factory=dict)
+    # Leases whose run has news and which wait for a slot of this worker's, oldest first.
+    waking: dict[int, Lease] = field(factory=dict)
+    draining: bool = False
+
+    def has_slot(self, kind: TaskKind) -> bool:
+        return not self.draining and self.used[kind] < self.slots[kind]
+
+
+class Tokens:
+    """Fencing tokens, growing."""
+
+    def __init__(self, epoch: int) -> None:
+        self._last = epoch << _EPOCH_SHIFT
+
+    def draw(self) -> int:
+        self._last += 1
+        return self._last

@@ -1,0 +1,87 @@
+"""All that the engine knows, and the few ways in which it is changed.
+
+The modules of rules (`lifecycle`, `dispatch`, `activity`, `commands`, `sessions`) are functions over a `State`. They
+change durable things only through `record`, and the world only through `effects`.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from aether.core.effects import Decision, Effect, EventRecorded, Record, Reply, RunChanged, RunOpened
+from aether.core.queues import QueueKey, TaskQueues
+from aether.core.run import Run, fold
+from aether.core.sessions import Lease, Session, Tokens
+from aether.core.timers import TimerWheel
+from aether.model.events import Event, Fact
+from aether.model.limits import Limits
+
+# What a timer of the wheel is for: a tuple that begins with the name of its rule in `engine.py`.
+TimerKey = tuple[str, int, str]
+
+
+@define(eq=False)
+class Counters:
+    """Since the server started."""
+
+    runs_started: int = 0
+    runs_closed: int = 0
+    events: int = 0
+
+
+@define(eq=False)
+class State:
+    limits: Limits
+    tokens: Tokens
+    timers: TimerWheel[TimerKey]
+    next_run_key: int
+    now: int
+    runs: dict[int, Run] = field(factory=dict)
+    open_ids: dict[str, Run] = field(factory=dict)
+    leases: dict[int, Lease] = field(factory=dict)
+    sessions: dict[int, Session] = field(factory=dict)
+    # Which sessions take a kind of task, the one that was served longest ago first.
+    takers: dict[QueueKey, dict[int, Session]] = field(factory=dict)
+    queues: TaskQueues = field(factory=TaskQueues)
+    # Runs whose code did not fit, by the line in which they would wait.
+    blocked: dict[QueueKey, dict[int, Run]] = field(factory=dict)
+    waiter_count: int = 0
+    counters: Counters = field(factory=Counters)
+    records: list[Record] = field(factory=list)
+    effects: list[Effect] = field(factory=list)
+
+    def take_decision(self) -> Decision:
+        decision = Decision(self.records, self.effects)
+        self.records = []
+        self.effects = []
+        return decision
+
+    def open_run(self, run: Run) -> None:
+        self.runs[run.key] = run
+        self.open_ids[run.workflow_id] = run
+        self.records.append(
+            RunOpened(
+                run.key,
+                run.workflow_id,
+                run.run_id,
+                run.workflow_type,
+                run.task_queue,
+                run.parent_key,
+                run.created_at,
+            )
+        )
+        self.counters.runs_started += 1
+
+    def record(self, run: Run, fact: Fact, *, parked: bool = False) -> int:
+        """Append a fact to the run's history; its seq."""
+        event = Event(run.last_seq + 1, self.now, fact, parked)
+        before = run.state
+        fold(run, event)
+        self.records.append(EventRecorded(run.key, event))
+        self.counters.events += 1
+        if run.state is not before:
+            self.records.append(RunChanged(run.key, run.state, self.now if run.state.is_closed else None))
+        return event.seq
+
+    def reply(self, to: object, answer: object) -> None:
+        self.effects.append(Reply(to, answer))

@@ -1,0 +1,104 @@
+"""Timer wheel: what is due, at a cost that does not grow with how many sleep.
+
+Theory of operation. Time is counted in milliseconds, rounded up, so nothing is ever early. Six levels have 256 slots
+each; a timer lives at the level of the highest byte in which its deadline differs from the wheel's present, in the slot
+that this byte names. Hence a slot of a lower level is always due before any slot of a higher one, and the next slot to
+open is the lowest set bit of the lowest level that has one. Opening a slot of level 0 fires its timers; opening one of
+a higher level moves the present to the slot's beginning and files its timers anew, lower down. A timer is filed at most
+six times in its life.
+"""
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+_BITS = 8
+_LEVELS = 6
+_MASK = (1 << _BITS) - 1
+_US_PER_MS = 1_000
+
+
+class TimerWheel(Generic[K]):
+    """Keys with deadlines in microseconds; one deadline a key."""
+
+    def __init__(self, now: int) -> None:
+        self._now_ms = now // _US_PER_MS
+        self._slots: list[dict[int, dict[K, int]]] = [{} for _ in range(_LEVELS)]
+        self._occupied = [0] * _LEVELS
+        self._places: dict[K, tuple[int, int]] = {}
+        self._overdue: dict[K, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def arm(self, key: K, due: int) -> None:
+        """Set or move the deadline of `key`."""
+        self.cancel(key)
+        self._file(key, -(-due // _US_PER_MS))
+
+    def cancel(self, key: K) -> bool:
+        """Forget `key`; says whether it was armed."""
+        place = self._places.pop(key, None)
+        if place is None:
+            return False
+        level, slot = place
+        if level < 0:
+            del self._overdue[key]
+            return True
+        timers = self._slots[level][slot]
+        del timers[key]
+        if not timers:
+            self._vacate(level, slot)
+        return True
+
+    def next_due(self) -> int | None:
+        """When `advance` has something to do next, in microseconds; never later than the next deadline."""
+        if self._overdue:
+            return self._now_ms * _US_PER_MS
+        opening = self._next_opening()
+        return None if opening is None else opening[0] * _US_PER_MS
+
+    def advance(self, now: int) -> list[K]:
+        """Move the present to `now`; the keys that are due, by deadline."""
+        now_ms = now // _US_PER_MS
+        due = sorted(self._overdue, key=self._overdue.__getitem__)
+        for key in due:
+            del self._places[key]
+        self._overdue.clear()
+        while (opening := self._next_opening()) is not None and opening[0] <= now_ms:
+            opens_at, level, slot = opening
+            timers = self._slots[level][slot]
+            self._vacate(level, slot)
+            self._now_ms = opens_at
+            for key, due_ms in timers.items():
+                del self._places[key]
+                if due_ms <= opens_at:
+                    due.append(key)
+                else:
+                    self._file(key, due_ms)
+        self._now_ms = max(self._now_ms, now_ms)
+        return due
+
+    def _file(self, key: K, due_ms: int) -> None:
+        if due_ms <= self._now_ms:
+            self._overdue[key] = due_ms
+            self._places[key] = (-1, 0)
+            return
+        level = ((due_ms ^ self._now_ms).bit_length() - 1) // _BITS
+        slot = (due_ms >> (_BITS * level)) & _MASK
+        self._slots[level].setdefault(slot, {})[key] = due_ms
+        self._occupied[level] |= 1 << slot
+        self._places[key] = (level, slot)
+
+    def _vacate(self, level: int, slot: int) -> None:
+        del self._slots[level][slot]
+        self._occupied[level] &= ~(1 << slot)
+
+    def _next_opening(self) -> tuple[int, int, int] | None:
+        for level, occupied in enumerate(self._occupied):
+            if occupied:
+                slot = (occupied & -occupied).bit_length() - 1
+                above = self._now_ms >> (_BITS * (level + 1))
+                return ((above << _BITS) | slot) << (_BITS * level), level, slot
+        return None

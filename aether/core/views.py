@@ -1,0 +1,134 @@
+"""What may be asked of the engine without changing it: one answer for API, command line, dashboard and metrics."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from aether.core.queues import QueueKey
+from aether.core.run import Activity, ActivityState, Child, Run, Timer
+from aether.core.state import State
+from aether.model.payload import Failure, Payload
+from aether.model.runs import RunState, TaskKind
+
+
+@frozen
+class PendingView:
+    path: str
+    kind: str
+    name: str
+    attempt: int = 0
+    due_at: int = 0
+    worker_id: str = ""
+    last_failure: Failure | None = None
+    heartbeat: Payload | None = None
+
+
+@frozen
+class RunView:
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    task_queue: str
+    state: RunState
+    created_at: int
+    parent_workflow_id: str
+    history_length: int
+    worker_id: str
+    pending: tuple[PendingView, ...]
+    cancel_requested: bool
+    blocked: Failure | None
+
+
+@frozen
+class WorkerView:
+    worker_id: str
+    task_queue: str
+    workflow_types: tuple[str, ...]
+    activity_types: tuple[str, ...]
+    workflow_slots: int
+    workflow_slots_used: int
+    activity_slots: int
+    activity_slots_used: int
+    last_seen_at: int
+    draining: bool
+
+
+@frozen
+class QueueView:
+    key: QueueKey
+    ready: int
+    oldest_at: int
+
+
+@frozen
+class EngineView:
+    runs_started: int
+    runs_closed: int
+    events: int
+    open_runs: int
+    queues: tuple[QueueView, ...]
+    workers: tuple[WorkerView, ...]
+
+
+def describe(state: State, run: Run) -> RunView:
+    pending = [_pending(item) for item in run.pending.values()]
+    if run.lease is None and not pending and not run.parked:
+        where = "no worker has its type" if not run.queued else f"waits in task queue {run.task_queue}"
+        pending.append(PendingView("", "worker", where if run.blocked is None else "blocked"))
+    return RunView(
+        run.workflow_id,
+        run.run_id,
+        run.workflow_type,
+        run.task_queue,
+        run.state,
+        run.created_at,
+        run.parent_workflow_id,
+        run.last_seq,
+        run.lease.session.worker_id if run.lease else "",
+        tuple(pending),
+        run.cancel_requested,
+        run.blocked,
+    )
+
+
+def overview(state: State) -> EngineView:
+    counters = state.counters
+    return EngineView(
+        counters.runs_started,
+        counters.runs_closed,
+        counters.events,
+        len(state.runs),
+        tuple(QueueView(key, ready, oldest_at) for key, ready, oldest_at in state.queues.depths()),
+        tuple(
+            WorkerView(
+                session.worker_id,
+                session.task_queue,
+                session.types[TaskKind.WORKFLOW],
+                session.types[TaskKind.ACTIVITY],
+                session.slots[TaskKind.WORKFLOW],
+                session.used[TaskKind.WORKFLOW],
+                session.slots[TaskKind.ACTIVITY],
+                session.used[TaskKind.ACTIVITY],
+                session.last_seen,
+                session.draining,
+            )
+            for session in state.sessions.values()
+        ),
+    )
+
+
+def _pending(item: Timer | Child | Activity) -> PendingView:
+    if isinstance(item, Timer):
+        return PendingView(item.path, "timer", "", due_at=item.fire_at)
+    if isinstance(item, Child):
+        return PendingView(item.path, "child", item.workflow_id)
+    return PendingView(
+        item.path,
+        "activity",
+        item.activity_type,
+        item.attempt,
+        item.next_at if item.state is ActivityState.BACKING_OFF else 0,
+        item.lease.session.worker_id if item.lease else "",
+        item.last_failure,
+        item.last_beat or item.heartbeat,
+    )
