@@ -1,0 +1,257 @@
+"""One client's connection as tasks: reader, writer and timer around the protocol in `wire`; none per call.
+
+Theory of operation. The reader feeds the protocol, which runs handlers on the spot. Whatever they send only
+marks the connection as having output; the writer, rescheduled once, runs after everybody else in that
+scheduler pass and puts all of it in one `send`. The socket is tried first without waiting, because it nearly
+always has room. The timer sleeps until the protocol's next alarm (a deadline, a keepalive, the handshake) and
+for ever when there is none.
+
+When either side ends the connection: every open call is told at once, what is still to be said (GOAWAY) is
+written, and the peer gets a moment to read it before the socket goes.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+import structlog
+import trio
+
+from aether.wire.calls import (
+    DEADLINE,
+    LOST,
+    RESET,
+    Call,
+    Method,
+    ServerLink,
+    StreamHandler,
+    UnaryHandler,
+)
+from aether.wire.limits import TransportLimits
+
+__all__ = [
+    "DEADLINE",
+    "LOST",
+    "RESET",
+    "Call",
+    "Connection",
+    "Method",
+    "StreamHandler",
+    "UnaryHandler",
+    "serve_stream",
+]
+
+# Four frames: at most this much of one peer is worked on before the others get a turn.
+_READ_BYTES: Final = 65_536
+_GONE: Final = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
+_log = structlog.get_logger("aether.transport")
+
+
+class Pipe(Protocol):
+    """What a connection needs of its byte stream; anything in `_GONE` means that it is no more."""
+
+    async def read(self) -> bytes:
+        """Octets, or nothing at the end."""
+
+    async def write(self, data: bytes) -> None: ...
+
+    async def end_writing(self) -> None:
+        """Tells the peer that nothing follows."""
+
+    async def close(self) -> None: ...
+
+
+class SocketPipe:
+    """A connected non-blocking socket, tried before it is waited for, without Trio's own layer between."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._fd = sock.fileno()
+
+    async def read(self) -> bytes:
+        while True:
+            await trio.lowlevel.wait_readable(self._fd)
+            try:
+                return self._sock.recv(_READ_BYTES)
+            except BlockingIOError:
+                continue
+
+    async def write(self, data: bytes) -> None:
+        sent = self._send(data)
+        if sent < len(data):
+            view = memoryview(data)
+            while sent < len(data):
+                await trio.lowlevel.wait_writable(self._fd)
+                sent += self._send(view[sent:])
+
+    def _send(self, data: bytes | memoryview) -> int:
+        try:
+            return self._sock.send(data)
+        except BlockingIOError:
+            return 0
+
+    async def end_writing(self) -> None:
+        self._sock.shutdown(socket.SHUT_WR)
+
+    async def close(self) -> None:
+        trio.lowlevel.notify_closing(self._fd)
+        self._sock.close()
+
+
+class StreamPipe:
+    """Any Trio byte stream: TLS, memory, or what else a caller has."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+
+    async def read(self) -> bytes:
+        return bytes(await self._stream.receive_some(_READ_BYTES))
+
+    async def write(self, data: bytes) -> None:
+        await self._stream.send_all(data)
+
+    async def end_writing(self) -> None:
+        if isinstance(self._stream, trio.abc.HalfCloseableStream):
+            await self._stream.send_eof()
+
+    async def close(self) -> None:
+        await self._stream.aclose()
+
+
+class _Gate:
+    """Lets one task sleep until somebody in the same thread calls `open`. Cheaper than an event per wait."""
+
+    __slots__ = ("_is_open", "_task")
+
+    def __init__(self) -> None:
+        self._task: trio.lowlevel.Task | None = None
+        self._is_open = False
+
+    def open(self) -> None:
+        self._is_open = True
+        if self._task is not None:
+            trio.lowlevel.reschedule(self._task)
+            self._task = None
+
+    async def wait(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            await trio.lowlevel.checkpoint()
+            return
+        self._task = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self._abort)
+        self._is_open = False
+
+    def _abort(self, _: object) -> trio.lowlevel.Abort:
+        self._task = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+
+class Connection:
+    """Serves one client until it leaves, misbehaves, or is told to go."""
+
+    def __init__(self, pipe: Pipe, methods: Mapping[str, Method], limits: TransportLimits, peer: str) -> None:
+        self._pipe = pipe
+        self._limits = limits
+        self._link = ServerLink(methods, limits, trio.current_time(), peer=peer, report=_report)
+        self._output = _Gate()
+        self._alarm = _Gate()
+        self._written = _Gate()
+        self._scope = trio.CancelScope()
+        self._link.wake = self._output.open
+        self._link.wake_timer = self._alarm.open
+
+    @property
+    def open_calls(self) -> int:
+        return len(self._link.streams)
+
+    def drain(self) -> None:
+        """Opens no more calls; the connection ends when the last one has."""
+        self._link.drain()
+
+    async def run(self) -> None:
+        """Returns when the connection is over; the pipe is closed in any case."""
+        try:
+            async with trio.open_nursery() as nursery:
+                self._scope = nursery.cancel_scope
+                nursery.start_soon(self._run_timer)
+                nursery.start_soon(self._write)
+                await self._read()
+                nursery.cancel_scope.cancel()
+        finally:
+            self._link.lost("server closed the connection")
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + self._limits.linger_s):
+                await self._pipe.close()
+
+    async def _read(self) -> None:
+        link = self._link
+        pipe = self._pipe
+        while True:
+            while link.is_clogged:
+                await self._written.wait()
+            try:
+                data = await pipe.read()
+            except _GONE:
+                data = b""
+            if not data:
+                link.lost("connection lost")
+                return
+            link.feed(data, trio.current_time())
+            if link.is_closed:
+                self._end_soon()
+
+    async def _write(self) -> None:
+        link = self._link
+        try:
+            while True:
+                data = link.pull()
+                if data:
+                    await self._pipe.write(data)
+                    self._written.open()
+                elif link.is_closed or link.is_drained:
+                    break
+                await self._output.wait()
+            self._end_soon()
+            await self._pipe.end_writing()
+        except _GONE:
+            self._scope.cancel()
+
+    def _end_soon(self) -> None:
+        # Closing with unread input makes the kernel discard our last words, so the peer's are read for a
+        # moment. The first to notice sets the moment.
+        if math.isinf(self._scope.deadline):
+            self._scope.deadline = trio.current_time() + self._limits.linger_s
+
+    async def _run_timer(self) -> None:
+        link = self._link
+        while True:
+            with trio.CancelScope(deadline=link.alarm_at):
+                await self._alarm.wait()
+            now = trio.current_time()
+            if now >= link.alarm_at:
+                link.on_alarm(now)
+                if link.is_closed:
+                    self._end_soon()
+
+
+def _report(path: str, peer: str, error: Exception) -> None:
+    _log.error("handler_failed", path=path, peer=peer, exc_info=error)
+
+
+async def serve_stream(
+    stream: trio.abc.Stream | socket.socket,
+    methods: Mapping[str, Method],
+    limits: TransportLimits | None = None,
+    *,
+    peer: str = "embedded",
+) -> None:
+    """Serves the peer of a connected byte stream until it leaves; the stream is closed after that."""
+    if isinstance(stream, socket.socket):
+        stream.setblocking(False)
+        pipe: Pipe = SocketPipe(stream)
+    else:
+        pipe = StreamPipe(stream)
+    await Connection(pipe, methods, limits or TransportLimits(), peer).run()
