@@ -26,6 +26,7 @@ from aether.store.interface import (
     StoreDamaged,
     StoreError,
     StoreFailed,
+    StoreFormat,
 )
 from aether.store.lock import FileLock
 from aether.store.sqlite_check import check_file, find_recent_damage
@@ -34,6 +35,8 @@ from aether.store.sqlite_reader import SqliteReader
 
 CHECKPOINT_PAGES: Final = 1_000
 """Pages in the write-ahead log, 4 KiB each, from which `tidy` copies them back."""
+
+_SMALLEST_DATABASE: Final = 512
 
 _Values = list[int | str | bytes | None]
 
@@ -129,7 +132,7 @@ class SqliteStore:
             raise StoreFailed("this is a directory", where=self._path, advice="give the path of a file in it")
 
     def _open_locked(self) -> Opened:
-        self._refuse_orphaned_log()
+        self._refuse_remains()
         try:
             connection = self._connection = apsw.Connection(self._path, vfs=self._vfs)
         except apsw.Error as error:
@@ -157,9 +160,13 @@ class SqliteStore:
         self._files = self._identify()
         return Opened(epoch, last_key + 1, created, damage)
 
-    def _refuse_orphaned_log(self) -> None:
-        """SQLite would throw away a log whose database is gone, and with it all that was not copied back."""
-        if _size(self._file) == 0 and _size(self._log_file) > 0:
+    def _refuse_remains(self) -> None:
+        """Refuse what SQLite would take for an empty file and write over."""
+        size = _size(self._file)
+        if 0 < size < _SMALLEST_DATABASE:
+            raise StoreFormat("this is not a database", where=self._path, advice="give another path")
+        # It would throw the log away, and with it all that was not copied back.
+        if size == 0 and _size(self._log_file) > 0:
             raise StoreDamaged(
                 f"the database is gone but its log {self._log_file} is there",
                 where=self._path,
@@ -181,8 +188,14 @@ class SqliteStore:
             with contextlib.suppress(apsw.Error):
                 connection.execute("ROLLBACK")
         if not refused.is_retryable or connection.in_transaction:
-            self._refusal = refused
+            self._end(refused)
         return refused
+
+    def _end(self, refused: StoreError) -> None:
+        """Write nothing any more, not even on closing: the files may be somebody else's by now."""
+        self._refusal = refused
+        assert self._connection is not None
+        self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
 
     def _change_runs(self, connection: apsw.Connection, changes: dict[int, RunChange]) -> None:
         waiting = list(changes.values())
@@ -215,12 +228,13 @@ class SqliteStore:
         except FileNotFoundError:
             is_same = False
         if not is_same:
-            self._refusal = StoreFailed(
+            refused = StoreFailed(
                 "the file or its write-ahead log was moved, removed or replaced while in use",
                 where=self._path,
                 advice="put it back and start the server again; what was written since is not in it",
             )
-            raise self._refusal
+            self._end(refused)
+            raise refused
 
 
 def _size(file: Path) -> int:

@@ -56,13 +56,9 @@ def translate(error: apsw.Error, path: str, system_errno: int) -> StoreError:
             where=path,
             advice="this is a bug in Aether or a second writer, please report it",
         )
+    name = apsw.mapping_extended_result_codes.get(code, type(error).__name__)
     return StoreFailed(
-        f"the disk failed ({_name(code)}: {error})",
+        f"the disk failed ({name}: {error})",
         where=path,
         advice="look into the system's log, check the disk, then start the server again",
     )
-
-
-def _name(code: int) -> str:
-    name = apsw.mapping_extended_result_codes.get(code) or apsw.mapping_result_codes.get(code)
-    return str(name or code)

@@ -15,6 +15,7 @@ from aether.store.sqlite_errors import translate
 
 _RUN: Final = "key, workflow_id, run_id, type, queue, state, parent_key, created_at, closed_at"
 _EVENT: Final = "run_key, seq, at, kind, crc, body"
+BUSY_MS: Final = 5_000
 _NARROW: Final = 5_000
 """A prefix with fewer runs than this is looked up by name and sorted; others are soon met from the newest."""
 
@@ -29,7 +30,7 @@ class SqliteReader:
             self._connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
         except apsw.Error as error:
             raise translate(error, path, 0) from error
-        self._connection.set_busy_timeout(5000)
+        self._connection.set_busy_timeout(BUSY_MS)
         self._query("PRAGMA cache_size = -16384")
         self._query("PRAGMA trusted_schema = OFF")
 
