@@ -1,0 +1,72 @@
+"""Claims about how an event is protected on its way to the disk and back."""
+
+import sys
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aether.store.format import ROW_SIZES, checksum, lost, prefix_end, seal, split_rows, unseal
+from aether.store.interface import EventRow, StoreDamaged
+
+int64 = st.integers(-(2**63), 2**63 - 1)
+events = st.builds(EventRow, int64, int64, int64, int64, st.binary(max_size=300))
+texts = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from("\ud7ff\ue000\U0010ffff")))
+
+
+@given(events)
+def test_an_event_comes_back_as_it_was(event: EventRow):
+    assert unseal(seal(event), "a file") == event
+
+
+@given(events, st.data())
+def test_any_flipped_bit_is_noticed_and_the_row_named(event: EventRow, data: st.DataObject):
+    run_key, seq, at, kind, crc, body = seal(event)
+    where = data.draw(st.sampled_from(["at", "kind", "crc", *(["body"] if body else [])]))
+    bit = data.draw(st.integers(0, 31))
+    if where == "body":
+        place = data.draw(st.integers(0, len(body) - 1))
+        body = body[:place] + bytes([body[place] ^ 1 << bit % 8]) + body[place + 1 :]
+    at ^= (where == "at") << bit
+    kind ^= (where == "kind") << bit
+    crc ^= (where == "crc") << bit
+    with pytest.raises(StoreDamaged, match=r"a file: event .* is not what was written") as caught:
+        unseal((run_key, seq, at, kind, crc, body), "a file")
+    assert (caught.value.run_key, caught.value.seq) == (run_key, seq)
+
+
+def test_an_event_that_became_another_runs_is_noticed():
+    _, seq, at, kind, crc, body = seal(EventRow(1, 1, 1, 1, b"body"))
+    with pytest.raises(StoreDamaged):
+        unseal((2, seq, at, kind, crc, body), "a file")
+
+
+def test_the_checksum_stays_what_it_is_in_files_that_exist():
+    assert checksum(1, 2, 1_700_000_000_000_000, 3, b"body") == 0xA6DBEF24
+
+
+def test_a_lost_event_is_named():
+    error = lost(4, 5, "a file")
+    assert (error.run_key, error.seq) == (4, 5)
+    assert "event 5 of run 4 is missing" in str(error)
+
+
+@given(st.integers(0, 5000))
+def test_rows_are_split_into_prepared_sizes_largest_first(count: int):
+    sizes = split_rows(count)
+    assert sum(sizes) == count
+    assert set(sizes) <= set(ROW_SIZES)
+    assert all(first >= second for first, second in pairwise(sizes))
+
+
+@given(texts, texts)
+def test_a_prefix_holds_exactly_the_texts_between_it_and_its_end(prefix: str, text: str):
+    end = prefix_end(prefix)
+    for candidate in (text, prefix + text):
+        assert candidate.startswith(prefix) == (prefix <= candidate and (end is None or candidate < end))
+
+
+def test_a_prefix_without_an_end_has_none():
+    assert prefix_end("") is None
+    assert prefix_end(chr(sys.maxunicode) * 3) is None

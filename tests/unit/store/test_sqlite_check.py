@@ -1,0 +1,86 @@
+"""Claims about finding damage: some at every start, all of it when asked."""
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from aether.store import sqlite_check
+from aether.store.interface import Batch, Damage, RunChange
+from aether.store.sqlite import SqliteStore
+from tests.conformance.store_suite import log_of, run_row
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SqliteStore:
+    """A closed store with the open runs 1 and 2 and the closed run 3, five events each."""
+    store = SqliteStore(str(tmp_path / "a.db"))
+    store.open()
+    events = [event for key in (1, 2, 3) for event in log_of(key, 5)]
+    runs = [run_row(key) for key in (1, 2, 3)]
+    store.commit([Batch(runs=runs, changes=[RunChange(3, 2, 9)], events=events)])
+    store.close()
+    return store
+
+
+def edit(store: SqliteStore, sql: str) -> None:
+    connection = apsw.Connection(store.location)
+    connection.execute(sql)
+    connection.close()
+
+
+def open_damage(store: SqliteStore) -> tuple[Damage, ...]:
+    damage = store.open().damage
+    store.close()
+    return damage
+
+
+def test_a_sound_file_has_no_findings_closed_or_in_use(store: SqliteStore):
+    assert list(store.check()) == []
+    assert open_damage(store) == ()
+    store.open()
+    assert list(store.check()) == []
+    store.close()
+
+
+def test_a_start_finds_altered_rows_among_the_newest(store: SqliteStore, monkeypatch: pytest.MonkeyPatch):
+    edit(store, "UPDATE log SET body = x'00' WHERE run_key = 1 AND seq = 2")
+    assert open_damage(store) == (Damage(1, 2, "event 2 of run 1 is not what was written (checksum)"),)
+    monkeypatch.setattr(sqlite_check, "RECENT_ROWS", 13)
+    assert open_damage(store) == ()
+    assert list(store.check()) == ["event 2 of run 1 is not what was written (checksum)"]
+
+
+def test_a_start_finds_gaps_in_open_runs_and_a_check_finds_all(store: SqliteStore):
+    edit(store, "DELETE FROM log WHERE run_key = 2 AND seq = 4 OR run_key = 3 AND seq = 1")
+    gap = "run 2 has 4 events numbered 1 to 5: some are missing"
+    assert open_damage(store) == (Damage(2, 5, gap),)
+    assert list(store.check()) == [gap, "run 3 has 4 events numbered 2 to 5: some are missing"]
+
+
+def test_events_without_a_run_are_found(store: SqliteStore):
+    edit(store, "DELETE FROM runs WHERE key = 3")
+    assert list(store.check()) == ["run 3 has events but is not stored itself"]
+
+
+def test_findings_are_bounded(store: SqliteStore, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sqlite_check, "_FAULTS_MAX", 3)
+    edit(store, "UPDATE log SET crc = crc + 1")
+    lines = list(store.check())
+    assert len(lines) == 4
+    assert lines[-1] == "more checksums may be wrong: stopped counting"
+
+
+def test_a_damaged_structure_is_found(store: SqliteStore):
+    connection = apsw.Connection(store.location)
+    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+    connection.pragma("writable_schema", "on")
+    connection.execute("DELETE FROM sqlite_schema WHERE name = 'log_by_run'")
+    connection.close()
+    assert any(line.startswith("structure: ") for line in store.check())
+
+
+def test_a_file_that_cannot_be_read_is_a_finding(tmp_path: Path):
+    assert "it cannot be opened" in "".join(SqliteStore(str(tmp_path / "nothing.db")).check())
+    (tmp_path / "text.db").write_text("no database " * 400)
+    assert "this is not a database" in "".join(SqliteStore(str(tmp_path / "text.db")).check())

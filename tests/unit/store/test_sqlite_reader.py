@@ -1,0 +1,176 @@
+"""Claims about reading a file: damage is named, never returned; no question reads the whole table."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from aether.store import sqlite_reader
+from aether.store.interface import Batch, EventRow, StoreBusy, StoreDamaged, StoreFailed
+from aether.store.sqlite import SqliteStore
+from aether.store.sqlite_reader import SqliteReader
+from tests.conformance.store_suite import event_row, log_of, run_row
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """A closed file with runs 1 to 4 of five events each."""
+    store = SqliteStore(str(tmp_path / "a.db"))
+    store.open()
+    runs = [run_row(key, parent_key=1) for key in (1, 2, 3, 4)]
+    store.commit([Batch(runs=runs, events=[event for run in runs for event in log_of(run.key, 5)])])
+    store.close()
+    return store.location
+
+
+@pytest.fixture
+def reader(path: str) -> Iterator[SqliteReader]:
+    reader = SqliteReader(path)
+    yield reader
+    reader.close()
+
+
+def edit(path: str, sql: str) -> None:
+    connection = apsw.Connection(path)
+    connection.execute(sql)
+    connection.close()
+
+
+def read_all_open(reader: SqliteReader) -> tuple[list[EventRow], list[StoreDamaged]]:
+    events: list[EventRow] = []
+    faults: list[StoreDamaged] = []
+    stream = reader.open_events()
+    while True:
+        try:
+            events.append(next(stream))
+        except StopIteration:
+            return events, faults
+        except StoreDamaged as error:
+            faults.append(error)
+            assert len(faults) < 10
+
+
+FLIP = "UPDATE log SET body = x'00' WHERE run_key = 2 AND seq = 3"
+
+
+def test_an_altered_event_is_named_wherever_it_is_read(path: str, reader: SqliteReader):
+    edit(path, FLIP)
+    with pytest.raises(StoreDamaged) as caught:
+        reader.events(2, 0, 10)
+    assert (caught.value.run_key, caught.value.seq) == (2, 3)
+    assert reader.events(2, 0, 2) == log_of(2, 2)
+    edit(path, "UPDATE log SET at = 0 WHERE run_key = 2 AND seq = 5")
+    with pytest.raises(StoreDamaged) as caught:
+        reader.last_event(2)
+    assert (caught.value.run_key, caught.value.seq) == (2, 5)
+
+
+@pytest.mark.parametrize("seq", [1, 3])
+def test_a_lost_event_is_named_wherever_it_is_missed(path: str, reader: SqliteReader, seq: int):
+    edit(path, f"DELETE FROM log WHERE run_key = 2 AND seq = {seq}")
+    with pytest.raises(StoreDamaged, match=f"event {seq} of run 2 is missing"):
+        reader.events(2, 0, 10)
+    _, faults = read_all_open(reader)
+    assert [(fault.run_key, fault.seq) for fault in faults] == [(2, seq)]
+
+
+def test_one_damaged_run_does_not_hide_the_others(path: str, reader: SqliteReader):
+    edit(path, FLIP)
+    edit(path, "DELETE FROM log WHERE run_key = 4 AND seq = 2")
+    events, faults = read_all_open(reader)
+    assert [(fault.run_key, fault.seq) for fault in faults] == [(2, 3), (4, 2)]
+    assert events == log_of(1, 5) + log_of(2, 2) + log_of(3, 5) + log_of(4, 1)
+
+
+def test_a_damaged_file_does_not_read_like_the_end_of_it(path: str):
+    store = SqliteStore(path)
+    store.open()
+    store.commit([Batch(events=[event_row(4, seq, bytes(2000)) for seq in range(6, 100)])])
+    store.close()
+    connection = apsw.Connection(path)
+    last_page = connection.execute("SELECT max(pageno) FROM dbstat WHERE name = 'log' AND pagetype = 'leaf'").get
+    connection.close()
+    with Path(path).open("r+b") as file:
+        file.seek((last_page - 1) * 4096)
+        file.write(bytes(4096))
+    reader = SqliteReader(path)
+    stream = reader.open_events()
+    for _ in range(50):
+        next(stream)
+    complaints = []
+    for _ in range(70):
+        try:
+            next(stream)
+        except StoreDamaged as error:
+            complaints.append(error)
+    assert len(complaints) >= 2
+    assert {error.run_key for error in complaints} == {None}
+    with pytest.raises(StoreDamaged, match="the file is damaged"):
+        reader.events(4, 0, 200)
+    reader.close()
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path):
+    with pytest.raises(StoreFailed, match=r"a\.db: it cannot be opened"):
+        SqliteReader(str(tmp_path / "a.db"))
+
+
+def test_a_file_that_somebody_keeps_for_himself_is_busy(path: str, monkeypatch: pytest.MonkeyPatch):
+    other = apsw.Connection(path)
+    other.pragma("locking_mode", "exclusive")
+    other.execute("UPDATE meta SET v = v")
+    monkeypatch.setattr(sqlite_reader, "BUSY_MS", 1)
+    with pytest.raises(StoreBusy):
+        SqliteReader(path).run_by_key(1)
+    with pytest.raises(StoreBusy):
+        next(SqliteReader(path).open_runs())
+    other.close()
+
+
+def test_no_question_reads_a_whole_table_or_sorts_what_has_an_order(path: str, reader: SqliteReader):
+    plans: list[tuple[str, str]] = []
+    connection = reader._connection
+
+    def explain(cursor: apsw.Cursor, sql: str, values: object) -> bool:
+        if sql.startswith("SELECT"):
+            rows = apsw.Connection(path).execute(f"EXPLAIN QUERY PLAN {sql}", values or ())  # type: ignore[arg-type]
+            plans.extend((sql, row[3]) for row in rows)
+        return True
+
+    connection.exec_trace = explain
+    list(reader.open_runs())
+    list(reader.open_events())
+    reader.events(1, 0, 5)
+    reader.last_event(1)
+    reader.run("order-1", None)
+    reader.run("order-1", "run-1")
+    reader.run_by_key(1)
+    reader.children(1, 5)
+    for type_ in (None, "order"):
+        for state in (None, 1):
+            for before in (None, 3):
+                reader.list_runs(type=type_, state=state, before_key=before, limit=5)
+    assert len(plans) >= 16
+    for sql, step in plans:
+        is_newest_first = step == "SCAN runs" and "ORDER BY key DESC LIMIT" in sql
+        is_walk_of_open = step.startswith("SEARCH runs USING INDEX runs_open")
+        assert is_newest_first or is_walk_of_open or step.startswith("SEARCH"), (sql, step)
+        assert "TEMP B-TREE" not in step, (sql, step)
+
+
+@pytest.mark.parametrize("narrow", [0, 5000])
+def test_a_prefix_gives_the_same_runs_however_it_is_looked_up(
+    reader: SqliteReader, monkeypatch: pytest.MonkeyPatch, narrow: int
+):
+    monkeypatch.setattr(sqlite_reader, "_NARROW", narrow)
+    for type_ in (None, "order"):
+        for state in (None, 1):
+            runs = reader.list_runs(type=type_, state=state, workflow_id_prefix="order-", limit=9)
+            assert [run.key for run in runs] == [4, 3, 2, 1]
+
+
+def test_a_reader_cannot_write(path: str, reader: SqliteReader):
+    with pytest.raises(apsw.ReadOnlyError):
+        reader._connection.execute("DELETE FROM runs")
+    assert reader.events(1, 4, 1) == [event_row(1, 5)]
