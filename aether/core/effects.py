@@ -27,6 +27,8 @@ class RunChanged:
     """The run has another state; `closed_at` is set when it is its last."""
 
     key: int
+    workflow_type: str
+    before: RunState
     state: RunState
     closed_at: int | None
 

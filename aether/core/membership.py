@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aether.core import activity as activities
 from aether.core import lifecycle
-from aether.core.dispatch import drop_lease, fill, wake_run
+from aether.core.dispatch import drop_lease, fill, revoke, wake_run
 from aether.core.effects import EndSession, HeartbeatSeen
 from aether.core.inputs import CloseSession, DrainSession, Heartbeat, OpenSession
 from aether.core.queues import QueueKey
@@ -39,9 +39,12 @@ def drain_session(state: State, item: DrainSession) -> None:
     if session is None or session.draining:
         return
     session.draining = True
-    for lease in list(session.waking.values()):
-        drop_lease(state, lease)
-        wake_run(state, lease.run)
+    for lease in list(session.leases.values()):
+        if lease.is_idle:
+            had_news = lease.is_waking
+            revoke(state, lease, "the worker is draining")
+            if had_news:
+                wake_run(state, lease.run)
 
 
 def close_session(state: State, item: CloseSession) -> None:

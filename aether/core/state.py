@@ -80,7 +80,8 @@ class State:
         self.records.append(EventRecorded(run.key, event))
         self.counters.events += 1
         if run.state is not before:
-            self.records.append(RunChanged(run.key, run.state, self.now if run.state.is_closed else None))
+            closed_at = self.now if run.state.is_closed else None
+            self.records.append(RunChanged(run.key, run.workflow_type, before, run.state, closed_at))
         return event.seq
 
     def reply(self, to: object, answer: object) -> None:

@@ -121,9 +121,7 @@ def parse_target(target: str | Opener, tls: ssl.SSLContext | None) -> Target:
     return Target(target, "https", parts.netloc, lambda: _open_tls(host, port, context))
 
 
-def client_tls(
-    *, ca: str | None = None, certificate: str | None = None, key: str | None = None
-) -> ssl.SSLContext:
+def client_tls(*, ca: str | None = None, certificate: str | None = None, key: str | None = None) -> ssl.SSLContext:
     """TLS that checks the server's name; with `certificate` and `key` the client shows its own (mTLS)."""
     context = ssl.create_default_context(cafile=ca)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -38,9 +38,7 @@ class BindError(Exception):
 class Listener:
     """A bound socket. Close it, or hand it to `serve_connections`, which does."""
 
-    def __init__(
-        self, sock: socket.socket, address: str, tls: ssl.SSLContext | None, path: Path | None
-    ) -> None:
+    def __init__(self, sock: socket.socket, address: str, tls: ssl.SSLContext | None, path: Path | None) -> None:
         self.socket = sock
         self.address = address
         """What clients connect to: "host:port" with the real port, or "unix:///path"."""
@@ -68,9 +66,7 @@ def bind_tcp(host: str, port: int, *, tls: ssl.SSLContext | None = None) -> List
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise BindError(
-            f"cannot listen on {where}: unknown address ({error.strerror}); check the host"
-        ) from error
+        raise BindError(f"cannot listen on {where}: unknown address ({error.strerror}); check the host") from error
     family, kind, protocol, _, address = found[0]
     sock = socket.socket(family, kind, protocol)
     try:
@@ -123,9 +119,7 @@ def _is_stale(path: Path) -> bool:
 
 def _explain(where: str, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return (
-            f"cannot listen on {where}: it is in use, probably by another server; stop that or choose another"
-        )
+        return f"cannot listen on {where}: it is in use, probably by another server; stop that or choose another"
     if error.errno in {errno.EACCES, errno.EPERM}:
         return f"cannot listen on {where}: permission denied; choose a port above 1023 or another path"
     return f"cannot listen on {where}: {error.strerror or error}"
@@ -193,9 +187,7 @@ async def serve_connections(
 
 
 class _Door:
-    def __init__(
-        self, methods: Mapping[str, Method] | Sequence[Method], limits: TransportLimits, drain: Drain
-    ) -> None:
+    def __init__(self, methods: Mapping[str, Method] | Sequence[Method], limits: TransportLimits, drain: Drain) -> None:
         self._methods = methods if isinstance(methods, Mapping) else {each.path: each for each in methods}
         self._limits = limits
         self._drain = drain

@@ -215,9 +215,7 @@ class Call(Stream):
         link.partial_bytes += partial - self._partial
         self._partial = partial
         if link.partial_bytes > link.limits.partial_bytes:
-            self._end_by(
-                RESET, Status(Code.RESOURCE_EXHAUSTED, "too many unfinished messages on this connection")
-            )
+            self._end_by(RESET, Status(Code.RESOURCE_EXHAUSTED, "too many unfinished messages on this connection"))
 
     def _take_request(self, messages: list[bytes], *, is_last: bool) -> None:
         if len(messages) > 1 or (messages and self._request is not None):

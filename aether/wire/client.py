@@ -238,9 +238,7 @@ class ClientLink(Link[ClientCall]):
         """Nothing new may be opened and nothing is open: to be closed."""
         return self.is_going_away and not self.streams
 
-    def open(
-        self, path: str, metadata: Sequence[MetadataItem] = (), timeout_s: float | None = None
-    ) -> ClientCall:
+    def open(self, path: str, metadata: Sequence[MetadataItem] = (), timeout_s: float | None = None) -> ClientCall:
         """Opens a call. The caller has looked at `is_full`, `is_going_away` and `is_closed`."""
         extra = encode_metadata(metadata) if metadata else b""
         if timeout_s is not None:
@@ -280,9 +278,7 @@ class ClientLink(Link[ClientCall]):
         self.is_going_away = True
         for stream_id in [each for each in self.streams if each > last_stream]:
             call = self.streams.pop(stream_id)
-            call.end(
-                Status(Code.UNAVAILABLE, "server goes away before it took the call"), is_unprocessed=True
-            )
+            call.end(Status(Code.UNAVAILABLE, "server goes away before it took the call"), is_unprocessed=True)
         self.on_room()
         if not self.streams:
             self.wake()

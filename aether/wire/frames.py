@@ -12,9 +12,7 @@ from typing import Final
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEADER_BYTES: Final = 9
-MAX_FRAME: Final = (
-    16_384  # the default and the least of SETTINGS_MAX_FRAME_SIZE; never raised, so turns stay short
-)
+MAX_FRAME: Final = 16_384  # the default and the least of SETTINGS_MAX_FRAME_SIZE; never raised, so turns stay short
 MAX_WINDOW: Final = 2**31 - 1
 DEFAULT_WINDOW: Final = 65_535
 LAST_STREAM: Final = 2**31 - 1

@@ -93,9 +93,7 @@ class RequestParser(Generic[M]):
 
     def _judge(self, path: str, fields: Sequence[Field], pseudo: Mapping[bytes, bytes]) -> RequestHead[M]:
         if sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in fields) > self._max_list:
-            raise _RefusedError(
-                431, Code.RESOURCE_EXHAUSTED, f"header list is larger than {self._max_list} octets"
-            )
+            raise _RefusedError(431, Code.RESOURCE_EXHAUSTED, f"header list is larger than {self._max_list} octets")
         if pseudo[b":method"] != b"POST":
             raise _RefusedError(405, Code.INTERNAL, "gRPC requests are POST")
         regular = dict(fields)
@@ -109,9 +107,7 @@ class RequestParser(Generic[M]):
         method = self._methods.get(path)
         if method is None:
             known = _PATH.fullmatch(pseudo[b":path"])
-            raise _RefusedError(
-                200, Code.UNIMPLEMENTED, f"unknown method {path}" if known else "malformed method path"
-            )
+            raise _RefusedError(200, Code.UNIMPLEMENTED, f"unknown method {path}" if known else "malformed method path")
         return RequestHead(path, method, timeout_s, encoding, metadata)
 
 
@@ -148,9 +144,7 @@ def _find_bad_request(fields: Sequence[Field], pseudo: Mapping[bytes, bytes]) ->
 
 
 def _is_grpc(content_type: bytes) -> bool:
-    return content_type == b"application/grpc" or content_type.startswith(
-        (b"application/grpc+", b"application/grpc;")
-    )
+    return content_type == b"application/grpc" or content_type.startswith((b"application/grpc+", b"application/grpc;"))
 
 
 def _read_metadata(fields: Sequence[Field]) -> Metadata:

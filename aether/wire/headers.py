@@ -113,10 +113,7 @@ class RequestWriter:
         entries = self._encoder.header_table.dynamic_entries
         before = (len(entries), entries[0] if entries else None)
         resized = self._encoder.header_table.resized
-        block = (
-            self._encoder.encode((*self._fixed[:2], (b":path", path), *self._fixed[2:]), huffman=False)
-            + extra
-        )
+        block = self._encoder.encode((*self._fixed[:2], (b":path", path), *self._fixed[2:]), huffman=False) + extra
         if resized or before[0] != len(entries) or before[1] is not entries[0]:
             self._memo.clear()
             return block

@@ -74,9 +74,7 @@ class Link(Generic[AnyStream]):
         table = self._table()
         self._readers: Sequence[_FrameReader] = table
         self._normal: Sequence[_FrameReader] = table
-        self._awaiting_block_end = self._only(
-            frames.CONTINUATION, self._read_continuation, self._refuse_in_block
-        )
+        self._awaiting_block_end = self._only(frames.CONTINUATION, self._read_continuation, self._refuse_in_block)
 
     @staticmethod
     def _only(kind: int, read: _FrameReader, refuse: _FrameReader) -> Sequence[_FrameReader]:

@@ -94,9 +94,7 @@ def inflate(raw: bytes, max_bytes: int) -> bytes:
     except zlib.error as error:
         raise MessageError(Status(Code.INTERNAL, "message is not valid gzip")) from error
     if len(out) > max_bytes:
-        raise MessageError(
-            Status(Code.RESOURCE_EXHAUSTED, f"message inflates beyond the limit of {max_bytes} bytes")
-        )
+        raise MessageError(Status(Code.RESOURCE_EXHAUSTED, f"message inflates beyond the limit of {max_bytes} bytes"))
     if not inflater.eof or inflater.unused_data:
         raise MessageError(Status(Code.INTERNAL, "message is not one whole gzip member"))
     return out

@@ -96,9 +96,7 @@ def encode_metadata(items: Iterable[MetadataItem]) -> bytes:
 
 def _encode_item(key: str, value: str | bytes) -> bytes:
     if _KEY.fullmatch(key) is None or key in _RESERVED or key.startswith("grpc-"):
-        raise ValueError(
-            f"metadata key {key!r} is not allowed: lower-case letters, digits, '_', '-', '.'; no grpc-*"
-        )
+        raise ValueError(f"metadata key {key!r} is not allowed: lower-case letters, digits, '_', '-', '.'; no grpc-*")
     if isinstance(value, bytes):
         if not key.endswith("-bin"):
             raise ValueError(f"metadata {key!r} has bytes as its value, so the key must end in '-bin'")
@@ -110,9 +108,7 @@ def _encode_item(key: str, value: str | bytes) -> bytes:
     except UnicodeEncodeError:
         raw = b"\n"
     if not is_text(raw) or raw != raw.strip():
-        raise ValueError(
-            f"metadata {key!r} must be printable ASCII without outer spaces; else use a '-bin' key"
-        )
+        raise ValueError(f"metadata {key!r} must be printable ASCII without outer spaces; else use a '-bin' key")
     return literal(key.encode(), raw)
 
 

@@ -48,9 +48,7 @@ class RpcError(Exception):
     `is_unprocessed` says that the server never started on the call, so repeating it is always safe.
     """
 
-    def __init__(
-        self, code: int, message: str, details: bytes = b"", *, is_unprocessed: bool = False
-    ) -> None:
+    def __init__(self, code: int, message: str, details: bytes = b"", *, is_unprocessed: bool = False) -> None:
         super().__init__(code, message, details)
         self.code = code
         self.message = message

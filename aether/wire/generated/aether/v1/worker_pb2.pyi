@@ -55,16 +55,18 @@ class Task(_message.Message):
     def __init__(self, token: _Optional[int] = ..., workflow: _Optional[_Union[WorkflowTask, _Mapping]] = ..., activity: _Optional[_Union[ActivityTask, _Mapping]] = ..., cancel_activity: _Optional[_Union[CancelActivityTask, _Mapping]] = ..., revoked: _Optional[_Union[RevokedTask, _Mapping]] = ..., drain: _Optional[_Union[DrainTask, _Mapping]] = ...) -> None: ...
 
 class WorkflowTask(_message.Message):
-    __slots__ = ("workflow_id", "run_id", "workflow_type", "events")
+    __slots__ = ("workflow_id", "run_id", "workflow_type", "events", "more")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
     workflow_type: str
     events: _containers.RepeatedCompositeFieldContainer[_model_pb2.Event]
-    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., events: _Optional[_Iterable[_Union[_model_pb2.Event, _Mapping]]] = ...) -> None: ...
+    more: bool
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., events: _Optional[_Iterable[_Union[_model_pb2.Event, _Mapping]]] = ..., more: bool = ...) -> None: ...
 
 class ActivityTask(_message.Message):
     __slots__ = ("workflow_id", "run_id", "path", "activity_type", "input", "attempt", "last_heartbeat", "timeouts", "scheduled_at_us")

@@ -1,0 +1,135 @@
+"""What is known of runs, workers and queues as messages of the public contract."""
+
+from aether.core.effects import Closed
+from aether.core.views import EngineView, PendingView, RunView
+from aether.errors import WorkflowNotFound
+from aether.model import events as e
+from aether.model.runs import RunState
+from aether.store.interface import RunRow
+from aether.wire.convert import failure_to_proto, payload_to_proto
+from aether.wire.generated.aether.v1 import admin_pb2 as apb
+from aether.wire.generated.aether.v1 import client_pb2 as pb
+from aether.wire.generated.aether.v1 import model_pb2 as mpb
+
+
+def proto_state(state: int) -> mpb.RunState:
+    """The numbers are the same; protobuf's type stubs want the enum."""
+    return state  # type: ignore[return-value]
+
+
+def info_of_row(row: RunRow, parent_workflow_id: str = "") -> pb.WorkflowInfo:
+    return pb.WorkflowInfo(
+        workflow_id=row.workflow_id,
+        run_id=row.run_id,
+        workflow_type=row.type,
+        task_queue=row.queue,
+        state=proto_state(row.state),
+        created_at_us=row.created_at,
+        closed_at_us=row.closed_at or 0,
+        parent_workflow_id=parent_workflow_id,
+    )
+
+
+def status_of_open(view: RunView, persistence: str) -> pb.WorkflowStatus:
+    return pb.WorkflowStatus(
+        info=pb.WorkflowInfo(
+            workflow_id=view.workflow_id,
+            run_id=view.run_id,
+            workflow_type=view.workflow_type,
+            task_queue=view.task_queue,
+            state=proto_state(view.state),
+            created_at_us=view.created_at,
+            parent_workflow_id=view.parent_workflow_id,
+            history_length=view.history_length,
+            worker_id=view.worker_id,
+        ),
+        failure=failure_to_proto(view.blocked) if view.blocked else None,
+        pending=[_pending(item) for item in view.pending],
+        cancel_requested=view.cancel_requested,
+        blocked=view.blocked is not None,
+        persistence=persistence,
+    )
+
+
+def status_of_closed(row: RunRow, last: e.Event | None, parent: RunRow | None, persistence: str) -> pb.WorkflowStatus:
+    info = info_of_row(row, parent.workflow_id if parent else "")
+    status = pb.WorkflowStatus(info=info, persistence=persistence)
+    if last is not None:
+        status.info.history_length = last.seq
+        if isinstance(last.fact, e.RunCompleted):
+            status.result.CopyFrom(payload_to_proto(last.fact.result))
+        elif isinstance(last.fact, e.RunFailed):
+            status.failure.CopyFrom(failure_to_proto(last.fact.failure))
+    return status
+
+
+def result(closed: Closed) -> pb.WorkflowResult:
+    return pb.WorkflowResult(
+        workflow_id=closed.workflow_id,
+        run_id=closed.run_id,
+        state=proto_state(closed.state),
+        result=payload_to_proto(closed.result) if closed.result is not None else None,
+        failure=failure_to_proto(closed.failure) if closed.failure is not None else None,
+    )
+
+
+def result_of_closed(row: RunRow, last: e.Event | None) -> pb.WorkflowResult:
+    if last is None:
+        # It was not open when the engine was asked, and is now: somebody has just started that id again.
+        raise WorkflowNotFound(f"no closed run of {row.workflow_id!r}; ask again for the one that has just started")
+    fact = last.fact
+    return result(
+        Closed(
+            row.workflow_id,
+            row.run_id,
+            RunState(row.state),
+            fact.result if isinstance(fact, e.RunCompleted) else None,
+            fact.failure if isinstance(fact, e.RunFailed) else None,
+        )
+    )
+
+
+def metrics_of(view: EngineView) -> apb.Metrics:
+    return apb.Metrics(
+        runs_started=view.runs_started,
+        runs_closed=view.runs_closed,
+        events=view.events,
+        queues=[
+            apb.QueueDepth(
+                task_queue=queue.key.task_queue,
+                kind=queue.key.kind.name.lower(),
+                type=queue.key.type,
+                ready=queue.ready,
+                oldest_at_us=queue.oldest_at,
+            )
+            for queue in view.queues
+        ],
+        workers=[
+            apb.WorkerInfo(
+                worker_id=worker.worker_id,
+                task_queue=worker.task_queue,
+                workflow_types=worker.workflow_types,
+                activity_types=worker.activity_types,
+                workflow_slots=worker.workflow_slots,
+                workflow_slots_used=worker.workflow_slots_used,
+                activity_slots=worker.activity_slots,
+                activity_slots_used=worker.activity_slots_used,
+                last_seen_at_us=worker.last_seen_at,
+                draining=worker.draining,
+            )
+            for worker in view.workers
+        ],
+    )
+
+
+def _pending(view: PendingView) -> pb.Pending:
+    return pb.Pending(
+        path=view.path,
+        kind=view.kind,
+        name=view.name,
+        attempt=view.attempt,
+        due_at_us=view.due_at,
+        worker_id=view.worker_id,
+        last_failure=failure_to_proto(view.last_failure) if view.last_failure else None,
+        heartbeat=payload_to_proto(view.heartbeat) if view.heartbeat else None,
+    )

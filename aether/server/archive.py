@@ -1,0 +1,53 @@
+"""Reads from the store, off the engine's path: closed runs, lists, histories.
+
+Every read gets a connection of its own for as long as it lasts, from a small pool, and runs in a thread, so a slow
+query never keeps the engine waiting. What is read is what is durable.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import trio
+
+from aether.store.interface import EventRow, Reader, Store
+
+R = TypeVar("R")
+READERS_MAX = 3
+PAGE_EVENTS = 2_000
+
+
+class Archive:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._idle: list[Reader] = []
+        self._limiter = trio.CapacityLimiter(READERS_MAX)
+
+    async def read(self, query: Callable[[Reader], R]) -> R:
+        """`query`'s answer. Raises what the store raises."""
+        async with self._limiter:
+            reader = self._idle.pop() if self._idle else self._store.reader()
+            try:
+                if not self._store.is_durable:
+                    await trio.lowlevel.checkpoint()
+                    return query(reader)
+                # The query runs to its end even if nobody waits any more: the connection must not be in two hands.
+                return await trio.to_thread.run_sync(query, reader)
+            finally:
+                self._idle.append(reader)
+
+    async def events(self, run_key: int, first_seq: int, last_seq: int) -> list[EventRow]:
+        """Events of one run, all that are asked for."""
+        rows: list[EventRow] = []
+        while first_seq <= last_seq:
+            limit, after = min(PAGE_EVENTS, last_seq - first_seq + 1), first_seq - 1
+            page = await self.read(lambda reader: reader.events(run_key, after, limit))  # noqa: B023 - awaited at once
+            if not page:
+                break
+            rows += page
+            first_seq = page[-1].seq + 1
+        return rows
+
+    def close(self) -> None:
+        for reader in self._idle:
+            reader.close()
+        self._idle.clear()

@@ -1,0 +1,206 @@
+"""`ClientService`: start, status, result, cancel.
+
+Open runs are the engine's; what it does not know is closed and on disk, or does not exist.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+import trio
+from google.protobuf.message import DecodeError
+
+from aether.core.effects import CancelAccepted, Closed, NotOpen, Started
+from aether.core.inputs import AwaitRun, CancelRun, DescribeRun, ForgetAwait, StartRun
+from aether.core.validate import check_name, check_payload
+from aether.core.views import RunView
+from aether.errors import AetherError, InvalidArgument, ServerUnavailable, WorkflowClosed, WorkflowNotFound
+from aether.model import events as e
+from aether.model.limits import Limits
+from aether.model.runs import RunState
+from aether.server import answers
+from aether.server.archive import Archive
+from aether.server.engine_loop import EngineLoop
+from aether.server.entropy import new_id
+from aether.server.readiness import Readiness
+from aether.store.interface import Reader, RunRow
+from aether.wire.calls import Call, Method
+from aether.wire.convert import decode_event, payload_from_proto
+from aether.wire.errors import status_of
+from aether.wire.generated.aether.v1 import client_pb2 as pb
+
+_Identified = TypeVar("_Identified", pb.GetStatusRequest, pb.AwaitResultRequest, pb.CancelRequest)
+_SERVICE = "/aether.v1.ClientService/"
+
+
+class ClientService:
+    def __init__(
+        self, loop: EngineLoop, limits: Limits, archive: Archive, readiness: Readiness, nursery: trio.Nursery
+    ) -> None:
+        self._loop = loop
+        self._limits = limits
+        self._archive = archive
+        self._readiness = readiness
+        self._nursery = nursery
+        self._waiting: dict[Call, AwaitRun] = {}
+
+    def methods(self) -> list[Method]:
+        return [
+            Method(_SERVICE + "StartWorkflow", self.start_workflow, "unary"),
+            Method(_SERVICE + "GetWorkflowStatus", self.get_workflow_status, "unary"),
+            Method(_SERVICE + "AwaitResult", self.await_result, "unary"),
+            Method(_SERVICE + "CancelWorkflow", self.cancel_workflow, "unary"),
+        ]
+
+    def drain(self) -> None:
+        """Those who wait for results may ask the next server."""
+        for call, item in list(self._waiting.items()):
+            self._forget(call, item)
+            call.finish(status_of(ServerUnavailable("the server is stopping; ask again")))
+
+    def start_workflow(self, call: Call, message: bytes) -> None:
+        try:
+            self._readiness.check_writable()
+            request = pb.StartWorkflowRequest.FromString(message)
+            check_name(self._limits, request.workflow_type, "workflow_type")
+            check_name(self._limits, request.workflow_id, "workflow_id", required=False)
+            check_name(self._limits, request.task_queue, "task_queue", required=False)
+            payload = payload_from_proto(request.input)
+            check_payload(self._limits, payload, "input")
+        except (AetherError, DecodeError) as fault:
+            refuse(call, fault)
+            return
+        run_id = new_id()
+        self._loop.post(
+            StartRun(
+                partial(self._started, call),
+                request.workflow_type,
+                request.workflow_id or run_id,
+                run_id,
+                request.task_queue or "default",
+                payload,
+            )
+        )
+
+    def _started(self, call: Call, answer: object) -> None:
+        if not isinstance(answer, Started):
+            refuse(call, answer)
+            return
+        response = pb.StartWorkflowResponse(
+            workflow_id=answer.workflow_id, run_id=answer.run_id, existing=answer.existing
+        )
+        call.respond(response.SerializeToString())
+
+    def get_workflow_status(self, call: Call, message: bytes) -> None:
+        try:
+            request = self._parse_id(pb.GetStatusRequest, message)
+        except (AetherError, DecodeError) as fault:
+            refuse(call, fault)
+            return
+        self._loop.post(DescribeRun(partial(self._described, call), request.workflow_id, request.run_id))
+
+    def _described(self, call: Call, answer: object) -> None:
+        mode = self._readiness.persistence
+        if isinstance(answer, RunView):
+            call.respond(answers.status_of_open(answer, mode).SerializeToString())
+            return
+        assert isinstance(answer, NotOpen)
+
+        async def look_up() -> bytes:
+            row, last, parent = await self._archive.read(partial(_closed_run, answer.workflow_id, answer.run_id))
+            return answers.status_of_closed(row, last, parent, mode).SerializeToString()
+
+        self._nursery.start_soon(respond_later, call, look_up)
+
+    def await_result(self, call: Call, message: bytes) -> None:
+        try:
+            request = self._parse_id(pb.AwaitResultRequest, message)
+        except (AetherError, DecodeError) as fault:
+            refuse(call, fault)
+            return
+        # The reply is also the name by which the engine forgets it.
+        item = AwaitRun(partial(self._closed, call), request.workflow_id, request.run_id)
+        self._waiting[call] = item
+        call.on_closed = lambda reason: self._forget(call, item)
+        self._loop.post(item)
+
+    def _forget(self, call: Call, item: AwaitRun) -> None:
+        self._waiting.pop(call, None)
+        self._loop.post(ForgetAwait(item.reply, item.workflow_id))
+
+    def _closed(self, call: Call, answer: object) -> None:
+        self._waiting.pop(call, None)
+        if isinstance(answer, Closed):
+            call.respond(answers.result(answer).SerializeToString())
+            return
+        if not isinstance(answer, NotOpen):
+            refuse(call, answer)
+            return
+
+        async def look_up() -> bytes:
+            row, last, _ = await self._archive.read(partial(_closed_run, answer.workflow_id, answer.run_id))
+            return answers.result_of_closed(row, last).SerializeToString()
+
+        self._nursery.start_soon(respond_later, call, look_up)
+
+    def cancel_workflow(self, call: Call, message: bytes) -> None:
+        try:
+            self._readiness.check_writable()
+            request = self._parse_id(pb.CancelRequest, message)
+            check_name(self._limits, request.reason, "reason", required=False)
+        except (AetherError, DecodeError) as fault:
+            refuse(call, fault)
+            return
+        self._loop.post(CancelRun(partial(self._cancelled, call), request.workflow_id, request.run_id, request.reason))
+
+    def _cancelled(self, call: Call, answer: object) -> None:
+        if isinstance(answer, CancelAccepted):
+            call.respond(pb.CancelResponse(run_id=answer.run_id, state=int(answer.state)).SerializeToString())  # type: ignore[arg-type]
+            return
+        assert isinstance(answer, NotOpen)
+
+        async def look_up() -> bytes:
+            row, _, _ = await self._archive.read(partial(_closed_run, answer.workflow_id, answer.run_id))
+            state = RunState(row.state).name
+            raise WorkflowClosed(f"workflow {row.workflow_id!r} (run {row.run_id}) is {state} already")
+
+        self._nursery.start_soon(respond_later, call, look_up)
+
+    def _parse_id(self, kind: type[_Identified], message: bytes) -> _Identified:
+        request = kind.FromString(message)
+        check_name(self._limits, request.workflow_id, "workflow_id")
+        check_name(self._limits, request.run_id, "run_id", required=False)
+        return request
+
+
+def find_row(workflow_id: str, run_id: str, reader: Reader) -> RunRow:
+    """The run of that id on disk; raises WorkflowNotFound."""
+    row = reader.run(workflow_id, run_id or None)
+    if row is None:
+        which = f" with run id {run_id}" if run_id else ""
+        raise WorkflowNotFound(f"no workflow {workflow_id!r}{which}; `aether workflow list` shows what there is")
+    return row
+
+
+def _closed_run(workflow_id: str, run_id: str, reader: Reader) -> tuple[RunRow, e.Event | None, RunRow | None]:
+    """(run, its last event if it is closed, its parent)."""
+    row = find_row(workflow_id, run_id, reader)
+    last = reader.last_event(row.key) if row.closed_at is not None else None
+    parent = reader.run_by_key(row.parent_key) if row.parent_key is not None else None
+    return row, decode_event(last.body) if last is not None else None, parent
+
+
+def refuse(call: Call, fault: object) -> None:
+    """End the call with an error."""
+    if isinstance(fault, DecodeError):
+        fault = InvalidArgument("the request is not the message that the method takes")
+    assert isinstance(fault, AetherError), fault
+    call.finish(status_of(fault))
+
+
+async def respond_later(call: Call, produce: Callable[[], Awaitable[bytes]]) -> None:
+    """A unary answer that needs the disk."""
+    try:
+        call.respond(await produce())
+    except AetherError as fault:
+        refuse(call, fault)

@@ -1,0 +1,30 @@
+"""The only place that looks at the clock.
+
+Stored times are microseconds since the epoch. They are anchored once, at the start, and then follow Trio's clock: a
+step of the machine's wall clock moves neither the times in a history nor the moment at which a timer fires.
+"""
+
+import time
+
+import trio
+
+
+class Clock:
+    """Wall time that only grows."""
+
+    def __init__(self) -> None:
+        self._started_at = time.time_ns() // 1000
+        self._trio_started_at = trio.current_time()
+
+    @property
+    def started_at(self) -> int:
+        """When the server started, in microseconds."""
+        return self._started_at
+
+    def now(self) -> int:
+        """Microseconds since the epoch."""
+        return self._started_at + int((trio.current_time() - self._trio_started_at) * 1e6)
+
+    def trio_time(self, at: int) -> float:
+        """The moment `at` on Trio's clock, for deadlines; rounded up, so that nothing is early."""
+        return self._trio_started_at + (at - self._started_at + 1) / 1e6

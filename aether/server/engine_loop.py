@@ -1,0 +1,217 @@
+"""The only owner of the engine: inbox -> engine -> writer -> effects, once their records are durable.
+
+Everything that waits in the inbox is decided in one pass, at one `now`, and becomes one batch for the writer. The loop
+goes on deciding while batches are on their way to disk; what a decision wants done stays in a line until the writer has
+announced the batch it rests on. Decisions without records wait in the same line, so nobody is told of anything that
+could still be lost. When the disk can not take more, the loop stops deciding, and the inbox fills up to its bound.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import trio
+from attrs import define
+
+from aether.core.effects import (
+    CancelAttempt,
+    Effect,
+    EventRecorded,
+    Record,
+    Reply,
+    Revoke,
+    RunChanged,
+    RunOpened,
+    SendActivity,
+    SendEvents,
+)
+from aether.core.engine import Engine
+from aether.core.inputs import Input
+from aether.server.clock import Clock
+from aether.server.histories import Histories
+from aether.server.sinks import Outbox, SessionSink
+from aether.server.tally import Tally
+from aether.server.writer import BatchWriter
+from aether.store.interface import Batch, EventRow, RunChange, RunRow
+from aether.wire.convert import KINDS, encode_event
+
+# Enough to fill a commit; more would keep the sockets waiting.
+PASS_MAX = 256
+INBOX_MAX = 100_000
+
+
+@define(eq=False)
+class _Line:
+    """Effects that wait for a ticket, and runs to forget after them."""
+
+    ticket: int
+    effects: list[Effect]
+    closed: list[int]
+
+
+class EngineLoop:
+    def __init__(self, engine: Engine, clock: Clock, histories: Histories, tally: Tally, outbox: Outbox) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.histories = histories
+        self.tally = tally
+        self.outbox = outbox
+        self.sinks: dict[int, SessionSink] = {}
+        self.on_due: Callable[[int | None], None] = lambda due: None
+        self._inbox: deque[Input | Reply] = deque()
+        self._line: deque[_Line] = deque()
+        self._wake = trio.Event()
+        self._room = trio.Event()
+        self._writer: BatchWriter | None = None
+        self._last_ticket = 0
+
+    def attach(self, writer: BatchWriter) -> None:
+        self._writer = writer
+
+    @property
+    def is_full(self) -> bool:
+        """The inbox has reached its bound: refuse new requests."""
+        return len(self._inbox) >= INBOX_MAX
+
+    def post(self, item: Input | Reply) -> None:
+        """Hand in something that happened; a Reply just takes its place in the line of effects."""
+        self._inbox.append(item)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Decide for ever."""
+        assert self._writer is not None
+        while True:
+            if not self._inbox:
+                self._wake = trio.Event()
+                await self._wake.wait()
+            while not self._writer.has_room:
+                self._room = trio.Event()
+                await self._room.wait()
+            self._decide()
+            await trio.lowlevel.checkpoint()
+
+    def recover(self, runs: Iterable[RunRow], events: Iterable[EventRow], decode: Callable[[EventRow], object]) -> int:
+        """Take up the open runs that a store holds; how many there are."""
+        opened = [
+            RunOpened(row.key, row.workflow_id, row.run_id, row.type, row.queue, row.parent_key, row.created_at)
+            for row in runs
+        ]
+        pairs = ((row.run_key, decode(row)) for row in events)
+        decision = self.engine.recover(opened, pairs, self.clock.now())  # type: ignore[arg-type]
+        self._commit(decision.records, decision.effects)
+        self.on_due(self.engine.next_due())
+        return len(opened)
+
+    def on_durable(self, ticket: int) -> None:
+        """The writer has made everything up to `ticket` durable: do what waited for it."""
+        line = self._line
+        while line and line[0].ticket <= ticket:
+            entry = line.popleft()
+            self._perform(entry.effects)
+            for run_key in entry.closed:
+                self.histories.forget(run_key)
+        self.outbox.flush()
+        self._room.set()
+
+    def _decide(self) -> None:
+        now = self.clock.now()
+        records: list[Record] = []
+        effects: list[Effect] = []
+        inbox, apply = self._inbox, self.engine.apply
+        for _ in range(min(len(inbox), PASS_MAX)):
+            item = inbox.popleft()
+            if isinstance(item, Reply):
+                effects.append(item)
+                continue
+            decision = apply(item, now)
+            records += decision.records
+            effects += decision.effects
+        self._commit(records, effects)
+        self.on_due(self.engine.next_due())
+
+    def _commit(self, records: list[Record], effects: list[Effect]) -> None:
+        assert self._writer is not None
+        writer = self._writer
+        closed: list[int] = []
+        # Set before submitting: a writer that needs no thread announces the ticket before it returns.
+        ticket = self._last_ticket
+        if records:
+            batch = self._batch(records, closed)
+            entry = _Line(ticket + 1, effects, closed)
+            self._line.append(entry)
+            self._last_ticket = writer.submit(batch)
+            assert self._last_ticket == entry.ticket
+        elif effects:
+            self._line.append(_Line(ticket, effects, closed))
+            self.on_durable(writer.durable_ticket)
+
+    def _batch(self, records: list[Record], closed: list[int]) -> Batch:
+        """Rows for the store. A run that is made and changed in one batch is written once, as it ended up."""
+        runs: dict[int, RunRow] = {}
+        changes: dict[int, RunChange] = {}
+        events: list[EventRow] = []
+        for record in records:
+            if isinstance(record, EventRecorded):
+                event = record.event
+                body = encode_event(event)
+                self.histories.append(record.run_key, event.seq, body)
+                events.append(EventRow(record.run_key, event.seq, event.at, KINDS[type(event.fact)], body))
+            elif isinstance(record, RunChanged):
+                changes[record.key] = RunChange(record.key, record.state, record.closed_at)
+                self.tally.change(record.workflow_type, record.before, record.state)
+                if record.closed_at is not None:
+                    closed.append(record.key)
+            else:
+                runs[record.key] = _row(record)
+                self.tally.open(record.workflow_type)
+        for key in runs.keys() & changes.keys():
+            change = changes.pop(key)
+            row = runs[key]
+            runs[key] = RunRow(
+                key,
+                row.workflow_id,
+                row.run_id,
+                row.type,
+                row.queue,
+                change.state,
+                row.parent_key,
+                row.created_at,
+                change.closed_at,
+            )
+        return Batch(list(runs.values()), list(changes.values()), events)
+
+    def _perform(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Reply):
+                effect.to(effect.answer)  # type: ignore[operator]  # the shell made it: a callable
+                continue
+            sink = self.sinks.get(effect.session_id)
+            if sink is None:
+                # The session ended while the effect was under way; the engine is told, or has told us.
+                continue
+            if isinstance(effect, SendEvents):
+                events = self.histories.events(effect.run_key, effect.first_seq, effect.last_seq)
+                sink.send_events(effect, events)
+            elif isinstance(effect, SendActivity):
+                sink.send_activity(effect)
+            elif isinstance(effect, CancelAttempt):
+                sink.cancel_attempt(effect)
+            elif isinstance(effect, Revoke):
+                sink.revoke(effect)
+            else:
+                del self.sinks[effect.session_id]
+                sink.end(effect.reason)
+
+
+def _row(record: RunOpened) -> RunRow:
+    return RunRow(
+        record.key,
+        record.workflow_id,
+        record.run_id,
+        record.workflow_type,
+        record.task_queue,
+        1,
+        record.parent_key,
+        record.created_at,
+        None,
+    )

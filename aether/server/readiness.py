@@ -1,0 +1,31 @@
+"""Whether the server can do its work right now, and what stands in the way."""
+
+from attrs import define
+
+from aether.errors import LimitExceeded, ServerUnavailable, StorageUnavailable
+from aether.server.engine_loop import EngineLoop
+from aether.server.writer import BatchWriter
+
+
+@define(eq=False)
+class Readiness:
+    loop: EngineLoop
+    writer: BatchWriter
+    persistence: str
+    draining: bool = False
+
+    @property
+    def fault(self) -> str:
+        """Why nothing new can be taken; empty when all is well."""
+        if self.draining:
+            return "the server is stopping"
+        return self.writer.fault or ""
+
+    def check_writable(self) -> None:
+        """Raises what a request that would change something is answered with."""
+        if self.draining:
+            raise ServerUnavailable("the server is stopping; ask again")
+        if self.writer.fault:
+            raise StorageUnavailable(self.writer.fault)
+        if self.loop.is_full:
+            raise LimitExceeded("too many requests wait; try again in a moment")

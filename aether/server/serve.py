@@ -1,0 +1,198 @@
+"""The server as a tree of nurseries: the one place to read first.
+
+    serve
+    ├─ writer        FATAL      group commit in a thread of its own
+    ├─ engine loop   FATAL      inbox -> engine -> writer -> effects once durable
+    ├─ timekeeper    FATAL      sleeps until the wheel's next deadline
+    ├─ readers       CONTAINED  answers that need the disk, one task each
+    └─ doors                    closed first on shutdown, with a deadline
+       └─ listener → one nursery per connection   CONTAINED
+
+What is FATAL ends the process: the disk holds the truth, and a new process reads it. On SIGTERM or SIGINT nothing
+new is accepted, workers are told, what they have in hand may finish until a deadline, the doors close, and the writer
+flushes what is left. A second signal cuts the deadline short.
+"""
+
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+import structlog
+import trio
+from attrs import evolve, frozen
+
+from aether.core.engine import Engine
+from aether.model.limits import DEFAULT_LIMITS, Limits
+from aether.server.admin_service import AdminService
+from aether.server.archive import Archive
+from aether.server.client_service import ClientService
+from aether.server.clock import Clock
+from aether.server.engine_loop import EngineLoop
+from aether.server.entropy import new_id
+from aether.server.histories import Histories
+from aether.server.listener import Drain, Listener, bind_tcp, serve_connections, server_tls
+from aether.server.readiness import Readiness
+from aether.server.settings import Settings
+from aether.server.sinks import Outbox
+from aether.server.standard_services import HealthService, reflection_methods
+from aether.server.tally import Tally
+from aether.server.timekeeper import Timekeeper
+from aether.server.worker_service import WorkerService
+from aether.server.writer import new_writer
+from aether.store.interface import EventRow, Store
+from aether.store.open import open_store
+from aether.wire.calls import Method
+from aether.wire.convert import decode_event
+
+HISTORIES_BYTES = 64 * 1024 * 1024
+# How often a stopping server looks whether its workers have finished.
+_DRAIN_LOOK_S = 0.02
+
+log = structlog.get_logger("aether.server")
+
+
+@frozen
+class Running:
+    """A server whose engine runs; whoever has connections serves `methods` on them."""
+
+    methods: dict[str, Method]
+    client: ClientService
+    worker: WorkerService
+    health: HealthService
+    readiness: Readiness
+    loop: EngineLoop
+
+    async def drain(self, deadline_s: float) -> None:
+        """Take nothing new, and return when no worker has anything in hand or time is up."""
+        self.readiness.draining = True
+        self.health.drain()
+        self.client.drain()
+        self.worker.drain()
+        with trio.move_on_after(deadline_s):
+            while not self.worker.is_idle:  # noqa: ASYNC110 - once in a server's life; an event would cost each pass
+                await trio.sleep(_DRAIN_LOOK_S)
+        for sink in list(self.loop.sinks.values()):
+            sink.end("the server is stopping")
+
+
+@asynccontextmanager
+async def run_engine(store: Store, persistence: str, limits: Limits = DEFAULT_LIMITS) -> AsyncIterator[Running]:
+    """The FATAL part of the tree around an opened store, for as long as the block lasts. Raises StoreError."""
+    opened = await trio.to_thread.run_sync(store.open)
+    clock = Clock()
+    archive = Archive(store)
+    tally = Tally(await archive.read(lambda reader: reader.counts()))
+    engine = Engine(clock.now(), epoch=opened.epoch, next_run_key=opened.next_run_key, limits=limits)
+    try:
+        async with trio.open_nursery() as readers:
+            outbox = Outbox(partial(_fetch, readers, archive))
+            loop = EngineLoop(engine, clock, Histories(HISTORIES_BYTES), tally, outbox)
+            timekeeper = Timekeeper(clock, loop.post)
+            loop.on_due = timekeeper.set_due
+            writer = new_writer(store, loop.on_durable)
+            loop.attach(writer)
+            async with trio.open_nursery() as root:
+                await root.start(writer.run)
+                async with trio.open_nursery() as deciders:
+                    await _recover(loop, archive)
+                    deciders.start_soon(loop.run)
+                    deciders.start_soon(timekeeper.run)
+                    yield _services(loop, limits, archive, Readiness(loop, writer, persistence), readers)
+                    deciders.cancel_scope.cancel()
+                # Only now: what was decided last is still on its way to the disk.
+                root.cancel_scope.cancel()
+            readers.cancel_scope.cancel()
+    finally:
+        archive.close()
+        store.close()
+
+
+def _services(
+    loop: EngineLoop, limits: Limits, archive: Archive, readiness: Readiness, readers: trio.Nursery
+) -> Running:
+    client = ClientService(loop, limits, archive, readiness, readers)
+    worker = WorkerService(loop, limits, loop.outbox)
+    admin = AdminService(loop, limits, archive, readiness, readers, node=new_id()[:8])
+    health = HealthService(readiness)
+    methods = [*client.methods(), *worker.methods(), *admin.methods(), *health.methods(), *reflection_methods()]
+    return Running({method.path: method for method in methods}, client, worker, health, readiness, loop)
+
+
+async def _recover(loop: EngineLoop, archive: Archive) -> None:
+    """Fold what the disk has of open runs."""
+    rows = await archive.read(lambda reader: list(reader.open_runs()))
+    if not rows:
+        return
+    events = await archive.read(lambda reader: list(reader.open_events()))
+    count = loop.recover(rows, events, lambda row: decode_event(row.body))
+    log.info("recovered", open_runs=count, events=len(events))
+
+
+def _fetch(
+    nursery: trio.Nursery,
+    archive: Archive,
+    run_key: int,
+    first_seq: int,
+    last_seq: int,
+    then: Callable[[list[bytes]], None],
+) -> None:
+    async def read() -> None:
+        rows: list[EventRow] = await archive.events(run_key, first_seq, last_seq)
+        then([row.body for row in rows])
+
+    nursery.start_soon(read)
+
+
+async def serve(
+    settings: Settings,
+    *,
+    ready: Callable[[str], None] = lambda address: None,
+    task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until SIGTERM or SIGINT. `ready` is told the address once requests are taken.
+
+    Raises BindError if the port is taken and StoreError if the database can not be used or fails.
+    """
+    listener = _bind(settings)
+    limits = evolve(DEFAULT_LIMITS, session_timeout_ms=int(settings.session_timeout_s * 1000))
+    store = open_store(settings.location)
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        try:
+            async with run_engine(store, settings.persistence, limits) as running, trio.open_nursery() as doors:
+                drain = Drain()
+                doors.start_soon(_stop_on_signal, signals, running, drain, settings.drain_deadline_s)
+                log.info("serving", grpc=listener.address, db=store.location, persistence=str(settings.persistence))
+                ready(listener.address)
+                task_status.started(listener.address)
+                await serve_connections([listener], running.methods, drain=drain)
+                doors.cancel_scope.cancel()
+        finally:
+            listener.close()
+    log.info("stopped")
+
+
+def _bind(settings: Settings) -> Listener:
+    tls = None
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        tls = server_tls(settings.tls_cert, settings.tls_key, client_ca=settings.tls_client_ca)
+    return bind_tcp(settings.grpc_host, settings.grpc_port, tls=tls)
+
+
+async def _stop_on_signal(signals: AsyncIterator[int], running: Running, drain: Drain, deadline_s: float) -> None:
+    async with trio.open_nursery() as nursery:
+        async for number in signals:
+            if drain.is_started:
+                log.info("stopping_now", signal=signal.Signals(number).name)
+                drain.start(0)
+                nursery.cancel_scope.cancel()
+                continue
+            log.info("stopping", signal=signal.Signals(number).name, deadline_s=deadline_s)
+            drain.start(deadline_s)
+            nursery.start_soon(_drain, running, drain, deadline_s)
+
+
+async def _drain(running: Running, drain: Drain, deadline_s: float) -> None:
+    await running.drain(deadline_s)
+    # The streams have ended; their last frames need a moment to leave.
+    drain.start(min(deadline_s, 1.0))
