@@ -10,29 +10,35 @@ server surely never started on is repeated by itself; every other failure is the
 from __future__ import annotations
 
 import math
-import random
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
+from urllib.parse import unquote, urlsplit
 
 import anyio
 import anyio.abc
+import attrs
+from anyio.abc import ByteStream
+from anyio.streams.tls import TLSAttribute
 
-from aether.sdk.dial import GONE, Opener, Pipe, Target, parse_target
-from aether.sdk.gate import Gate, gate_type
-from aether.wire.client import ClientCall, ClientLink
+from aether.sdk.channel import Channel
+from aether.sdk.gate import Gate
+from aether.sdk.pipe import GONE, ConnectedSocket, Pipe, pipe_over
+from aether.wire.client import ClientCall
 from aether.wire.limits import TransportLimits
 from aether.wire.metadata import MetadataItem
 from aether.wire.status import Code, RpcError
 
-__all__ = ["RpcError", "Transport", "TransportStream"]
+__all__ = ["Opener", "RpcError", "Transport", "TransportStream", "client_tls"]
+
+Opener = Callable[[], Awaitable[ByteStream | ConnectedSocket]]
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _CONNECT_S: Final = 10.0
 _BACKOFF_S: Final = 0.1
 _BACKOFF_FACTOR: Final = 1.6
 _BACKOFF_MAX_S: Final = 5.0
-_CLOSE_S: Final = 1.0
 _TRIES: Final = 3  # of a call that the server did not start on
 
 
@@ -85,95 +91,63 @@ class TransportStream:
         self._call.cancel()
 
 
-class _Connection:
-    """One connection to the server: the protocol, and what moves its octets."""
+@attrs.frozen
+class _Target:
+    """Where a transport connects to, parsed."""
 
-    def __init__(
-        self,
-        pipe: Pipe,
-        target: Target,
-        limits: TransportLimits,
-        clock: Callable[[], float],
-        gate: type[Gate],
-    ) -> None:
-        self._pipe = pipe
-        self._clock = clock
-        self.link = ClientLink(limits, clock(), authority=target.authority, scheme=target.scheme)
-        self._output = gate()
-        self._alarm = gate()
-        self._written = gate()
-        self._room = anyio.Event()
-        self.link.wake = self._output.open
-        self.link.wake_timer = self._alarm.open
-        self.link.on_room = self._on_room
+    shown: str
+    scheme: str
+    authority: str
+    open: Callable[[], Awaitable[Pipe]]
 
-    @property
-    def is_usable(self) -> bool:
-        return not (self.link.is_closed or self.link.is_going_away)
 
-    def _on_room(self) -> None:
-        if self._room.statistics().tasks_waiting:
-            self._room.set()
-            self._room = anyio.Event()
-        if self.link.is_spent:
-            self._output.open()
+def client_tls(*, ca: str | None = None, certificate: str | None = None, key: str | None = None) -> ssl.SSLContext:
+    """TLS that checks the server's name; with `certificate` and `key` the client shows its own (mTLS)."""
+    context = ssl.create_default_context(cafile=ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["h2"])
+    if certificate is not None:
+        context.load_cert_chain(certificate, key)
+    return context
 
-    async def wait_for_room(self) -> None:
-        """Returns when a call may be opened here or never again."""
-        while self.is_usable and self.link.is_full:
-            await self._room.wait()
 
-    async def run(self) -> None:
-        """Returns when the connection is over; every call on it has ended then."""
-        try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._write, group.cancel_scope)
-                group.start_soon(self._run_timer)
-                await self._read()
-                group.cancel_scope.cancel()
-        finally:
-            self.link.lost("closed by the client")
-            self._on_room()
-            with anyio.CancelScope(shield=True), anyio.move_on_after(_CLOSE_S):
-                await self._pipe.close()
+def _parse_target(target: str | Opener, tls: ssl.SSLContext | None) -> _Target:
+    """Raises ValueError for a text that is no target."""
+    if not isinstance(target, str):
+        return _Target("the embedded server", "http", "localhost", lambda: _open_by(target))
+    parts = urlsplit(target)
+    if parts.scheme == "unix":
+        path = unquote(parts.path)
+        if not path or parts.netloc:
+            raise ValueError(f"target {target!r} has no absolute path: write unix:///run/aether.sock")
+        return _Target(target, "http", "localhost", lambda: _open_unix(path))
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        raise ValueError(f"target {target!r} is not http://host:port, https://host:port or unix:///path")
+    host, port = parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]
+    if parts.scheme == "http":
+        return _Target(target, "http", parts.netloc, lambda: _open_tcp(host, port))
+    context = tls or client_tls()
+    return _Target(target, "https", parts.netloc, lambda: _open_tls(host, port, context))
 
-    async def _read(self) -> None:
-        link = self.link
-        while not link.is_closed:
-            while link.is_clogged:
-                await self._written.wait()
-            try:
-                data = await self._pipe.read()
-            except GONE:
-                data = b""
-            if not data:
-                link.lost("the server closed the connection")
-                return
-            link.feed(data, self._clock())
 
-    async def _write(self, scope: anyio.CancelScope) -> None:
-        link = self.link
-        try:
-            while True:
-                data = link.pull()
-                if data:
-                    await self._pipe.write(data)
-                    self._written.open()
-                elif link.is_closed or link.is_spent:
-                    break
-                await self._output.wait()
-        except GONE as error:
-            link.lost(str(error) or "connection reset")
-        scope.cancel()
+async def _open_by(opener: Opener) -> Pipe:
+    return pipe_over(await opener())
 
-    async def _run_timer(self) -> None:
-        link = self.link
-        while True:
-            with anyio.CancelScope(deadline=link.alarm_at):
-                await self._alarm.wait()
-            now = self._clock()
-            if now >= link.alarm_at:
-                link.on_alarm(now)
+
+async def _open_unix(path: str) -> Pipe:
+    return pipe_over(await anyio.connect_unix(path))
+
+
+async def _open_tcp(host: str, port: int) -> Pipe:
+    return pipe_over(await anyio.connect_tcp(host, port))
+
+
+async def _open_tls(host: str, port: int, context: ssl.SSLContext) -> Pipe:
+    stream = await anyio.connect_tcp(host, port, ssl_context=context, tls_standard_compatible=False, tls_hostname=host)
+    if stream.extra(TLSAttribute.alpn_protocol) != "h2":  # noqa: S610 - not Django's
+        await anyio.aclose_forcefully(stream)
+        raise OSError("the server does not speak HTTP/2 over TLS (no ALPN)")
+    return pipe_over(stream)
 
 
 class Transport:
@@ -190,9 +164,9 @@ class Transport:
         tls: ssl.SSLContext | None = None,
         limits: TransportLimits | None = None,
     ) -> None:
-        self._target = parse_target(target, tls)
+        self._target = _parse_target(target, tls)
         self._limits = limits or TransportLimits()
-        self._connection: _Connection | None = None
+        self._connection: Channel | None = None
         self._dialing: anyio.Event | None = None
         self._dial_failure = ""
         self._dial_not_before = -math.inf
@@ -200,7 +174,6 @@ class Transport:
         self._is_open = False
 
     async def __aenter__(self) -> Self:
-        self._gate = gate_type()
         self._clock = anyio.current_time
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
@@ -226,7 +199,7 @@ class Transport:
         deadline = math.inf if timeout_s is None else self._clock() + timeout_s
         for tries_left in reversed(range(_TRIES)):
             call = await self._open(path, metadata, deadline)
-            gate = self._gate()
+            gate = Gate()
             call.on_event = gate.open
             call.send(message)
             call.half_close()
@@ -248,7 +221,7 @@ class Transport:
         """Opens a call with many messages either way. Raises RpcError when there is no server."""
         deadline = math.inf if timeout_s is None else self._clock() + timeout_s
         call = await self._open(path, metadata, deadline)
-        return TransportStream(call, self._gate(), self._gate())
+        return TransportStream(call, Gate(), Gate())
 
     async def _open(self, path: str, metadata: Sequence[MetadataItem], deadline: float) -> ClientCall:
         connection = self._connection
@@ -261,7 +234,7 @@ class Transport:
         link.expire(call, deadline)
         return call
 
-    async def _connect(self, deadline: float) -> _Connection:
+    async def _connect(self, deadline: float) -> Channel:
         """A connection with room for a call."""
         with anyio.CancelScope(deadline=deadline) as scope:
             while True:
@@ -297,7 +270,13 @@ class Transport:
             await anyio.sleep_until(self._dial_not_before)
             pipe = await self._try_to_open()
             if pipe is not None:
-                self._connection = _Connection(pipe, self._target, self._limits, self._clock, self._gate)
+                self._connection = Channel(
+                    pipe,
+                    self._limits,
+                    self._clock,
+                    authority=self._target.authority,
+                    scheme=self._target.scheme,
+                )
         finally:
             self._dialing = None
             dialing.set()
@@ -305,8 +284,8 @@ class Transport:
             await self._connection.run()
 
     async def _try_to_open(self) -> Pipe | None:
-        # The back-off starts over only after a handshake, so a server that accepts and drops is not hammered.
-        wait_s = self._backoff_s * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+        # The last digits of the clock differ between clients, which is all that jitter is for.
+        wait_s = self._backoff_s * (0.8 + 0.4 * (self._clock() * 1e4 % 1))
         self._dial_failure = "timed out"
         try:
             with anyio.move_on_after(_CONNECT_S):
