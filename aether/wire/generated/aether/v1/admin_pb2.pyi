@@ -1,19 +1,14 @@
-from collections.abc import Iterable as _Iterable
-from collections.abc import Mapping as _Mapping
-from typing import (
-    ClassVar as _ClassVar,
-)
-
+from aether.wire.generated.aether.v1 import client_pb2 as _client_pb2
+from aether.wire.generated.aether.v1 import model_pb2 as _model_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from google.protobuf.internal import containers as _containers
-
-from aether.wire.generated.aether.v1 import model_pb2 as _model_pb2
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ListRequest(_message.Message):
-    __slots__ = ("limit", "state", "workflow_id_prefix", "workflow_type")
+    __slots__ = ("workflow_type", "state", "limit", "workflow_id_prefix")
     WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
@@ -22,34 +17,14 @@ class ListRequest(_message.Message):
     state: _model_pb2.RunState
     limit: int
     workflow_id_prefix: str
-    def __init__(
-        self,
-        workflow_type: str | None = ...,
-        state: _model_pb2.RunState | str | None = ...,
-        limit: int | None = ...,
-        workflow_id_prefix: str | None = ...,
-    ) -> None: ...
+    def __init__(self, workflow_type: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., limit: _Optional[int] = ..., workflow_id_prefix: _Optional[str] = ...) -> None: ...
 
 class GetMetricsRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class Metrics(_message.Message):
-    __slots__ = (
-        "commits",
-        "connections",
-        "events",
-        "node",
-        "persistence",
-        "queues",
-        "runs",
-        "runs_closed",
-        "runs_started",
-        "started_at_us",
-        "storage_fault",
-        "version",
-        "workers",
-    )
+    __slots__ = ("version", "node", "persistence", "started_at_us", "runs", "queues", "workers", "runs_started", "runs_closed", "events", "commits", "connections", "storage_fault")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     PERSISTENCE_FIELD_NUMBER: _ClassVar[int]
@@ -76,40 +51,20 @@ class Metrics(_message.Message):
     commits: int
     connections: int
     storage_fault: str
-    def __init__(
-        self,
-        version: str | None = ...,
-        node: str | None = ...,
-        persistence: str | None = ...,
-        started_at_us: int | None = ...,
-        runs: _Iterable[StateCount | _Mapping] | None = ...,
-        queues: _Iterable[QueueDepth | _Mapping] | None = ...,
-        workers: _Iterable[WorkerInfo | _Mapping] | None = ...,
-        runs_started: int | None = ...,
-        runs_closed: int | None = ...,
-        events: int | None = ...,
-        commits: int | None = ...,
-        connections: int | None = ...,
-        storage_fault: str | None = ...,
-    ) -> None: ...
+    def __init__(self, version: _Optional[str] = ..., node: _Optional[str] = ..., persistence: _Optional[str] = ..., started_at_us: _Optional[int] = ..., runs: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., queues: _Optional[_Iterable[_Union[QueueDepth, _Mapping]]] = ..., workers: _Optional[_Iterable[_Union[WorkerInfo, _Mapping]]] = ..., runs_started: _Optional[int] = ..., runs_closed: _Optional[int] = ..., events: _Optional[int] = ..., commits: _Optional[int] = ..., connections: _Optional[int] = ..., storage_fault: _Optional[str] = ...) -> None: ...
 
 class StateCount(_message.Message):
-    __slots__ = ("count", "state", "workflow_type")
+    __slots__ = ("workflow_type", "state", "count")
     WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     workflow_type: str
     state: _model_pb2.RunState
     count: int
-    def __init__(
-        self,
-        workflow_type: str | None = ...,
-        state: _model_pb2.RunState | str | None = ...,
-        count: int | None = ...,
-    ) -> None: ...
+    def __init__(self, workflow_type: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., count: _Optional[int] = ...) -> None: ...
 
 class QueueDepth(_message.Message):
-    __slots__ = ("kind", "oldest_at_us", "ready", "task_queue", "type")
+    __slots__ = ("task_queue", "kind", "type", "ready", "oldest_at_us")
     TASK_QUEUE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -120,28 +75,10 @@ class QueueDepth(_message.Message):
     type: str
     ready: int
     oldest_at_us: int
-    def __init__(
-        self,
-        task_queue: str | None = ...,
-        kind: str | None = ...,
-        type: str | None = ...,
-        ready: int | None = ...,
-        oldest_at_us: int | None = ...,
-    ) -> None: ...
+    def __init__(self, task_queue: _Optional[str] = ..., kind: _Optional[str] = ..., type: _Optional[str] = ..., ready: _Optional[int] = ..., oldest_at_us: _Optional[int] = ...) -> None: ...
 
 class WorkerInfo(_message.Message):
-    __slots__ = (
-        "activity_slots",
-        "activity_slots_used",
-        "activity_types",
-        "draining",
-        "last_seen_at_us",
-        "task_queue",
-        "worker_id",
-        "workflow_slots",
-        "workflow_slots_used",
-        "workflow_types",
-    )
+    __slots__ = ("worker_id", "task_queue", "workflow_types", "activity_types", "workflow_slots", "workflow_slots_used", "activity_slots", "activity_slots_used", "last_seen_at_us", "draining")
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_QUEUE_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_TYPES_FIELD_NUMBER: _ClassVar[int]
@@ -162,28 +99,14 @@ class WorkerInfo(_message.Message):
     activity_slots_used: int
     last_seen_at_us: int
     draining: bool
-    def __init__(
-        self,
-        worker_id: str | None = ...,
-        task_queue: str | None = ...,
-        workflow_types: _Iterable[str] | None = ...,
-        activity_types: _Iterable[str] | None = ...,
-        workflow_slots: int | None = ...,
-        workflow_slots_used: int | None = ...,
-        activity_slots: int | None = ...,
-        activity_slots_used: int | None = ...,
-        last_seen_at_us: int | None = ...,
-        draining: bool = ...,
-    ) -> None: ...
+    def __init__(self, worker_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., workflow_types: _Optional[_Iterable[str]] = ..., activity_types: _Optional[_Iterable[str]] = ..., workflow_slots: _Optional[int] = ..., workflow_slots_used: _Optional[int] = ..., activity_slots: _Optional[int] = ..., activity_slots_used: _Optional[int] = ..., last_seen_at_us: _Optional[int] = ..., draining: bool = ...) -> None: ...
 
 class GetHistoryRequest(_message.Message):
-    __slots__ = ("after_seq", "run_id", "workflow_id")
+    __slots__ = ("workflow_id", "run_id", "after_seq")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     AFTER_SEQ_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
     after_seq: int
-    def __init__(
-        self, workflow_id: str | None = ..., run_id: str | None = ..., after_seq: int | None = ...
-    ) -> None: ...
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., after_seq: _Optional[int] = ...) -> None: ...

@@ -1,19 +1,13 @@
-from collections.abc import Iterable as _Iterable
-from collections.abc import Mapping as _Mapping
-from typing import (
-    ClassVar as _ClassVar,
-)
-
+from aether.wire.generated.aether.v1 import model_pb2 as _model_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from google.protobuf.internal import containers as _containers
-
-from aether.wire.generated.aether.v1 import model_pb2 as _model_pb2
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class StartWorkflowRequest(_message.Message):
-    __slots__ = ("input", "task_queue", "workflow_id", "workflow_type")
+    __slots__ = ("workflow_type", "workflow_id", "input", "task_queue")
     WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
@@ -22,36 +16,28 @@ class StartWorkflowRequest(_message.Message):
     workflow_id: str
     input: _model_pb2.Payload
     task_queue: str
-    def __init__(
-        self,
-        workflow_type: str | None = ...,
-        workflow_id: str | None = ...,
-        input: _model_pb2.Payload | _Mapping | None = ...,
-        task_queue: str | None = ...,
-    ) -> None: ...
+    def __init__(self, workflow_type: _Optional[str] = ..., workflow_id: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., task_queue: _Optional[str] = ...) -> None: ...
 
 class StartWorkflowResponse(_message.Message):
-    __slots__ = ("existing", "run_id", "workflow_id")
+    __slots__ = ("workflow_id", "run_id", "existing")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     EXISTING_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
     existing: bool
-    def __init__(
-        self, workflow_id: str | None = ..., run_id: str | None = ..., existing: bool = ...
-    ) -> None: ...
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., existing: bool = ...) -> None: ...
 
 class GetStatusRequest(_message.Message):
-    __slots__ = ("run_id", "workflow_id")
+    __slots__ = ("workflow_id", "run_id")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
-    def __init__(self, workflow_id: str | None = ..., run_id: str | None = ...) -> None: ...
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ...) -> None: ...
 
 class Pending(_message.Message):
-    __slots__ = ("attempt", "due_at_us", "heartbeat", "kind", "last_failure", "name", "path", "worker_id")
+    __slots__ = ("path", "kind", "name", "attempt", "due_at_us", "worker_id", "last_failure", "heartbeat")
     PATH_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -68,20 +54,10 @@ class Pending(_message.Message):
     worker_id: str
     last_failure: _model_pb2.Failure
     heartbeat: _model_pb2.Payload
-    def __init__(
-        self,
-        path: str | None = ...,
-        kind: str | None = ...,
-        name: str | None = ...,
-        attempt: int | None = ...,
-        due_at_us: int | None = ...,
-        worker_id: str | None = ...,
-        last_failure: _model_pb2.Failure | _Mapping | None = ...,
-        heartbeat: _model_pb2.Payload | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., attempt: _Optional[int] = ..., due_at_us: _Optional[int] = ..., worker_id: _Optional[str] = ..., last_failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., heartbeat: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ...) -> None: ...
 
 class WorkflowStatus(_message.Message):
-    __slots__ = ("blocked", "cancel_requested", "failure", "info", "pending", "persistence", "result")
+    __slots__ = ("info", "result", "failure", "pending", "cancel_requested", "blocked", "persistence")
     INFO_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
@@ -96,30 +72,10 @@ class WorkflowStatus(_message.Message):
     cancel_requested: bool
     blocked: bool
     persistence: str
-    def __init__(
-        self,
-        info: WorkflowInfo | _Mapping | None = ...,
-        result: _model_pb2.Payload | _Mapping | None = ...,
-        failure: _model_pb2.Failure | _Mapping | None = ...,
-        pending: _Iterable[Pending | _Mapping] | None = ...,
-        cancel_requested: bool = ...,
-        blocked: bool = ...,
-        persistence: str | None = ...,
-    ) -> None: ...
+    def __init__(self, info: _Optional[_Union[WorkflowInfo, _Mapping]] = ..., result: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., pending: _Optional[_Iterable[_Union[Pending, _Mapping]]] = ..., cancel_requested: bool = ..., blocked: bool = ..., persistence: _Optional[str] = ...) -> None: ...
 
 class WorkflowInfo(_message.Message):
-    __slots__ = (
-        "closed_at_us",
-        "created_at_us",
-        "history_length",
-        "parent_workflow_id",
-        "run_id",
-        "state",
-        "task_queue",
-        "worker_id",
-        "workflow_id",
-        "workflow_type",
-    )
+    __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "state", "created_at_us", "closed_at_us", "parent_workflow_id", "history_length", "worker_id")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -140,30 +96,18 @@ class WorkflowInfo(_message.Message):
     parent_workflow_id: str
     history_length: int
     worker_id: str
-    def __init__(
-        self,
-        workflow_id: str | None = ...,
-        run_id: str | None = ...,
-        workflow_type: str | None = ...,
-        task_queue: str | None = ...,
-        state: _model_pb2.RunState | str | None = ...,
-        created_at_us: int | None = ...,
-        closed_at_us: int | None = ...,
-        parent_workflow_id: str | None = ...,
-        history_length: int | None = ...,
-        worker_id: str | None = ...,
-    ) -> None: ...
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., created_at_us: _Optional[int] = ..., closed_at_us: _Optional[int] = ..., parent_workflow_id: _Optional[str] = ..., history_length: _Optional[int] = ..., worker_id: _Optional[str] = ...) -> None: ...
 
 class AwaitResultRequest(_message.Message):
-    __slots__ = ("run_id", "workflow_id")
+    __slots__ = ("workflow_id", "run_id")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
-    def __init__(self, workflow_id: str | None = ..., run_id: str | None = ...) -> None: ...
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ...) -> None: ...
 
 class WorkflowResult(_message.Message):
-    __slots__ = ("failure", "result", "run_id", "state", "workflow_id")
+    __slots__ = ("workflow_id", "run_id", "state", "result", "failure")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -174,26 +118,17 @@ class WorkflowResult(_message.Message):
     state: _model_pb2.RunState
     result: _model_pb2.Payload
     failure: _model_pb2.Failure
-    def __init__(
-        self,
-        workflow_id: str | None = ...,
-        run_id: str | None = ...,
-        state: _model_pb2.RunState | str | None = ...,
-        result: _model_pb2.Payload | _Mapping | None = ...,
-        failure: _model_pb2.Failure | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., result: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ...) -> None: ...
 
 class CancelRequest(_message.Message):
-    __slots__ = ("reason", "run_id", "workflow_id")
+    __slots__ = ("workflow_id", "run_id", "reason")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
     reason: str
-    def __init__(
-        self, workflow_id: str | None = ..., run_id: str | None = ..., reason: str | None = ...
-    ) -> None: ...
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class CancelResponse(_message.Message):
     __slots__ = ("run_id", "state")
@@ -201,6 +136,4 @@ class CancelResponse(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     state: _model_pb2.RunState
-    def __init__(
-        self, run_id: str | None = ..., state: _model_pb2.RunState | str | None = ...
-    ) -> None: ...
+    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ...) -> None: ...

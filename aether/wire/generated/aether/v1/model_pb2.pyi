@@ -1,13 +1,8 @@
-from collections.abc import Iterable as _Iterable
-from collections.abc import Mapping as _Mapping
-from typing import (
-    ClassVar as _ClassVar,
-)
-
-from google.protobuf import descriptor as _descriptor
-from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -19,7 +14,6 @@ class RunState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RUN_STATE_COMPLETED: _ClassVar[RunState]
     RUN_STATE_FAILED: _ClassVar[RunState]
     RUN_STATE_CANCELLED: _ClassVar[RunState]
-
 RUN_STATE_UNSPECIFIED: RunState
 RUN_STATE_PENDING: RunState
 RUN_STATE_RUNNING: RunState
@@ -33,10 +27,10 @@ class Payload(_message.Message):
     ENCODING_FIELD_NUMBER: _ClassVar[int]
     data: bytes
     encoding: str
-    def __init__(self, data: bytes | None = ..., encoding: str | None = ...) -> None: ...
+    def __init__(self, data: _Optional[bytes] = ..., encoding: _Optional[str] = ...) -> None: ...
 
 class Failure(_message.Message):
-    __slots__ = ("causes", "group", "message", "non_retryable", "retry_after_ms", "traceback", "type")
+    __slots__ = ("type", "message", "traceback", "causes", "group", "non_retryable", "retry_after_ms")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     TRACEBACK_FIELD_NUMBER: _ClassVar[int]
@@ -51,19 +45,10 @@ class Failure(_message.Message):
     group: bool
     non_retryable: bool
     retry_after_ms: int
-    def __init__(
-        self,
-        type: str | None = ...,
-        message: str | None = ...,
-        traceback: str | None = ...,
-        causes: _Iterable[Failure | _Mapping] | None = ...,
-        group: bool = ...,
-        non_retryable: bool = ...,
-        retry_after_ms: int | None = ...,
-    ) -> None: ...
+    def __init__(self, type: _Optional[str] = ..., message: _Optional[str] = ..., traceback: _Optional[str] = ..., causes: _Optional[_Iterable[_Union[Failure, _Mapping]]] = ..., group: bool = ..., non_retryable: bool = ..., retry_after_ms: _Optional[int] = ...) -> None: ...
 
 class RetryPolicy(_message.Message):
-    __slots__ = ("factor", "initial_ms", "jitter", "max_attempts", "maximum_ms", "non_retryable")
+    __slots__ = ("initial_ms", "factor", "maximum_ms", "jitter", "max_attempts", "non_retryable")
     INITIAL_MS_FIELD_NUMBER: _ClassVar[int]
     FACTOR_FIELD_NUMBER: _ClassVar[int]
     MAXIMUM_MS_FIELD_NUMBER: _ClassVar[int]
@@ -76,18 +61,10 @@ class RetryPolicy(_message.Message):
     jitter: float
     max_attempts: int
     non_retryable: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(
-        self,
-        initial_ms: int | None = ...,
-        factor: float | None = ...,
-        maximum_ms: int | None = ...,
-        jitter: float | None = ...,
-        max_attempts: int | None = ...,
-        non_retryable: _Iterable[str] | None = ...,
-    ) -> None: ...
+    def __init__(self, initial_ms: _Optional[int] = ..., factor: _Optional[float] = ..., maximum_ms: _Optional[int] = ..., jitter: _Optional[float] = ..., max_attempts: _Optional[int] = ..., non_retryable: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ActivityTimeouts(_message.Message):
-    __slots__ = ("heartbeat_ms", "schedule_to_close_ms", "schedule_to_start_ms", "start_to_close_ms")
+    __slots__ = ("schedule_to_start_ms", "start_to_close_ms", "schedule_to_close_ms", "heartbeat_ms")
     SCHEDULE_TO_START_MS_FIELD_NUMBER: _ClassVar[int]
     START_TO_CLOSE_MS_FIELD_NUMBER: _ClassVar[int]
     SCHEDULE_TO_CLOSE_MS_FIELD_NUMBER: _ClassVar[int]
@@ -96,43 +73,10 @@ class ActivityTimeouts(_message.Message):
     start_to_close_ms: int
     schedule_to_close_ms: int
     heartbeat_ms: int
-    def __init__(
-        self,
-        schedule_to_start_ms: int | None = ...,
-        start_to_close_ms: int | None = ...,
-        schedule_to_close_ms: int | None = ...,
-        heartbeat_ms: int | None = ...,
-    ) -> None: ...
+    def __init__(self, schedule_to_start_ms: _Optional[int] = ..., start_to_close_ms: _Optional[int] = ..., schedule_to_close_ms: _Optional[int] = ..., heartbeat_ms: _Optional[int] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = (
-        "activity_cancel_requested",
-        "activity_cancelled",
-        "activity_completed",
-        "activity_failed",
-        "activity_retried",
-        "activity_scheduled",
-        "activity_started",
-        "at_us",
-        "cancel_requested",
-        "child_cancel_requested",
-        "child_cancelled",
-        "child_completed",
-        "child_failed",
-        "child_started",
-        "parked",
-        "run_cancelled",
-        "run_completed",
-        "run_created",
-        "run_failed",
-        "run_started",
-        "seq",
-        "step_completed",
-        "step_failed",
-        "timer_cancelled",
-        "timer_fired",
-        "timer_started",
-    )
+    __slots__ = ("seq", "at_us", "parked", "run_created", "run_started", "run_completed", "run_failed", "run_cancelled", "cancel_requested", "step_completed", "step_failed", "timer_started", "timer_fired", "timer_cancelled", "activity_scheduled", "activity_started", "activity_retried", "activity_completed", "activity_failed", "activity_cancel_requested", "activity_cancelled", "child_started", "child_completed", "child_failed", "child_cancel_requested", "child_cancelled")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     AT_US_FIELD_NUMBER: _ClassVar[int]
     PARKED_FIELD_NUMBER: _ClassVar[int]
@@ -185,47 +129,10 @@ class Event(_message.Message):
     child_failed: ChildFailed
     child_cancel_requested: ChildCancelRequested
     child_cancelled: ChildCancelled
-    def __init__(
-        self,
-        seq: int | None = ...,
-        at_us: int | None = ...,
-        parked: bool = ...,
-        run_created: RunCreated | _Mapping | None = ...,
-        run_started: RunStarted | _Mapping | None = ...,
-        run_completed: RunCompleted | _Mapping | None = ...,
-        run_failed: RunFailed | _Mapping | None = ...,
-        run_cancelled: RunCancelled | _Mapping | None = ...,
-        cancel_requested: CancelRequested | _Mapping | None = ...,
-        step_completed: StepCompleted | _Mapping | None = ...,
-        step_failed: StepFailed | _Mapping | None = ...,
-        timer_started: TimerStarted | _Mapping | None = ...,
-        timer_fired: TimerFired | _Mapping | None = ...,
-        timer_cancelled: TimerCancelled | _Mapping | None = ...,
-        activity_scheduled: ActivityScheduled | _Mapping | None = ...,
-        activity_started: ActivityStarted | _Mapping | None = ...,
-        activity_retried: ActivityRetried | _Mapping | None = ...,
-        activity_completed: ActivityCompleted | _Mapping | None = ...,
-        activity_failed: ActivityFailed | _Mapping | None = ...,
-        activity_cancel_requested: ActivityCancelRequested | _Mapping | None = ...,
-        activity_cancelled: ActivityCancelled | _Mapping | None = ...,
-        child_started: ChildStarted | _Mapping | None = ...,
-        child_completed: ChildCompleted | _Mapping | None = ...,
-        child_failed: ChildFailed | _Mapping | None = ...,
-        child_cancel_requested: ChildCancelRequested | _Mapping | None = ...,
-        child_cancelled: ChildCancelled | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, seq: _Optional[int] = ..., at_us: _Optional[int] = ..., parked: bool = ..., run_created: _Optional[_Union[RunCreated, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., run_completed: _Optional[_Union[RunCompleted, _Mapping]] = ..., run_failed: _Optional[_Union[RunFailed, _Mapping]] = ..., run_cancelled: _Optional[_Union[RunCancelled, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., timer_cancelled: _Optional[_Union[TimerCancelled, _Mapping]] = ..., activity_scheduled: _Optional[_Union[ActivityScheduled, _Mapping]] = ..., activity_started: _Optional[_Union[ActivityStarted, _Mapping]] = ..., activity_retried: _Optional[_Union[ActivityRetried, _Mapping]] = ..., activity_completed: _Optional[_Union[ActivityCompleted, _Mapping]] = ..., activity_failed: _Optional[_Union[ActivityFailed, _Mapping]] = ..., activity_cancel_requested: _Optional[_Union[ActivityCancelRequested, _Mapping]] = ..., activity_cancelled: _Optional[_Union[ActivityCancelled, _Mapping]] = ..., child_started: _Optional[_Union[ChildStarted, _Mapping]] = ..., child_completed: _Optional[_Union[ChildCompleted, _Mapping]] = ..., child_failed: _Optional[_Union[ChildFailed, _Mapping]] = ..., child_cancel_requested: _Optional[_Union[ChildCancelRequested, _Mapping]] = ..., child_cancelled: _Optional[_Union[ChildCancelled, _Mapping]] = ...) -> None: ...
 
 class RunCreated(_message.Message):
-    __slots__ = (
-        "input",
-        "parent_path",
-        "parent_run_id",
-        "parent_workflow_id",
-        "run_id",
-        "task_queue",
-        "workflow_id",
-        "workflow_type",
-    )
+    __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "input", "parent_workflow_id", "parent_run_id", "parent_path")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -242,56 +149,44 @@ class RunCreated(_message.Message):
     parent_workflow_id: str
     parent_run_id: str
     parent_path: str
-    def __init__(
-        self,
-        workflow_id: str | None = ...,
-        run_id: str | None = ...,
-        workflow_type: str | None = ...,
-        task_queue: str | None = ...,
-        input: Payload | _Mapping | None = ...,
-        parent_workflow_id: str | None = ...,
-        parent_run_id: str | None = ...,
-        parent_path: str | None = ...,
-    ) -> None: ...
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[Payload, _Mapping]] = ..., parent_workflow_id: _Optional[str] = ..., parent_run_id: _Optional[str] = ..., parent_path: _Optional[str] = ...) -> None: ...
 
 class RunStarted(_message.Message):
-    __slots__ = ("attempt", "reason", "worker_id")
+    __slots__ = ("worker_id", "attempt", "reason")
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     worker_id: str
     attempt: int
     reason: str
-    def __init__(
-        self, worker_id: str | None = ..., attempt: int | None = ..., reason: str | None = ...
-    ) -> None: ...
+    def __init__(self, worker_id: _Optional[str] = ..., attempt: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class RunCompleted(_message.Message):
     __slots__ = ("result",)
     RESULT_FIELD_NUMBER: _ClassVar[int]
     result: Payload
-    def __init__(self, result: Payload | _Mapping | None = ...) -> None: ...
+    def __init__(self, result: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
 
 class RunFailed(_message.Message):
     __slots__ = ("failure",)
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     failure: Failure
-    def __init__(self, failure: Failure | _Mapping | None = ...) -> None: ...
+    def __init__(self, failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
 
 class RunCancelled(_message.Message):
     __slots__ = ("reason",)
     REASON_FIELD_NUMBER: _ClassVar[int]
     reason: str
-    def __init__(self, reason: str | None = ...) -> None: ...
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class CancelRequested(_message.Message):
     __slots__ = ("reason",)
     REASON_FIELD_NUMBER: _ClassVar[int]
     reason: str
-    def __init__(self, reason: str | None = ...) -> None: ...
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class StepCompleted(_message.Message):
-    __slots__ = ("attempt", "name", "path", "result", "started_at_us")
+    __slots__ = ("path", "name", "result", "attempt", "started_at_us")
     PATH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
@@ -302,17 +197,10 @@ class StepCompleted(_message.Message):
     result: Payload
     attempt: int
     started_at_us: int
-    def __init__(
-        self,
-        path: str | None = ...,
-        name: str | None = ...,
-        result: Payload | _Mapping | None = ...,
-        attempt: int | None = ...,
-        started_at_us: int | None = ...,
-    ) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., result: _Optional[_Union[Payload, _Mapping]] = ..., attempt: _Optional[int] = ..., started_at_us: _Optional[int] = ...) -> None: ...
 
 class StepFailed(_message.Message):
-    __slots__ = ("attempt", "failure", "name", "path", "started_at_us")
+    __slots__ = ("path", "name", "failure", "attempt", "started_at_us")
     PATH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
@@ -323,37 +211,30 @@ class StepFailed(_message.Message):
     failure: Failure
     attempt: int
     started_at_us: int
-    def __init__(
-        self,
-        path: str | None = ...,
-        name: str | None = ...,
-        failure: Failure | _Mapping | None = ...,
-        attempt: int | None = ...,
-        started_at_us: int | None = ...,
-    ) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., attempt: _Optional[int] = ..., started_at_us: _Optional[int] = ...) -> None: ...
 
 class TimerStarted(_message.Message):
-    __slots__ = ("fire_at_us", "path")
+    __slots__ = ("path", "fire_at_us")
     PATH_FIELD_NUMBER: _ClassVar[int]
     FIRE_AT_US_FIELD_NUMBER: _ClassVar[int]
     path: str
     fire_at_us: int
-    def __init__(self, path: str | None = ..., fire_at_us: int | None = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., fire_at_us: _Optional[int] = ...) -> None: ...
 
 class TimerFired(_message.Message):
     __slots__ = ("path",)
     PATH_FIELD_NUMBER: _ClassVar[int]
     path: str
-    def __init__(self, path: str | None = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
 
 class TimerCancelled(_message.Message):
     __slots__ = ("path",)
     PATH_FIELD_NUMBER: _ClassVar[int]
     path: str
-    def __init__(self, path: str | None = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
 
 class ActivityScheduled(_message.Message):
-    __slots__ = ("activity_type", "input", "path", "retry", "task_queue", "timeouts")
+    __slots__ = ("path", "activity_type", "task_queue", "input", "retry", "timeouts")
     PATH_FIELD_NUMBER: _ClassVar[int]
     ACTIVITY_TYPE_FIELD_NUMBER: _ClassVar[int]
     TASK_QUEUE_FIELD_NUMBER: _ClassVar[int]
@@ -366,30 +247,20 @@ class ActivityScheduled(_message.Message):
     input: Payload
     retry: RetryPolicy
     timeouts: ActivityTimeouts
-    def __init__(
-        self,
-        path: str | None = ...,
-        activity_type: str | None = ...,
-        task_queue: str | None = ...,
-        input: Payload | _Mapping | None = ...,
-        retry: RetryPolicy | _Mapping | None = ...,
-        timeouts: ActivityTimeouts | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., activity_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[Payload, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., timeouts: _Optional[_Union[ActivityTimeouts, _Mapping]] = ...) -> None: ...
 
 class ActivityStarted(_message.Message):
-    __slots__ = ("attempt", "path", "worker_id")
+    __slots__ = ("path", "attempt", "worker_id")
     PATH_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     path: str
     attempt: int
     worker_id: str
-    def __init__(
-        self, path: str | None = ..., attempt: int | None = ..., worker_id: str | None = ...
-    ) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., attempt: _Optional[int] = ..., worker_id: _Optional[str] = ...) -> None: ...
 
 class ActivityRetried(_message.Message):
-    __slots__ = ("attempt", "failure", "heartbeat", "next_at_us", "path")
+    __slots__ = ("path", "attempt", "failure", "next_at_us", "heartbeat")
     PATH_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
@@ -400,59 +271,42 @@ class ActivityRetried(_message.Message):
     failure: Failure
     next_at_us: int
     heartbeat: Payload
-    def __init__(
-        self,
-        path: str | None = ...,
-        attempt: int | None = ...,
-        failure: Failure | _Mapping | None = ...,
-        next_at_us: int | None = ...,
-        heartbeat: Payload | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., attempt: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., next_at_us: _Optional[int] = ..., heartbeat: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
 
 class ActivityCompleted(_message.Message):
-    __slots__ = ("attempt", "path", "result")
+    __slots__ = ("path", "attempt", "result")
     PATH_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     path: str
     attempt: int
     result: Payload
-    def __init__(
-        self,
-        path: str | None = ...,
-        attempt: int | None = ...,
-        result: Payload | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., attempt: _Optional[int] = ..., result: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
 
 class ActivityFailed(_message.Message):
-    __slots__ = ("attempt", "failure", "path")
+    __slots__ = ("path", "attempt", "failure")
     PATH_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     path: str
     attempt: int
     failure: Failure
-    def __init__(
-        self,
-        path: str | None = ...,
-        attempt: int | None = ...,
-        failure: Failure | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., attempt: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
 
 class ActivityCancelRequested(_message.Message):
     __slots__ = ("path",)
     PATH_FIELD_NUMBER: _ClassVar[int]
     path: str
-    def __init__(self, path: str | None = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
 
 class ActivityCancelled(_message.Message):
     __slots__ = ("path",)
     PATH_FIELD_NUMBER: _ClassVar[int]
     path: str
-    def __init__(self, path: str | None = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
 
 class ChildStarted(_message.Message):
-    __slots__ = ("path", "run_id", "workflow_id", "workflow_type")
+    __slots__ = ("path", "workflow_id", "run_id", "workflow_type")
     PATH_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -461,13 +315,7 @@ class ChildStarted(_message.Message):
     workflow_id: str
     run_id: str
     workflow_type: str
-    def __init__(
-        self,
-        path: str | None = ...,
-        workflow_id: str | None = ...,
-        run_id: str | None = ...,
-        workflow_type: str | None = ...,
-    ) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ...) -> None: ...
 
 class ChildCompleted(_message.Message):
     __slots__ = ("path", "result")
@@ -475,24 +323,24 @@ class ChildCompleted(_message.Message):
     RESULT_FIELD_NUMBER: _ClassVar[int]
     path: str
     result: Payload
-    def __init__(self, path: str | None = ..., result: Payload | _Mapping | None = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., result: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
 
 class ChildFailed(_message.Message):
-    __slots__ = ("failure", "path")
+    __slots__ = ("path", "failure")
     PATH_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     path: str
     failure: Failure
-    def __init__(self, path: str | None = ..., failure: Failure | _Mapping | None = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
 
 class ChildCancelRequested(_message.Message):
     __slots__ = ("path",)
     PATH_FIELD_NUMBER: _ClassVar[int]
     path: str
-    def __init__(self, path: str | None = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
 
 class ChildCancelled(_message.Message):
     __slots__ = ("path",)
     PATH_FIELD_NUMBER: _ClassVar[int]
     path: str
-    def __init__(self, path: str | None = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ...) -> None: ...

@@ -1,19 +1,13 @@
-from collections.abc import Iterable as _Iterable
-from collections.abc import Mapping as _Mapping
-from typing import (
-    ClassVar as _ClassVar,
-)
-
+from aether.wire.generated.aether.v1 import model_pb2 as _model_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from google.protobuf.internal import containers as _containers
-
-from aether.wire.generated.aether.v1 import model_pb2 as _model_pb2
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RegisterRequest(_message.Message):
-    __slots__ = ("activity_slots", "activity_types", "task_queue", "worker_id", "workflow_slots", "workflow_types")
+    __slots__ = ("worker_id", "task_queue", "workflow_types", "activity_types", "workflow_slots", "activity_slots")
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_QUEUE_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_TYPES_FIELD_NUMBER: _ClassVar[int]
@@ -26,39 +20,26 @@ class RegisterRequest(_message.Message):
     activity_types: _containers.RepeatedScalarFieldContainer[str]
     workflow_slots: int
     activity_slots: int
-    def __init__(
-        self,
-        worker_id: str | None = ...,
-        task_queue: str | None = ...,
-        workflow_types: _Iterable[str] | None = ...,
-        activity_types: _Iterable[str] | None = ...,
-        workflow_slots: int | None = ...,
-        activity_slots: int | None = ...,
-    ) -> None: ...
+    def __init__(self, worker_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., workflow_types: _Optional[_Iterable[str]] = ..., activity_types: _Optional[_Iterable[str]] = ..., workflow_slots: _Optional[int] = ..., activity_slots: _Optional[int] = ...) -> None: ...
 
 class RegisterResponse(_message.Message):
-    __slots__ = ("session_id", "session_timeout_ms", "worker_id")
+    __slots__ = ("session_id", "worker_id", "session_timeout_ms")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     worker_id: str
     session_timeout_ms: int
-    def __init__(
-        self,
-        session_id: str | None = ...,
-        worker_id: str | None = ...,
-        session_timeout_ms: int | None = ...,
-    ) -> None: ...
+    def __init__(self, session_id: _Optional[str] = ..., worker_id: _Optional[str] = ..., session_timeout_ms: _Optional[int] = ...) -> None: ...
 
 class PollRequest(_message.Message):
     __slots__ = ("session_id",)
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     session_id: str
-    def __init__(self, session_id: str | None = ...) -> None: ...
+    def __init__(self, session_id: _Optional[str] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("activity", "cancel_activity", "drain", "revoked", "token", "workflow")
+    __slots__ = ("token", "workflow", "activity", "cancel_activity", "revoked", "drain")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     ACTIVITY_FIELD_NUMBER: _ClassVar[int]
@@ -71,18 +52,10 @@ class Task(_message.Message):
     cancel_activity: CancelActivityTask
     revoked: RevokedTask
     drain: DrainTask
-    def __init__(
-        self,
-        token: int | None = ...,
-        workflow: WorkflowTask | _Mapping | None = ...,
-        activity: ActivityTask | _Mapping | None = ...,
-        cancel_activity: CancelActivityTask | _Mapping | None = ...,
-        revoked: RevokedTask | _Mapping | None = ...,
-        drain: DrainTask | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, token: _Optional[int] = ..., workflow: _Optional[_Union[WorkflowTask, _Mapping]] = ..., activity: _Optional[_Union[ActivityTask, _Mapping]] = ..., cancel_activity: _Optional[_Union[CancelActivityTask, _Mapping]] = ..., revoked: _Optional[_Union[RevokedTask, _Mapping]] = ..., drain: _Optional[_Union[DrainTask, _Mapping]] = ...) -> None: ...
 
 class WorkflowTask(_message.Message):
-    __slots__ = ("events", "more", "run_id", "workflow_id", "workflow_type")
+    __slots__ = ("workflow_id", "run_id", "workflow_type", "events", "more")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -93,27 +66,10 @@ class WorkflowTask(_message.Message):
     workflow_type: str
     events: _containers.RepeatedCompositeFieldContainer[_model_pb2.Event]
     more: bool
-    def __init__(
-        self,
-        workflow_id: str | None = ...,
-        run_id: str | None = ...,
-        workflow_type: str | None = ...,
-        events: _Iterable[_model_pb2.Event | _Mapping] | None = ...,
-        more: bool = ...,
-    ) -> None: ...
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., events: _Optional[_Iterable[_Union[_model_pb2.Event, _Mapping]]] = ..., more: bool = ...) -> None: ...
 
 class ActivityTask(_message.Message):
-    __slots__ = (
-        "activity_type",
-        "attempt",
-        "input",
-        "last_heartbeat",
-        "path",
-        "run_id",
-        "scheduled_at_us",
-        "timeouts",
-        "workflow_id",
-    )
+    __slots__ = ("workflow_id", "run_id", "path", "activity_type", "input", "attempt", "last_heartbeat", "timeouts", "scheduled_at_us")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
@@ -132,50 +88,26 @@ class ActivityTask(_message.Message):
     last_heartbeat: _model_pb2.Payload
     timeouts: _model_pb2.ActivityTimeouts
     scheduled_at_us: int
-    def __init__(
-        self,
-        workflow_id: str | None = ...,
-        run_id: str | None = ...,
-        path: str | None = ...,
-        activity_type: str | None = ...,
-        input: _model_pb2.Payload | _Mapping | None = ...,
-        attempt: int | None = ...,
-        last_heartbeat: _model_pb2.Payload | _Mapping | None = ...,
-        timeouts: _model_pb2.ActivityTimeouts | _Mapping | None = ...,
-        scheduled_at_us: int | None = ...,
-    ) -> None: ...
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., path: _Optional[str] = ..., activity_type: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., attempt: _Optional[int] = ..., last_heartbeat: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., timeouts: _Optional[_Union[_model_pb2.ActivityTimeouts, _Mapping]] = ..., scheduled_at_us: _Optional[int] = ...) -> None: ...
 
 class CancelActivityTask(_message.Message):
     __slots__ = ("reason",)
     REASON_FIELD_NUMBER: _ClassVar[int]
     reason: str
-    def __init__(self, reason: str | None = ...) -> None: ...
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class RevokedTask(_message.Message):
     __slots__ = ("reason",)
     REASON_FIELD_NUMBER: _ClassVar[int]
     reason: str
-    def __init__(self, reason: str | None = ...) -> None: ...
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class DrainTask(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class Command(_message.Message):
-    __slots__ = (
-        "block_run",
-        "cancel_activity",
-        "cancel_pending",
-        "cancel_run",
-        "complete_activity",
-        "complete_run",
-        "fail_activity",
-        "fail_run",
-        "record_step",
-        "schedule_activity",
-        "start_child",
-        "start_timer",
-    )
+    __slots__ = ("record_step", "start_timer", "schedule_activity", "start_child", "cancel_pending", "complete_run", "fail_run", "cancel_run", "block_run", "complete_activity", "fail_activity", "cancel_activity")
     RECORD_STEP_FIELD_NUMBER: _ClassVar[int]
     START_TIMER_FIELD_NUMBER: _ClassVar[int]
     SCHEDULE_ACTIVITY_FIELD_NUMBER: _ClassVar[int]
@@ -200,24 +132,10 @@ class Command(_message.Message):
     complete_activity: CompleteActivity
     fail_activity: FailActivity
     cancel_activity: CancelActivity
-    def __init__(
-        self,
-        record_step: RecordStep | _Mapping | None = ...,
-        start_timer: StartTimer | _Mapping | None = ...,
-        schedule_activity: ScheduleActivity | _Mapping | None = ...,
-        start_child: StartChild | _Mapping | None = ...,
-        cancel_pending: CancelPending | _Mapping | None = ...,
-        complete_run: CompleteRun | _Mapping | None = ...,
-        fail_run: FailRun | _Mapping | None = ...,
-        cancel_run: CancelRun | _Mapping | None = ...,
-        block_run: BlockRun | _Mapping | None = ...,
-        complete_activity: CompleteActivity | _Mapping | None = ...,
-        fail_activity: FailActivity | _Mapping | None = ...,
-        cancel_activity: CancelActivity | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, record_step: _Optional[_Union[RecordStep, _Mapping]] = ..., start_timer: _Optional[_Union[StartTimer, _Mapping]] = ..., schedule_activity: _Optional[_Union[ScheduleActivity, _Mapping]] = ..., start_child: _Optional[_Union[StartChild, _Mapping]] = ..., cancel_pending: _Optional[_Union[CancelPending, _Mapping]] = ..., complete_run: _Optional[_Union[CompleteRun, _Mapping]] = ..., fail_run: _Optional[_Union[FailRun, _Mapping]] = ..., cancel_run: _Optional[_Union[CancelRun, _Mapping]] = ..., block_run: _Optional[_Union[BlockRun, _Mapping]] = ..., complete_activity: _Optional[_Union[CompleteActivity, _Mapping]] = ..., fail_activity: _Optional[_Union[FailActivity, _Mapping]] = ..., cancel_activity: _Optional[_Union[CancelActivity, _Mapping]] = ...) -> None: ...
 
 class RecordStep(_message.Message):
-    __slots__ = ("attempt", "failure", "name", "path", "result", "started_at_us")
+    __slots__ = ("path", "name", "result", "failure", "attempt", "started_at_us")
     PATH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
@@ -230,26 +148,18 @@ class RecordStep(_message.Message):
     failure: _model_pb2.Failure
     attempt: int
     started_at_us: int
-    def __init__(
-        self,
-        path: str | None = ...,
-        name: str | None = ...,
-        result: _model_pb2.Payload | _Mapping | None = ...,
-        failure: _model_pb2.Failure | _Mapping | None = ...,
-        attempt: int | None = ...,
-        started_at_us: int | None = ...,
-    ) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., result: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., attempt: _Optional[int] = ..., started_at_us: _Optional[int] = ...) -> None: ...
 
 class StartTimer(_message.Message):
-    __slots__ = ("delay_ms", "path")
+    __slots__ = ("path", "delay_ms")
     PATH_FIELD_NUMBER: _ClassVar[int]
     DELAY_MS_FIELD_NUMBER: _ClassVar[int]
     path: str
     delay_ms: int
-    def __init__(self, path: str | None = ..., delay_ms: int | None = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., delay_ms: _Optional[int] = ...) -> None: ...
 
 class ScheduleActivity(_message.Message):
-    __slots__ = ("activity_type", "input", "path", "retry", "task_queue", "timeouts")
+    __slots__ = ("path", "activity_type", "task_queue", "input", "retry", "timeouts")
     PATH_FIELD_NUMBER: _ClassVar[int]
     ACTIVITY_TYPE_FIELD_NUMBER: _ClassVar[int]
     TASK_QUEUE_FIELD_NUMBER: _ClassVar[int]
@@ -262,18 +172,10 @@ class ScheduleActivity(_message.Message):
     input: _model_pb2.Payload
     retry: _model_pb2.RetryPolicy
     timeouts: _model_pb2.ActivityTimeouts
-    def __init__(
-        self,
-        path: str | None = ...,
-        activity_type: str | None = ...,
-        task_queue: str | None = ...,
-        input: _model_pb2.Payload | _Mapping | None = ...,
-        retry: _model_pb2.RetryPolicy | _Mapping | None = ...,
-        timeouts: _model_pb2.ActivityTimeouts | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., activity_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., retry: _Optional[_Union[_model_pb2.RetryPolicy, _Mapping]] = ..., timeouts: _Optional[_Union[_model_pb2.ActivityTimeouts, _Mapping]] = ...) -> None: ...
 
 class StartChild(_message.Message):
-    __slots__ = ("input", "path", "task_queue", "workflow_id", "workflow_type")
+    __slots__ = ("path", "workflow_type", "workflow_id", "task_queue", "input")
     PATH_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
@@ -284,63 +186,56 @@ class StartChild(_message.Message):
     workflow_id: str
     task_queue: str
     input: _model_pb2.Payload
-    def __init__(
-        self,
-        path: str | None = ...,
-        workflow_type: str | None = ...,
-        workflow_id: str | None = ...,
-        task_queue: str | None = ...,
-        input: _model_pb2.Payload | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., workflow_type: _Optional[str] = ..., workflow_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ...) -> None: ...
 
 class CancelPending(_message.Message):
     __slots__ = ("path",)
     PATH_FIELD_NUMBER: _ClassVar[int]
     path: str
-    def __init__(self, path: str | None = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
 
 class CompleteRun(_message.Message):
     __slots__ = ("result",)
     RESULT_FIELD_NUMBER: _ClassVar[int]
     result: _model_pb2.Payload
-    def __init__(self, result: _model_pb2.Payload | _Mapping | None = ...) -> None: ...
+    def __init__(self, result: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ...) -> None: ...
 
 class FailRun(_message.Message):
     __slots__ = ("failure",)
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     failure: _model_pb2.Failure
-    def __init__(self, failure: _model_pb2.Failure | _Mapping | None = ...) -> None: ...
+    def __init__(self, failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ...) -> None: ...
 
 class CancelRun(_message.Message):
     __slots__ = ("reason",)
     REASON_FIELD_NUMBER: _ClassVar[int]
     reason: str
-    def __init__(self, reason: str | None = ...) -> None: ...
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class BlockRun(_message.Message):
     __slots__ = ("failure",)
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     failure: _model_pb2.Failure
-    def __init__(self, failure: _model_pb2.Failure | _Mapping | None = ...) -> None: ...
+    def __init__(self, failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ...) -> None: ...
 
 class CompleteActivity(_message.Message):
     __slots__ = ("result",)
     RESULT_FIELD_NUMBER: _ClassVar[int]
     result: _model_pb2.Payload
-    def __init__(self, result: _model_pb2.Payload | _Mapping | None = ...) -> None: ...
+    def __init__(self, result: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ...) -> None: ...
 
 class FailActivity(_message.Message):
     __slots__ = ("failure",)
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     failure: _model_pb2.Failure
-    def __init__(self, failure: _model_pb2.Failure | _Mapping | None = ...) -> None: ...
+    def __init__(self, failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ...) -> None: ...
 
 class CancelActivity(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class CompleteStepRequest(_message.Message):
-    __slots__ = ("blocked", "commands", "known_seq", "number", "release", "token")
+    __slots__ = ("token", "commands", "blocked", "known_seq", "release", "number")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     COMMANDS_FIELD_NUMBER: _ClassVar[int]
     BLOCKED_FIELD_NUMBER: _ClassVar[int]
@@ -353,18 +248,10 @@ class CompleteStepRequest(_message.Message):
     known_seq: int
     release: bool
     number: int
-    def __init__(
-        self,
-        token: int | None = ...,
-        commands: _Iterable[Command | _Mapping] | None = ...,
-        blocked: bool = ...,
-        known_seq: int | None = ...,
-        release: bool = ...,
-        number: int | None = ...,
-    ) -> None: ...
+    def __init__(self, token: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., blocked: bool = ..., known_seq: _Optional[int] = ..., release: bool = ..., number: _Optional[int] = ...) -> None: ...
 
 class CompleteStepResponse(_message.Message):
-    __slots__ = ("at_us", "refusal", "seq", "token")
+    __slots__ = ("token", "seq", "refusal", "at_us")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
@@ -373,40 +260,27 @@ class CompleteStepResponse(_message.Message):
     seq: int
     refusal: Refusal
     at_us: int
-    def __init__(
-        self,
-        token: int | None = ...,
-        seq: int | None = ...,
-        refusal: Refusal | _Mapping | None = ...,
-        at_us: int | None = ...,
-    ) -> None: ...
+    def __init__(self, token: _Optional[int] = ..., seq: _Optional[int] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., at_us: _Optional[int] = ...) -> None: ...
 
 class Refusal(_message.Message):
-    __slots__ = ("code", "message", "type")
+    __slots__ = ("code", "type", "message")
     CODE_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     code: int
     type: str
     message: str
-    def __init__(
-        self, code: int | None = ..., type: str | None = ..., message: str | None = ...
-    ) -> None: ...
+    def __init__(self, code: _Optional[int] = ..., type: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class HeartbeatRequest(_message.Message):
-    __slots__ = ("details", "session_id", "token")
+    __slots__ = ("session_id", "token", "details")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     DETAILS_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     token: int
     details: _model_pb2.Payload
-    def __init__(
-        self,
-        session_id: str | None = ...,
-        token: int | None = ...,
-        details: _model_pb2.Payload | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, session_id: _Optional[str] = ..., token: _Optional[int] = ..., details: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ...) -> None: ...
 
 class HeartbeatResponse(_message.Message):
     __slots__ = ("cancel_requested",)
@@ -415,7 +289,7 @@ class HeartbeatResponse(_message.Message):
     def __init__(self, cancel_requested: bool = ...) -> None: ...
 
 class WorkerMessage(_message.Message):
-    __slots__ = ("completions", "drain", "heartbeats", "register")
+    __slots__ = ("register", "completions", "heartbeats", "drain")
     REGISTER_FIELD_NUMBER: _ClassVar[int]
     COMPLETIONS_FIELD_NUMBER: _ClassVar[int]
     HEARTBEATS_FIELD_NUMBER: _ClassVar[int]
@@ -424,34 +298,20 @@ class WorkerMessage(_message.Message):
     completions: _containers.RepeatedCompositeFieldContainer[CompleteStepRequest]
     heartbeats: _containers.RepeatedCompositeFieldContainer[HeartbeatRequest]
     drain: bool
-    def __init__(
-        self,
-        register: RegisterRequest | _Mapping | None = ...,
-        completions: _Iterable[CompleteStepRequest | _Mapping] | None = ...,
-        heartbeats: _Iterable[HeartbeatRequest | _Mapping] | None = ...,
-        drain: bool = ...,
-    ) -> None: ...
+    def __init__(self, register: _Optional[_Union[RegisterRequest, _Mapping]] = ..., completions: _Optional[_Iterable[_Union[CompleteStepRequest, _Mapping]]] = ..., heartbeats: _Optional[_Iterable[_Union[HeartbeatRequest, _Mapping]]] = ..., drain: bool = ...) -> None: ...
 
 class ServerMessage(_message.Message):
-    __slots__ = ("deliveries", "registered")
+    __slots__ = ("registered", "deliveries")
     REGISTERED_FIELD_NUMBER: _ClassVar[int]
     DELIVERIES_FIELD_NUMBER: _ClassVar[int]
     registered: RegisterResponse
     deliveries: _containers.RepeatedCompositeFieldContainer[Delivery]
-    def __init__(
-        self,
-        registered: RegisterResponse | _Mapping | None = ...,
-        deliveries: _Iterable[Delivery | _Mapping] | None = ...,
-    ) -> None: ...
+    def __init__(self, registered: _Optional[_Union[RegisterResponse, _Mapping]] = ..., deliveries: _Optional[_Iterable[_Union[Delivery, _Mapping]]] = ...) -> None: ...
 
 class Delivery(_message.Message):
-    __slots__ = ("response", "task")
+    __slots__ = ("task", "response")
     TASK_FIELD_NUMBER: _ClassVar[int]
     RESPONSE_FIELD_NUMBER: _ClassVar[int]
     task: Task
     response: CompleteStepResponse
-    def __init__(
-        self,
-        task: Task | _Mapping | None = ...,
-        response: CompleteStepResponse | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., response: _Optional[_Union[CompleteStepResponse, _Mapping]] = ...) -> None: ...

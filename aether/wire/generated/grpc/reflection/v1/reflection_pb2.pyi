@@ -1,24 +1,12 @@
-from collections.abc import Iterable as _Iterable
-from collections.abc import Mapping as _Mapping
-from typing import (
-    ClassVar as _ClassVar,
-)
-
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from google.protobuf.internal import containers as _containers
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ServerReflectionRequest(_message.Message):
-    __slots__ = (
-        "all_extension_numbers_of_type",
-        "file_by_filename",
-        "file_containing_extension",
-        "file_containing_symbol",
-        "host",
-        "list_services",
-    )
+    __slots__ = ("host", "file_by_filename", "file_containing_symbol", "file_containing_extension", "all_extension_numbers_of_type", "list_services")
     HOST_FIELD_NUMBER: _ClassVar[int]
     FILE_BY_FILENAME_FIELD_NUMBER: _ClassVar[int]
     FILE_CONTAINING_SYMBOL_FIELD_NUMBER: _ClassVar[int]
@@ -31,15 +19,7 @@ class ServerReflectionRequest(_message.Message):
     file_containing_extension: ExtensionRequest
     all_extension_numbers_of_type: str
     list_services: str
-    def __init__(
-        self,
-        host: str | None = ...,
-        file_by_filename: str | None = ...,
-        file_containing_symbol: str | None = ...,
-        file_containing_extension: ExtensionRequest | _Mapping | None = ...,
-        all_extension_numbers_of_type: str | None = ...,
-        list_services: str | None = ...,
-    ) -> None: ...
+    def __init__(self, host: _Optional[str] = ..., file_by_filename: _Optional[str] = ..., file_containing_symbol: _Optional[str] = ..., file_containing_extension: _Optional[_Union[ExtensionRequest, _Mapping]] = ..., all_extension_numbers_of_type: _Optional[str] = ..., list_services: _Optional[str] = ...) -> None: ...
 
 class ExtensionRequest(_message.Message):
     __slots__ = ("containing_type", "extension_number")
@@ -47,17 +27,10 @@ class ExtensionRequest(_message.Message):
     EXTENSION_NUMBER_FIELD_NUMBER: _ClassVar[int]
     containing_type: str
     extension_number: int
-    def __init__(self, containing_type: str | None = ..., extension_number: int | None = ...) -> None: ...
+    def __init__(self, containing_type: _Optional[str] = ..., extension_number: _Optional[int] = ...) -> None: ...
 
 class ServerReflectionResponse(_message.Message):
-    __slots__ = (
-        "all_extension_numbers_response",
-        "error_response",
-        "file_descriptor_response",
-        "list_services_response",
-        "original_request",
-        "valid_host",
-    )
+    __slots__ = ("valid_host", "original_request", "file_descriptor_response", "all_extension_numbers_response", "list_services_response", "error_response")
     VALID_HOST_FIELD_NUMBER: _ClassVar[int]
     ORIGINAL_REQUEST_FIELD_NUMBER: _ClassVar[int]
     FILE_DESCRIPTOR_RESPONSE_FIELD_NUMBER: _ClassVar[int]
@@ -70,21 +43,13 @@ class ServerReflectionResponse(_message.Message):
     all_extension_numbers_response: ExtensionNumberResponse
     list_services_response: ListServiceResponse
     error_response: ErrorResponse
-    def __init__(
-        self,
-        valid_host: str | None = ...,
-        original_request: ServerReflectionRequest | _Mapping | None = ...,
-        file_descriptor_response: FileDescriptorResponse | _Mapping | None = ...,
-        all_extension_numbers_response: ExtensionNumberResponse | _Mapping | None = ...,
-        list_services_response: ListServiceResponse | _Mapping | None = ...,
-        error_response: ErrorResponse | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, valid_host: _Optional[str] = ..., original_request: _Optional[_Union[ServerReflectionRequest, _Mapping]] = ..., file_descriptor_response: _Optional[_Union[FileDescriptorResponse, _Mapping]] = ..., all_extension_numbers_response: _Optional[_Union[ExtensionNumberResponse, _Mapping]] = ..., list_services_response: _Optional[_Union[ListServiceResponse, _Mapping]] = ..., error_response: _Optional[_Union[ErrorResponse, _Mapping]] = ...) -> None: ...
 
 class FileDescriptorResponse(_message.Message):
     __slots__ = ("file_descriptor_proto",)
     FILE_DESCRIPTOR_PROTO_FIELD_NUMBER: _ClassVar[int]
     file_descriptor_proto: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, file_descriptor_proto: _Iterable[bytes] | None = ...) -> None: ...
+    def __init__(self, file_descriptor_proto: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class ExtensionNumberResponse(_message.Message):
     __slots__ = ("base_type_name", "extension_number")
@@ -92,21 +57,19 @@ class ExtensionNumberResponse(_message.Message):
     EXTENSION_NUMBER_FIELD_NUMBER: _ClassVar[int]
     base_type_name: str
     extension_number: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(
-        self, base_type_name: str | None = ..., extension_number: _Iterable[int] | None = ...
-    ) -> None: ...
+    def __init__(self, base_type_name: _Optional[str] = ..., extension_number: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ListServiceResponse(_message.Message):
     __slots__ = ("service",)
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     service: _containers.RepeatedCompositeFieldContainer[ServiceResponse]
-    def __init__(self, service: _Iterable[ServiceResponse | _Mapping] | None = ...) -> None: ...
+    def __init__(self, service: _Optional[_Iterable[_Union[ServiceResponse, _Mapping]]] = ...) -> None: ...
 
 class ServiceResponse(_message.Message):
     __slots__ = ("name",)
     NAME_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: str | None = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ErrorResponse(_message.Message):
     __slots__ = ("error_code", "error_message")
@@ -114,4 +77,4 @@ class ErrorResponse(_message.Message):
     ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
     error_code: int
     error_message: str
-    def __init__(self, error_code: int | None = ..., error_message: str | None = ...) -> None: ...
+    def __init__(self, error_code: _Optional[int] = ..., error_message: _Optional[str] = ...) -> None: ...
