@@ -13,16 +13,17 @@ GENERATED = ROOT / "aether" / "wire" / "generated"
 
 # A part of the package, and the parts of ours that it may import besides itself.
 LAYERS = {
-    "aether": {"errors", "model", "sdk"},
+    "aether": {"errors", "model", "sdk", "version"},
+    "version": set(),
     "errors": {"model"},  # for type checkers only; another test sees to that
     "model": {"errors"},
     "core": {"errors", "model"},
     "wire": {"errors", "model"},
     "store": {"errors"},
-    "server": {"errors", "model", "core", "wire", "store"},
-    "sdk": {"errors", "model", "wire"},
-    "cli": {"aether", "errors", "model", "wire", "store", "server", "sdk"},
-    "testing": {"aether", "errors", "model", "core", "wire", "store", "server", "sdk"},
+    "server": {"errors", "model", "core", "wire", "store", "version"},
+    "sdk": {"errors", "model", "wire", "version"},
+    "cli": {"aether", "errors", "model", "wire", "store", "server", "sdk", "version"},
+    "testing": {"aether", "errors", "model", "core", "wire", "store", "server", "sdk", "version"},
     "aether_tui": {"aether", "errors", "model", "sdk"},
     "examples": {"aether"},
 }
@@ -36,11 +37,11 @@ LIBRARIES = {
     "trio": ("aether/server", "aether/cli", "aether/testing", "tui"),
     "anyio": ("aether/sdk", "aether/cli/worker.py", "aether/testing"),
     "asyncio": (),
-    "socket": ("aether/server", "aether/cli", "aether/sdk/embedded.py", "aether/testing"),
-    "ssl": ("aether/server", "aether/cli", "aether/sdk/transport.py"),
+    "socket": ("aether/server", "aether/cli", "aether/sdk/dial.py", "aether/sdk/embedded.py", "aether/testing"),
+    "ssl": ("aether/server", "aether/cli", "aether/sdk/dial.py", "aether/sdk/transport.py"),
     "threading": ("aether/server", "aether/sdk", "aether/testing"),
     "subprocess": (),
-    "apsw": ("aether/store",),
+    "apsw": ("aether/store", "aether/cli/doctor.py"),
     "sqlite3": (),
     "typer": ("aether/cli",),
     "rich": ("aether/cli", "tui"),

@@ -1,0 +1,134 @@
+"""One gRPC call on a blocking socket: a command asks once and ends, so it needs no event loop.
+
+The protocol is `wire`'s; this is the loop that carries its bytes: write what it has, read what comes, until the call
+has its status or the deadline is over.
+"""
+
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from attrs import frozen
+from google.protobuf.message import Message
+
+from aether.cli.clock import monotonic
+from aether.errors import DeadlineExceeded, InvalidArgument, ServerUnavailable
+from aether.wire.client import ClientCall, ClientLink
+from aether.wire.errors import error_from_status
+from aether.wire.limits import TransportLimits
+from aether.wire.status import Code, RpcError
+
+TIMEOUT_S = 30.0
+_READ_BYTES = 64 * 1024
+_PORTS = {"http": 80, "https": 443}
+_LEAST_S = 0.001  # a socket takes 0 for "do not wait at all", which is something else
+
+
+@frozen
+class Caller:
+    """Makes calls to the server at `target`, each on a connection of its own."""
+
+    target: str
+    timeout_s: float = TIMEOUT_S
+
+    def unary(self, path: str, request: Message) -> bytes:
+        """The one answer; raises what `aether.errors` has for the status that came instead."""
+        answers = list(self.stream(path, request))
+        if len(answers) != 1:
+            raise ServerUnavailable(f"{self.target} gave {len(answers)} answers to one question: no Aether server?")
+        return answers[0]
+
+    def stream(self, path: str, request: Message) -> Iterator[bytes]:
+        """The answers as they come."""
+        deadline = monotonic() + self.timeout_s
+        url = self._url()
+        with self._connect(url, deadline) as sock:
+            authority = url.netloc or "localhost"
+            link = ClientLink(TransportLimits(), monotonic(), authority=authority, scheme=_scheme(url))
+            call = link.open(path, timeout_s=self.timeout_s)
+            call.send(request.SerializeToString())
+            call.half_close()
+            yield from self._answers(sock, link, call, deadline)
+        try:
+            call.raise_for_status()
+        except RpcError as error:
+            raise self._translated(error) from None
+
+    def _answers(self, sock: socket.socket, link: ClientLink, call: ClientCall, deadline: float) -> Iterator[bytes]:
+        while True:
+            yield from call.take()
+            try:
+                _settle(sock, deadline)
+                while data := link.pull():
+                    sock.sendall(data)
+                if call.status is not None:
+                    break
+                received = sock.recv(_READ_BYTES)
+            except TimeoutError:
+                raise DeadlineExceeded(f"{self.target} gave no answer within {self.timeout_s:g} s") from None
+            except OSError as error:
+                link.lost(error.strerror or str(error))
+                continue
+            if received:
+                link.feed(received, monotonic())
+            else:
+                link.lost("the server closed it")
+        yield from call.take()
+
+    def _url(self) -> SplitResult:
+        url = urlsplit(self.target)
+        try:
+            is_right = (url.scheme in _PORTS and bool(url.hostname) and url.port != 0) or (
+                url.scheme == "unix" and bool(url.path) and not url.netloc
+            )
+        except ValueError:
+            is_right = False
+        if not is_right:
+            raise InvalidArgument(
+                f"{self.target!r} is no address of a server: write http://host:port, https://host:port or unix:///path",
+                field="--server",
+            )
+        return url
+
+    def _connect(self, url: SplitResult, deadline: float) -> socket.socket:
+        try:
+            if url.scheme == "unix":
+                sock = socket.socket(socket.AF_UNIX)
+                _settle(sock, deadline)
+                sock.connect(unquote(url.path))
+                return sock
+            host = url.hostname or ""
+            sock = socket.create_connection((host, url.port or _PORTS[url.scheme]), deadline - monotonic())
+            if url.scheme == "http":
+                return sock
+            return _tls().wrap_socket(sock, server_hostname=host)
+        except OSError as error:
+            raise ServerUnavailable(
+                f"no server answers at {self.target} ({error.strerror or error}); start one with `aether serve`, "
+                "or name another with --server"
+            ) from None
+
+    def _translated(self, error: RpcError) -> Exception:
+        if error.code == Code.UNAVAILABLE and not error.details:
+            return ServerUnavailable(f"{self.target}: {error.message}")
+        return error_from_status(error.code, error.message, error.details)
+
+
+def _scheme(url: SplitResult) -> str:
+    return "https" if url.scheme == "https" else "http"
+
+
+def _settle(sock: socket.socket, deadline: float) -> None:
+    sock.settimeout(max(deadline - monotonic(), _LEAST_S))
+
+
+def _tls() -> ssl.SSLContext:
+    """What a server that asks for certificates is shown; docs/configuration.md names the variables."""
+    context = ssl.create_default_context(cafile=os.environ.get("AETHER_SERVER_CA"))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["h2"])
+    if certificate := os.environ.get("AETHER_CLIENT_CERT"):
+        context.load_cert_chain(certificate, os.environ.get("AETHER_CLIENT_KEY"))
+    return context

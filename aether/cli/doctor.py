@@ -1,0 +1,203 @@
+"""`aether doctor`: looks at everything that a server needs, and says of each what is wrong and what to do about it.
+
+Nothing is changed, and a server that runs is not disturbed: the database is read on a connection of its own, and the
+lock of its owner is only asked about.
+"""
+
+import fcntl
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+
+import apsw
+import typer
+from attrs import frozen
+
+from aether.cli.call import Caller
+from aether.cli.clock import now_us
+from aether.cli.exit_codes import ExitCode
+from aether.cli.options import DEFAULT_SERVER, SERVER_VARIABLE, screen, show
+from aether.cli.output import Column, Format, render_json, render_table
+from aether.cli.records import duration, iso_time
+from aether.errors import AetherError, SettingsError
+from aether.server.settings import Persistence, Settings, load_settings
+from aether.store import sqlite_schema
+from aether.store.interface import StoreError
+from aether.store.sqlite_check import check_file
+from aether.version import VERSION
+from aether.wire.generated.aether.v1 import admin_pb2
+from aether.wire.generated.grpc.health.v1 import health_pb2
+
+# A server answers at once or is in trouble.
+_PATIENCE_S = 5.0
+_FAULTS_SHOWN = 20
+# Less room than this on the disk of the database is soon none.
+_FREE_BYTES_MIN = 1 << 30
+# Clocks of two machines that are kept right differ by less.
+_SKEW_MAX_US = 2_000_000
+# This code was written later than this: a clock before it was never set.
+_NEVER_BEFORE_US = 1_750_000_000_000_000
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@frozen
+class Finding:
+    level: Level
+    subject: str
+    text: str
+    advice: str = ""
+
+
+_COLUMNS = (Column("CHECK"), Column("STATE"), Column("FOUND", can_shrink=True), Column("WHAT TO DO", can_shrink=True))
+
+
+def examine(server: str, output: Format, config: Path | None) -> None:
+    """Shows all findings; ends with 1 when one of them is a fail."""
+    findings = list(_findings(server, config))
+    if output is Format.JSON:
+        show(
+            render_json(
+                [
+                    {"check": each.subject, "state": each.level.value, "found": each.text, "advice": each.advice}
+                    for each in findings
+                ]
+            )
+        )
+    else:
+        rows = [(each.subject, each.level.value, each.text, each.advice) for each in findings]
+        show(render_table(_COLUMNS, rows, screen()))
+    if any(each.level is Level.FAIL for each in findings):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _findings(server: str, config: Path | None) -> Iterator[Finding]:
+    now = now_us()
+    yield Finding(Level.OK, "python", f"{platform.python_version()}, aether {VERSION}")
+    yield check_sqlite(apsw.sqlite_lib_version())
+    settings = None
+    try:
+        settings = load_settings(environ=os.environ, config=config)
+    except SettingsError as error:
+        yield from (Finding(Level.FAIL, "settings", fault, "mend it there") for fault in error.faults)
+    if settings is not None:
+        yield Finding(Level.OK, "settings", f"{settings.persistence}, {settings.grpc_host}:{settings.grpc_port}")
+        yield from check_database(settings)
+    yield check_clock(now, _last_written_us(settings))
+    yield from check_server(server, now, is_wanted=server != DEFAULT_SERVER or SERVER_VARIABLE in os.environ)
+
+
+def check_sqlite(number: str) -> Finding:
+    try:
+        sqlite_schema.refuse_old_sqlite(number)
+    except StoreError as error:
+        return Finding(Level.FAIL, "sqlite", error.what, error.advice)
+    return Finding(Level.OK, "sqlite", f"{number}, apsw {apsw.apsw_version()}")
+
+
+def check_clock(now: int, last_written: int) -> Finding:
+    """`last_written` is when the database was changed last, 0 if that is not known."""
+    if now < _NEVER_BEFORE_US:
+        return Finding(Level.FAIL, "clock", f"says {iso_time(now)}", "set it")
+    if last_written > now + _SKEW_MAX_US:
+        behind = duration(last_written - now)
+        return Finding(Level.WARN, "clock", f"{behind} behind the last write of the database", "set it; timers wait")
+    return Finding(Level.OK, "clock", iso_time(now))
+
+
+def _last_written_us(settings: Settings | None) -> int:
+    if settings is None or settings.persistence is Persistence.MEMORY or not settings.db_path.is_file():
+        return 0
+    return settings.db_path.stat().st_mtime_ns // 1000
+
+
+def check_database(settings: Settings) -> Iterator[Finding]:
+    if settings.persistence is Persistence.MEMORY:
+        yield Finding(Level.OK, "database", "none, by its setting: everything is gone when the server ends")
+        return
+    path = settings.db_path
+    if not path.exists():
+        yield _check_place(path)
+        return
+    free = shutil.disk_usage(path.parent).free
+    if free < _FREE_BYTES_MIN:
+        yield Finding(Level.WARN, "disk", f"{free >> 20} MiB left beside {path}", "make room")
+    try:
+        _refuse_foreign(path)
+        faults = list(islice(check_file(str(path), None), _FAULTS_SHOWN))
+    except StoreError as error:
+        yield Finding(Level.FAIL, "database", f"{error.where}: {error.what}", error.advice)
+        return
+    if faults:
+        restore = "stop the server and restore the newest backup that is whole"
+        yield from (Finding(Level.FAIL, "database", f"{path}: {fault}", restore) for fault in faults)
+        return
+    holder = lock_holder(path)
+    used = f"in use by {holder}" if holder else "not in use"
+    yield Finding(Level.OK, "database", f"{path}: whole, {path.stat().st_size >> 10} KiB, {used}")
+
+
+def _check_place(path: Path) -> Finding:
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return Finding(Level.FAIL, "database", f"{path} can not be made: {folder} is closed to this user", "open it")
+    return Finding(Level.OK, "database", f"{path} is not there yet; a server makes it")
+
+
+def _refuse_foreign(path: Path) -> None:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        sqlite_schema.is_new(connection, str(path))
+    except apsw.NotADBError:
+        raise StoreError("is no SQLite database", where=str(path), advice="name another file") from None
+    except apsw.Error as error:
+        raise StoreError(f"can not be read ({error})", where=str(path), advice="see who else has it") from None
+    finally:
+        connection.close()
+
+
+def lock_holder(path: Path) -> str:
+    """What the owner of the database says of itself; empty when nobody has it."""
+    try:
+        file = os.open(f"{path}.lock", os.O_RDONLY)
+    except OSError:
+        return ""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return os.pread(file, 200, 0).decode(errors="replace").strip() or "another process"
+    finally:
+        os.close(file)
+    return ""
+
+
+def check_server(server: str, now: int, *, is_wanted: bool) -> Iterator[Finding]:
+    """A server that nobody named may be missing: engines that are embedded in scripts need none."""
+    caller = Caller(server, _PATIENCE_S)
+    try:
+        answer = caller.unary("/grpc.health.v1.Health/Check", health_pb2.HealthCheckRequest())
+        metrics = admin_pb2.Metrics.FromString(
+            caller.unary("/aether.v1.AdminService/GetMetrics", admin_pb2.GetMetricsRequest())
+        )
+    except AetherError as error:
+        yield Finding(Level.FAIL if is_wanted else Level.WARN, "server", str(error), "see `aether serve --help`")
+        return
+    if health_pb2.HealthCheckResponse.FromString(answer).status != health_pb2.HealthCheckResponse.SERVING:
+        yield Finding(Level.WARN, "server", f"{server} is about to stop", "wait, or start it again")
+    elif metrics.storage_fault:
+        yield Finding(Level.FAIL, "server", f"{server} can not write: {metrics.storage_fault}", "mend its disk")
+    else:
+        workers = f"{len(metrics.workers)} worker" + ("" if len(metrics.workers) == 1 else "s")
+        kept = f"aether {metrics.version}, {metrics.persistence}"
+        yield Finding(Level.OK, "server", f"{server} answers: {kept}, {workers}")
+    if metrics.started_at_us > now + _SKEW_MAX_US:
+        ahead = duration(metrics.started_at_us - now)
+        yield Finding(Level.WARN, "clock", f"the server's is ahead by {ahead} or more", "set both clocks")

@@ -1,0 +1,184 @@
+"""The aether command: which commands there are. What each does lies in the module that it imports when it runs.
+
+Nothing heavy is imported before a command is known, so that `--help` and completion answer at once; a test holds it to
+that.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aether.cli.options import (
+    DEFAULT_SERVER,
+    OutputOption,
+    RunOption,
+    ServerOption,
+    WorkflowArgument,
+    reported,
+)
+from aether.cli.output import Format
+from aether.version import VERSION
+
+_APP = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "no_args_is_help": True, "add_completion": False}
+app = typer.Typer(help="Durable workflows in plain Python.", **_APP)  # type: ignore[arg-type]
+workflow = typer.Typer(help="Look at many runs.", **_APP)  # type: ignore[arg-type]
+app.add_typer(workflow, name="workflow")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app(prog_name="aether")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"aether {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Durable workflows in plain Python."""
+
+
+@app.command()
+@reported
+def serve(
+    config: Annotated[Path | None, typer.Option(help="File of settings; else aether.toml here, if there.")] = None,
+    db: Annotated[str | None, typer.Option(metavar="PATH", help="Database file. [data/aether.db]")] = None,
+    grpc_host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where to listen. [127.0.0.1]")] = None,
+    grpc_port: Annotated[str | None, typer.Option(metavar="PORT", help="Port; 0: any free one. [7233]")] = None,
+    persistence: Annotated[
+        str | None, typer.Option(metavar="MODE", help="state-action-log or memory. [state-action-log]")
+    ] = None,
+    session_timeout_s: Annotated[
+        str | None, typer.Option(metavar="SECONDS", help="Silence after which a worker loses its work. [15]")
+    ] = None,
+    drain_deadline_s: Annotated[
+        str | None, typer.Option(metavar="SECONDS", help="Time for workers to finish when told to stop. [10]")
+    ] = None,
+    log_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="console or json. [console]")] = None,
+    log_level: Annotated[
+        str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error. [info]")
+    ] = None,
+    tls_cert: Annotated[str | None, typer.Option(metavar="PATH", help="Certificate of the server, PEM.")] = None,
+    tls_key: Annotated[str | None, typer.Option(metavar="PATH", help="Its private key, PEM.")] = None,
+    tls_client_ca: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Who signs the certificates of clients, PEM.")
+    ] = None,
+    insecure: Annotated[
+        bool | None, typer.Option("--insecure", help="Let machines that prove nothing reach the server.")
+    ] = None,
+) -> None:
+    """Run a server until SIGTERM or Ctrl-C.
+
+    Settings come from these options, then from AETHER_* variables, then from aether.toml, then from the defaults.
+    """
+    from aether.cli.serve import run_server
+
+    flags: dict[str, object] = {
+        "grpc_host": grpc_host,
+        "grpc_port": grpc_port,
+        "db_path": db,
+        "persistence": persistence,
+        "session_timeout_s": session_timeout_s,
+        "drain_deadline_s": drain_deadline_s,
+        "log_format": log_format,
+        "log_level": log_level,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+        "tls_client_ca": tls_client_ca,
+        "insecure": insecure,
+    }
+    run_server({name: value for name, value in flags.items() if value is not None}, config)
+
+
+@app.command("init")
+@reported
+def init_project(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the project.")],
+    output: Annotated[Path | None, typer.Option(metavar="PATH", help="Folder to write to. [./NAME]")] = None,
+) -> None:
+    """Write a small project that runs as it stands."""
+    from aether.cli.init import write_project
+
+    write_project(name, output)
+
+
+@workflow.command("list")
+@reported
+def list_workflows(
+    type_name: Annotated[str, typer.Option("--type", metavar="TYPE", help="Only runs of this workflow.")] = "",
+    state: Annotated[
+        str, typer.Option(metavar="STATE", help="Only pending, running, completed, failed or cancelled runs.")
+    ] = "",
+    prefix: Annotated[str, typer.Option(metavar="TEXT", help="Only workflow ids that begin so.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """List runs, newest first."""
+    from aether.cli.runs import list_runs
+
+    list_runs(server, output, type_name=type_name, state=state, prefix=prefix, limit=limit)
+
+
+@app.command()
+@reported
+def status(
+    workflow_id: WorkflowArgument,
+    run_id: RunOption = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Show what a run is doing, what it waits for, and how it ended."""
+    from aether.cli.runs import show_status
+
+    show_status(server, output, workflow_id, run_id)
+
+
+@app.command()
+@reported
+def history(
+    workflow_id: WorkflowArgument,
+    run_id: RunOption = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Show every event of a run, oldest first."""
+    from aether.cli.runs import show_history
+
+    show_history(server, output, workflow_id, run_id)
+
+
+@app.command()
+@reported
+def cancel(
+    workflow_id: WorkflowArgument,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the history.")] = "",
+    run_id: RunOption = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Ask a run to stop; its code may clean up first."""
+    from aether.cli.runs import cancel_run
+
+    cancel_run(server, output, workflow_id, run_id, reason)
+
+
+@app.command()
+@reported
+def doctor(
+    config: Annotated[Path | None, typer.Option(help="File of settings; else aether.toml here, if there.")] = None,
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Check this machine, the settings, the database and the server."""
+    from aether.cli.doctor import examine
+
+    examine(server, output, config)

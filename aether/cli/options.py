@@ -1,0 +1,63 @@
+"""Options that several commands share, and how a command's outcome becomes text and an exit code."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from shutil import get_terminal_size
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+
+from aether.cli.exit_codes import ExitCode, exit_code_of
+from aether.cli.output import Format, Screen, clean_lines, screen_of
+from aether.errors import AetherError, SettingsError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+SERVER_VARIABLE = "AETHER_SERVER"
+DEFAULT_SERVER = "http://localhost:7233"
+
+ServerOption = Annotated[
+    str,
+    typer.Option("--server", envvar=SERVER_VARIABLE, show_envvar=True, help="Address of the server.", metavar="URL"),
+]
+OutputOption = Annotated[Format, typer.Option("--output", "-o", help="How to show it.")]
+RunOption = Annotated[str, typer.Option("--run-id", help="One run of that id; the newest when not given.")]
+WorkflowArgument = Annotated[str, typer.Argument(metavar="ID", help="The workflow's id.")]
+
+
+def reported(command: Callable[P, R]) -> Callable[P, R]:
+    """Turns what Aether raises on purpose into one line on stderr and an exit code; the same for Ctrl-C."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except SettingsError as error:
+            for fault in error.faults:
+                say(fault)
+            raise typer.Exit(exit_code_of(error)) from None
+        except AetherError as error:
+            say(f"aether: {error}")
+            raise typer.Exit(exit_code_of(error)) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+    return run
+
+
+def say(text: str) -> None:
+    """A line on stderr, for people."""
+    print(clean_lines(text), file=sys.stderr)  # noqa: T201
+
+
+def show(text: str) -> None:
+    """Data on stdout."""
+    sys.stdout.write(text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding))
+
+
+def screen() -> Screen:
+    """What stdout is."""
+    return screen_of(os.environ, is_terminal=sys.stdout.isatty(), width=get_terminal_size().columns)

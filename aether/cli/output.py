@@ -1,0 +1,172 @@
+"""What a command shows, as text: for people on a terminal, in columns of tabs in a pipe, or as JSON. Pure.
+
+On a terminal columns are aligned and may carry colour. When a table is wider than the terminal, the columns that are
+marked `can_shrink` give way; when that is not enough, each row becomes a block of `name  value` lines, so that an id is
+never cut. In a pipe a row is one line of values with tabs between, whole and without colour.
+
+Everything that comes from users is passed through `clean` first: a workflow's name may hold bytes that move the cursor,
+rename the window or fill the clipboard.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+
+from attrs import frozen
+
+# C0 with tab and newline, DEL, C1, marks that turn the direction of text, separators, lone halves of characters.
+_HOSTILE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)  # fmt: skip
+_COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2"}
+_TONES = {
+    "COMPLETED": "green",
+    "RUNNING": "yellow",
+    "FAILED": "red",
+    "CANCELLED": "dim",
+    "ok": "green",
+    "warn": "yellow",
+    "fail": "red",
+}
+_GAP = "  "
+_SHRUNK_MIN = 12
+
+
+class Format(StrEnum):
+    """Values of `--output`."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@frozen
+class Screen:
+    """What the text is written to. `width` 0 means a pipe or a file."""
+
+    width: int = 0
+    has_colour: bool = False
+
+
+@frozen
+class Column:
+    title: str
+    can_shrink: bool = False
+
+
+def screen_of(environ: Mapping[str, str], *, is_terminal: bool, width: int) -> Screen:
+    """The screen that a process with these variables writes to."""
+    if not is_terminal:
+        return Screen()
+    plain = environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
+    return Screen(max(width, 20), has_colour=not plain)
+
+
+def clean(text: str) -> str:
+    """`text` with everything that a terminal would obey made visible, on one line."""
+    return _HOSTILE.sub(lambda match: _escaped(match[0]), text)
+
+
+def clean_lines(text: str) -> str:
+    """Like `clean`, but lines stay lines."""
+    return "\n".join(clean(line.expandtabs(4)) for line in text.split("\n"))
+
+
+def _escaped(character: str) -> str:
+    named = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(character)
+    code = ord(character)
+    return named or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+
+
+def width_of(text: str) -> int:
+    """How many cells of a terminal `text` takes."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text
+    )
+
+
+def render_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], screen: Screen) -> str:
+    """The rows under their titles, ending in a newline."""
+    cells = [[clean(cell) for cell in row] for row in rows]
+    titles = [column.title for column in columns]
+    if not screen.width:
+        return _lines("\t".join(row) for row in (titles, *cells))
+    widths = [max(map(width_of, column)) for column in zip(titles, *cells, strict=True)]
+    _shrink(columns, widths, screen.width)
+    if _total(widths) > screen.width:
+        return "\n".join(render_fields(list(zip(titles, row, strict=True)), screen) for row in cells)
+    head = _row(titles, widths)
+    return _lines((_painted(head, "dim", screen), *(_row(row, widths, screen) for row in cells)))
+
+
+def render_fields(fields: Sequence[tuple[str, str]], screen: Screen) -> str:
+    """One thing as a line for each of its fields; lines of a value stay lines on a terminal."""
+    if not screen.width:
+        return _lines(f"{name}\t{clean(value)}" for name, value in fields)
+    widest = max((width_of(name) for name, _ in fields), default=0)
+    out = []
+    for name, value in fields:
+        first, *more = clean_lines(value).split("\n")
+        out.append(_painted(name.ljust(widest), "dim", screen) + _GAP + _toned(first, screen))
+        out.extend(" " * widest + _GAP + line for line in more)
+    return _lines(line.rstrip() for line in out)
+
+
+def render_json(document: object) -> str:
+    """The document, indented, with everything that a terminal would obey escaped."""
+    return _HOSTILE.sub(_json_escaped, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+
+
+def _json_escaped(match: re.Match[str]) -> str:
+    # json.dumps has escaped those below a blank already; the newlines that are left are its own.
+    return match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}"
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
+
+
+def _shrink(columns: Sequence[Column], widths: list[int], room: int) -> None:
+    """Takes what is too much from the widest of the columns that can give, until it fits or nothing can."""
+    can = [index for index, column in enumerate(columns) if column.can_shrink]
+    while _total(widths) > room and can:
+        widest = max(can, key=lambda index: widths[index])
+        if widths[widest] <= _SHRUNK_MIN:
+            return
+        others = max((widths[index] for index in can if index != widest), default=0)
+        least = max(_SHRUNK_MIN, min(others, widths[widest] - 1))
+        widths[widest] = max(least, widths[widest] - (_total(widths) - room))
+
+
+def _row(cells: Sequence[str], widths: Sequence[int], screen: Screen | None = None) -> str:
+    out = []
+    for cell, width in zip(cells, widths, strict=True):
+        text = _cut(cell, width)
+        padding = " " * (width - width_of(text))
+        out.append((_toned(text, screen) if screen else text) + padding)
+    return _GAP.join(out).rstrip()
+
+
+def _cut(text: str, width: int) -> str:
+    if width_of(text) <= width:
+        return text
+    kept = text
+    while width_of(kept) > width - 1:
+        kept = kept[: min(len(kept) - 1, width - 1)]
+    return kept + "…"
+
+
+def _toned(text: str, screen: Screen) -> str:
+    tone = _TONES.get(text)
+    return _painted(text, tone, screen) if tone else text
+
+
+def _painted(text: str, colour: str, screen: Screen) -> str:
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if screen.has_colour else text

@@ -1,0 +1,208 @@
+"""Messages of the server as plain data for JSON, and as one line of text for tables. Pure.
+
+Both go by the fields that a message has, so a fact that a newer server knows is shown without a change here.
+"""
+
+import base64
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf.message import Message
+
+from aether.wire.generated.aether.v1 import client_pb2, model_pb2
+
+# What a fact calls the thing that it is about.
+_NAMES = ("name", "activity_type", "workflow_type")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def plain(message: Message) -> dict[str, object]:
+    """The fields of a message: times as ISO 8601 in UTC, payloads as what they hold, unset messages left out."""
+    out: dict[str, object] = {}
+    for field in message.DESCRIPTOR.fields:
+        value = getattr(message, field.name)
+        if isinstance(value, Message):
+            if message.HasField(field.name):
+                out[field.name] = _plain_message(value)
+        elif isinstance(value, int | str | bytes | float):
+            out[field.name.removesuffix("_us")] = _plain_scalar(field.name, value)
+        else:
+            out[field.name] = [_plain_message(each) if isinstance(each, Message) else each for each in value]
+    return out
+
+
+def plain_event(event: model_pb2.Event) -> dict[str, object]:
+    """An event and the fields of its fact, side by side."""
+    name = event.WhichOneof("fact")
+    fact = plain(getattr(event, name)) if name else {}
+    return {"seq": event.seq, "at": iso_time(event.at_us), "event": fact_name(event), **fact}
+
+
+def plain_payload(payload: model_pb2.Payload) -> object:
+    """What a payload holds; bytes that are not JSON are given in base64."""
+    if not payload.encoding:
+        try:
+            return json.loads(payload.data, parse_constant=str)
+        except (ValueError, RecursionError):
+            pass
+    held = {"base64": base64.b64encode(payload.data).decode()}
+    return {"encoding": payload.encoding, **held} if payload.encoding else held
+
+
+def _plain_message(message: Message) -> object:
+    return plain_payload(message) if isinstance(message, model_pb2.Payload) else plain(message)
+
+
+def _plain_scalar(name: str, value: float | str | bytes) -> object:
+    if name == "state" and isinstance(value, int):
+        return state_name(value)
+    if name.endswith("_us") and isinstance(value, int):
+        return iso_time(value) or None
+    return value
+
+
+def iso_time(at_us: int) -> str:
+    """A time as text that sorts; empty for 0, which stands for none."""
+    if not at_us:
+        return ""
+    try:
+        moment = _EPOCH + timedelta(microseconds=at_us)
+    except OverflowError:
+        return f"{at_us} us"
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def state_name(state: int) -> str:
+    """PENDING, RUNNING, COMPLETED, FAILED, CANCELLED, or the number of a state that is not known here."""
+    try:
+        return model_pb2.RunState.Name(state).removeprefix("RUN_STATE_")
+    except ValueError:
+        return str(state)
+
+
+def duration(length_us: int) -> str:
+    """A length of time for people: 350 ms, 4.2 s, 3 min 5 s, 2 h 10 min, 3 d 4 h."""
+    seconds = abs(length_us) / 1_000_000
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
+
+
+def fact_name(event: model_pb2.Event) -> str:
+    """The event's name, StepCompleted for example."""
+    return (event.WhichOneof("fact") or "unknown").title().replace("_", "")
+
+
+def value_text(payload: model_pb2.Payload) -> str:
+    """What a payload holds, on one line."""
+    return json.dumps(plain_payload(payload), ensure_ascii=False)
+
+
+def failure_text(failure: model_pb2.Failure) -> str:
+    """The failure's type and message, and how many there are when it stands for several."""
+    members = f" ({len(failure.causes)} failures)" if failure.group else ""
+    return f"{failure.type}: {failure.message}{members}" if failure.message else failure.type + members
+
+
+def history_rows(events: Iterable[model_pb2.Event]) -> Iterable[tuple[str, ...]]:
+    """Seq, time since the first event, event, path, name and detail of each; a path keeps the name it was given."""
+    started_at, names = None, dict[str, str]()
+    for event in events:
+        started_at = event.at_us if started_at is None else started_at
+        which = event.WhichOneof("fact")
+        fact = getattr(event, which) if which else model_pb2.TimerFired()
+        path = getattr(fact, "path", "")
+        name = _name_of(fact)
+        if path and name:
+            names[path] = name
+        since = f"+{(event.at_us - started_at) / 1_000_000:.3f}"
+        yield str(event.seq), since, fact_name(event), path, name or names.get(path, ""), _detail(fact, started_at)
+
+
+def _name_of(fact: Message) -> str:
+    if isinstance(fact, model_pb2.ChildStarted):
+        return f"{fact.workflow_type} {fact.workflow_id}"
+    return next(
+        (str(getattr(fact, key)) for key in ("name", "activity_type", "workflow_type") if hasattr(fact, key)), ""
+    )
+
+
+def _detail(fact: Message, started_at: int) -> str:
+    said = []
+    for field in fact.DESCRIPTOR.fields:
+        value = getattr(fact, field.name)
+        if isinstance(value, model_pb2.Payload) and fact.HasField(field.name):
+            said.append(value_text(value))
+        elif isinstance(value, model_pb2.Failure) and fact.HasField(field.name):
+            said.append(failure_text(value))
+        elif field.name == "attempt" and value > 1:
+            said.append(f"attempt {value}")
+        elif field.name == "worker_id" and value:
+            said.append(f"worker {value}")
+        elif field.name in {"fire_at_us", "next_at_us"}:
+            said.append(f"due at +{(value - started_at) / 1_000_000:.3f}")
+        elif field.name == "reason" and value:
+            said.append(value)
+    return ", ".join(said)
+
+
+def status_fields(status: client_pb2.WorkflowStatus, now_us: int) -> list[tuple[str, str]]:
+    """Everything that is known about a run, as names and values; what is not known is left out."""
+    info = status.info
+    ran_until = info.closed_at_us or now_us
+    fields = [
+        ("workflow", info.workflow_id),
+        ("run", info.run_id),
+        ("type", info.workflow_type),
+        ("state", state_name(info.state)),
+        ("queue", info.task_queue),
+        ("parent", info.parent_workflow_id),
+        ("created", iso_time(info.created_at_us)),
+        ("closed", iso_time(info.closed_at_us)),
+        ("took" if info.closed_at_us else "open for", duration(ran_until - info.created_at_us)),
+        ("events", str(info.history_length)),
+        ("worker", info.worker_id),
+        ("cancel", "requested" if status.cancel_requested and not info.closed_at_us else ""),
+        ("blocked", "the workers' code does not fit the history" if status.blocked else ""),
+        *(("waits for", pending_text(each, now_us)) for each in status.pending),
+        ("kept in", status.persistence),
+    ]
+    if status.HasField("result"):
+        fields.append(("result", value_text(status.result)))
+    if status.HasField("failure"):
+        fields.append(("failure", failure_tree(status.failure)))
+    return [(name, value) for name, value in fields if value]
+
+
+def pending_text(pending: client_pb2.Pending, now_us: int) -> str:
+    """What a run waits for, in one line."""
+    said = [" ".join(filter(None, (pending.kind, pending.name, pending.path and f"at {pending.path}")))]
+    if pending.attempt > 1:
+        said.append(f"attempt {pending.attempt}")
+    if pending.worker_id:
+        said.append(f"on worker {pending.worker_id}")
+    if pending.due_at_us:
+        left = pending.due_at_us - now_us
+        said.append(f"due in {duration(left)}" if left > 0 else f"due since {duration(left)}")
+    if pending.HasField("heartbeat"):
+        said.append(f"last heartbeat {value_text(pending.heartbeat)}")
+    if pending.HasField("last_failure"):
+        said.append(f"last failure {failure_text(pending.last_failure)}")
+    return ", ".join(said)
+
+
+def failure_tree(failure: model_pb2.Failure, indent: str = "") -> str:
+    """The failure with its traceback, then what caused it, or all that failed side by side."""
+    lines = [failure_text(failure), *failure.traceback.rstrip("\n").split("\n")]
+    out = [indent + line for line in lines if line]
+    for cause in failure.causes:
+        out += [indent + ("and:" if failure.group else "because of:"), failure_tree(cause, indent + "  ")]
+    return "\n".join(out)

@@ -1,0 +1,97 @@
+"""Commands that look at runs, and the one that cancels them. Each makes one call."""
+
+import typer
+
+from aether.cli.call import Caller
+from aether.cli.clock import now_us
+from aether.cli.options import screen as stdout_screen
+from aether.cli.options import show
+from aether.cli.output import Column, Format, render_fields, render_json, render_table
+from aether.cli.records import history_rows, iso_time, plain, plain_event, state_name, status_fields
+from aether.model.runs import RunState
+from aether.wire.generated.aether.v1 import admin_pb2, client_pb2, model_pb2
+
+_CLIENT = "/aether.v1.ClientService"
+_ADMIN = "/aether.v1.AdminService"
+_LIST_COLUMNS = (
+    Column("WORKFLOW"),
+    Column("TYPE", can_shrink=True),
+    Column("STATE"),
+    Column("CREATED"),
+    Column("CLOSED"),
+    Column("RUN"),
+)
+_HISTORY_COLUMNS = (
+    Column("SEQ"),
+    Column("TIME"),
+    Column("EVENT"),
+    Column("PATH"),
+    Column("NAME", can_shrink=True),
+    Column("DETAIL", can_shrink=True),
+)
+
+
+def list_runs(server: str, output: Format, *, type_name: str, state: str, prefix: str, limit: int) -> None:
+    request = admin_pb2.ListRequest(
+        workflow_type=type_name,
+        state=_state_number(state),
+        limit=limit,
+        workflow_id_prefix=prefix,
+    )
+    parse = client_pb2.WorkflowInfo.FromString
+    infos = [parse(each) for each in Caller(server).stream(f"{_ADMIN}/ListWorkflows", request)]
+    if output is Format.JSON:
+        show(render_json([plain(info) for info in infos]))
+        return
+    rows = [
+        (
+            info.workflow_id,
+            info.workflow_type,
+            state_name(info.state),
+            iso_time(info.created_at_us),
+            iso_time(info.closed_at_us),
+            info.run_id,
+        )
+        for info in infos
+    ]
+    show(render_table(_LIST_COLUMNS, rows, stdout_screen()))
+
+
+def _state_number(name: str) -> model_pb2.RunState:
+    if not name:
+        return model_pb2.RUN_STATE_UNSPECIFIED
+    try:
+        return model_pb2.RunState.Value(f"RUN_STATE_{RunState[name.upper()].name}")  # type: ignore[return-value]
+    except KeyError:
+        states = ", ".join(state.name.lower() for state in RunState)
+        raise typer.BadParameter(f"must be one of {states}", param_hint="--state") from None
+
+
+def show_status(server: str, output: Format, workflow_id: str, run_id: str) -> None:
+    request = client_pb2.GetStatusRequest(workflow_id=workflow_id, run_id=run_id)
+    answer = Caller(server).unary(f"{_CLIENT}/GetWorkflowStatus", request)
+    status = client_pb2.WorkflowStatus.FromString(answer)
+    if output is Format.JSON:
+        show(render_json(plain(status)))
+        return
+    show(render_fields(status_fields(status, now_us()), stdout_screen()))
+
+
+def show_history(server: str, output: Format, workflow_id: str, run_id: str) -> None:
+    request = admin_pb2.GetHistoryRequest(workflow_id=workflow_id, run_id=run_id)
+    parse = model_pb2.Event.FromString
+    events = [parse(each) for each in Caller(server).stream(f"{_ADMIN}/GetHistory", request)]
+    if output is Format.JSON:
+        show(render_json([plain_event(event) for event in events]))
+        return
+    show(render_table(_HISTORY_COLUMNS, list(history_rows(events)), stdout_screen()))
+
+
+def cancel_run(server: str, output: Format, workflow_id: str, run_id: str, reason: str) -> None:
+    request = client_pb2.CancelRequest(workflow_id=workflow_id, run_id=run_id, reason=reason)
+    answer = client_pb2.CancelResponse.FromString(Caller(server).unary(f"{_CLIENT}/CancelWorkflow", request))
+    if output is Format.JSON:
+        show(render_json({"workflow_id": workflow_id, **plain(answer)}))
+        return
+    fields = [("workflow", workflow_id), ("run", answer.run_id), ("state", state_name(answer.state))]
+    show(render_fields(fields, stdout_screen()))

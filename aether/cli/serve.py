@@ -1,0 +1,48 @@
+"""`aether serve`: settings from all their sources, then the server until it is told to stop."""
+
+import os
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import trio
+import typer
+
+from aether.cli.exit_codes import ExitCode
+from aether.cli.options import say
+from aether.errors import AetherError
+from aether.server.listener import BindError
+from aether.server.serve import serve
+from aether.server.settings import Settings, load_settings
+from aether.server.telemetry import configure_logging
+
+
+def run_server(flags: Mapping[str, object], config: Path | None) -> None:
+    """Runs the server; raises SettingsError before anything has started, and what ended the server otherwise."""
+    settings = load_settings(flags, os.environ, config)
+    configure_logging(settings.log_format, settings.log_level)
+    try:
+        trio.run(partial(serve, settings, ready=partial(_announce, settings)))
+    except BindError as error:
+        say(f"aether: {error}")
+        raise typer.Exit(ExitCode.FAILED) from None
+    except BaseExceptionGroup as group:
+        # What is fatal comes out of the nurseries that it ended. Anything but an error of ours is a defect, and whoever
+        # mends it needs the whole traceback.
+        ours = group.split(AetherError)[0]
+        if ours is None:
+            raise
+        raise _first(ours) from None
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _announce(settings: Settings, address: str) -> None:
+    """The one line on stdout, for programs that let the system choose the port."""
+    sys.stdout.write(f"{'https' if settings.tls_cert else 'http'}://{address}\n")
+    sys.stdout.flush()

@@ -1,0 +1,38 @@
+"""Exit codes are a contract with scripts."""
+
+import inspect
+
+import pytest
+
+from aether import errors
+from aether.cli.exit_codes import MEANINGS, ExitCode, exit_code_of
+
+
+def test_every_code_has_a_meaning():
+    assert set(MEANINGS) == set(ExitCode)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.SettingsError(["x"]), 2),
+        (errors.InvalidArgument("x"), 2),
+        (errors.WorkflowNotFound("x"), 3),
+        (errors.ServerUnavailable("x"), 4),
+        (errors.StorageUnavailable("x"), 4),
+        (errors.WorkflowAlreadyExists("x"), 5),
+        (errors.WorkflowClosed("x"), 5),
+        (errors.DeadlineExceeded("x"), 6),
+        (errors.ServerFault("x"), 1),
+        (errors.LimitExceeded("x"), 1),
+    ],
+)
+def test_an_error_ends_the_command_with_its_code(error, code):
+    assert exit_code_of(error) == code
+
+
+def test_what_may_be_asked_again_never_looks_like_a_wrong_question():
+    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.AetherError)]
+    for kind in kinds:
+        if kind.is_retryable:
+            assert exit_code_of(kind("x")) in {ExitCode.UNREACHABLE, ExitCode.TIMED_OUT}

@@ -1,0 +1,75 @@
+"""The command line as a whole: quick to answer, and clear about what is wrong."""
+
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from aether.cli.exit_codes import ExitCode
+from tests.processes import ROOT, aether, environment
+
+COMMANDS = ["", "serve", "init", "workflow", "workflow list", "status", "history", "cancel", "doctor"]
+HEAVY = {"trio", "anyio", "asyncio", "grpc", "google", "rich", "apsw", "cattrs", "structlog", "hpack", "ssl"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_the_command_and_imports_nothing_heavy(command):
+    code = (
+        "import sys\nfrom aether.cli.main import app\n"
+        f"try:\n    app({[*command.split(), '--help']!r}, prog_name='aether')\n"
+        "except SystemExit as ended:\n    assert not ended.code, ended.code\n"
+        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=30, check=True
+    )
+    assert f"Usage: aether {command}".rstrip() in done.stdout
+    assert not HEAVY & set(done.stderr.split())
+
+
+def test_without_a_command_the_help_is_shown():
+    assert "Commands:" in aether().stdout + aether().stderr
+
+
+def test_the_version_is_that_of_the_package():
+    done = aether("--version")
+    pattern = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["version"]["pattern"]
+    declared = re.search(pattern, (ROOT / "aether/version.py").read_text())
+    assert declared
+    assert (done.returncode, done.stdout) == (0, f"aether {declared['version']}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nonsense"], "No such command 'nonsense'"),
+        (["status"], "Missing argument 'ID'"),
+        (["status", "x", "-o", "xml"], "'xml' is not one of 'table', 'json'"),
+        (["workflow", "list", "--state", "asleep"], "must be one of pending, running, completed, failed, cancelled"),
+        (["workflow", "list", "--limit", "0"], "0 is not in the range"),
+        (["status", "x", "--server", "localhost:7233"], "'localhost:7233' is no address of a server"),
+        (
+            ["serve", "--grpc-port", "x", "--log-level", "loud"],
+            "--grpc-port must be 0..65535, not 'x'\n--log-level must",
+        ),
+        (["init", "../escape"], "must begin with a letter"),
+    ],
+)
+def test_a_wrong_question_ends_with_2_and_says_what_is_wrong(arguments, words):
+    done = aether(*arguments)
+    assert done.returncode == ExitCode.USAGE
+    assert words in done.stderr
+    assert not done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [["status", "x"], ["history", "x"], ["cancel", "x"], ["workflow", "list"]])
+def test_where_no_server_answers_one_line_says_so(command, free_port):
+    done = aether(*command, AETHER_SERVER=f"http://127.0.0.1:{free_port}")
+    assert done.returncode == ExitCode.UNREACHABLE
+    assert done.stderr == (
+        f"aether: no server answers at http://127.0.0.1:{free_port} (Connection refused); start one with "
+        "`aether serve`, or name another with --server\n"
+    )

@@ -1,0 +1,114 @@
+"""Text for terminals, pipes and JSON: nothing hostile gets through, nothing is cut where it matters."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aether.cli.output import (
+    Column,
+    Screen,
+    clean,
+    clean_lines,
+    render_fields,
+    render_json,
+    render_table,
+    screen_of,
+    width_of,
+)
+
+PIPE, WIDE, COLOUR = Screen(), Screen(100), Screen(100, has_colour=True)
+COLUMNS = (Column("ID"), Column("STATE"), Column("NOTE", can_shrink=True))
+
+
+def test_in_a_pipe_rows_are_values_with_tabs_between_and_never_cut():
+    text = render_table(COLUMNS, [("a" * 300, "RUNNING", "two\nlines\tand\ttabs")], PIPE)
+    assert text == "ID\tSTATE\tNOTE\n" + "a" * 300 + "\tRUNNING\ttwo\\nlines\\tand\\ttabs\n"
+
+
+def test_on_a_terminal_columns_are_aligned_also_under_wide_characters():
+    text = render_table(COLUMNS, [("漢字", "FAILED", "x"), ("abcdef", "COMPLETED", "y")], WIDE)
+    assert text == "ID      STATE      NOTE\n漢字    FAILED     x\nabcdef  COMPLETED  y\n"
+    assert width_of("e\u0301") == 1
+
+
+def test_on_a_narrow_terminal_notes_give_way_and_ids_do_not():
+    lines = render_table(COLUMNS, [("id-1", "RUNNING", "n" * 200)], Screen(40)).splitlines()
+    assert lines == ["ID    STATE    NOTE", "id-1  RUNNING  " + "n" * 24 + "…"]
+
+
+def test_of_two_columns_the_longer_gives_way_first():
+    columns = (Column("A", can_shrink=True), Column("B", can_shrink=True))
+    lines = render_table(columns, [("a" * 40, "b" * 30)], Screen(66)).splitlines()
+    assert lines[1] == "a" * 33 + "…  " + "b" * 30
+    lines = render_table(columns, [("a" * 40, "b" * 30)], Screen(42)).splitlines()
+    assert [width_of(line) for line in lines[1].split("  ")] == [20, 20]
+
+
+def test_a_cut_never_splits_a_wide_character():
+    columns = (Column("A", can_shrink=True),)
+    assert render_table(columns, [("漢" * 40,)], Screen(20)).splitlines()[1] == "漢" * 9 + "…"
+
+
+def test_when_nothing_can_give_way_each_row_becomes_a_block():
+    text = render_table(COLUMNS, [("a" * 50, "RUNNING", "x"), ("b", "FAILED", "y")], Screen(40))
+    assert text == f"ID     {'a' * 50}\nSTATE  RUNNING\nNOTE   x\n\nID     b\nSTATE  FAILED\nNOTE   y\n"
+
+
+def test_states_carry_a_colour_only_where_colour_is_wanted():
+    rows = [("a", "FAILED", "x")]
+    assert "\x1b[31mFAILED\x1b[0m" in render_table(COLUMNS, rows, COLOUR)
+    assert "\x1b" not in render_table(COLUMNS, rows, WIDE)
+    assert "\x1b[32mCOMPLETED\x1b[0m" in render_fields([("state", "COMPLETED")], COLOUR)
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_terminal", "screen"),
+    [
+        ({}, True, Screen(80, has_colour=True)),
+        ({"NO_COLOR": "1"}, True, Screen(80)),
+        ({"NO_COLOR": ""}, True, Screen(80, has_colour=True)),
+        ({"TERM": "dumb"}, True, Screen(80)),
+        ({}, False, Screen()),
+    ],
+)
+def test_the_environment_says_what_the_screen_can_do(environ, is_terminal, screen):
+    assert screen_of(environ, is_terminal=is_terminal, width=80) == screen
+
+
+def test_a_terminal_that_claims_no_width_has_some():
+    assert screen_of({}, is_terminal=True, width=0).width == 20
+
+
+def test_fields_keep_their_lines_on_a_terminal_and_one_line_in_a_pipe():
+    fields = [("state", "FAILED"), ("failure", "Boom: x\n  at y")]
+    assert render_fields(fields, WIDE) == "state    FAILED\nfailure  Boom: x\n           at y\n"
+    assert render_fields(fields, PIPE) == "state\tFAILED\nfailure\tBoom: x\\n  at y\n"
+    assert not render_fields([], WIDE)
+
+
+def test_what_a_terminal_would_obey_is_made_visible():
+    hostile = "\x1b]52;c;aGk=\x07 \x9b31m \x7f\u202e\u2028 a\tb\r\n\ud800"
+    assert clean(hostile) == "\\x1b]52;c;aGk=\\x07 \\x9b31m \\x7f\\u202e\\u2028 a\\tb\\r\\n\\ud800"
+    assert clean_lines("a\tb\n\x1b[2J") == "a   b\n\\x1b[2J"
+
+
+HOSTILE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=60)
+
+
+@given(ANY_TEXT, st.integers(20, 120))
+def test_no_text_gets_anything_hostile_onto_a_terminal(text, width):
+    screen = Screen(width)
+    shown = render_table(COLUMNS, [(text, text, text)], screen) + render_fields([("a", text)], screen)
+    assert not HOSTILE.search(shown)
+    assert not HOSTILE.search(render_table(COLUMNS, [(text, text, text)], PIPE).replace("\t", ""))
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | ANY_TEXT, lambda inner: st.lists(inner, max_size=3)))
+def test_json_says_exactly_what_was_there_and_nothing_hostile(document):
+    shown = render_json({"value": document})
+    assert not HOSTILE.search(shown)
+    assert json.loads(shown) == {"value": document}
