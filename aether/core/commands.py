@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from aether.core import activity as activities
 from aether.core import lifecycle
-from aether.core.dispatch import drop_lease, fill, push_news, resume, wake_run
+from aether.core.dispatch import block, drop_lease, fill, push_news, resume, wake_run
 from aether.core.effects import Recorded
 from aether.core.inputs import Complete
 from aether.core.run import Activity, Child, Run, Timer
@@ -239,8 +239,5 @@ def _(state: State, run: Run, command: c.CancelRun, parks: bool, then: list[Cons
 
 @_rule(c.BlockRun)
 def _(state: State, run: Run, command: c.BlockRun, parks: bool, then: list[Consequence]) -> None:
-    lease = run.lease
-    assert lease is not None
-    drop_lease(state, lease)
-    lifecycle.block(state, run, command.failure)
-    fill(state, lease.session)
+    assert run.lease is not None
+    block(state, run.lease, command.failure)

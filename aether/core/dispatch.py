@@ -5,7 +5,7 @@ A run is in one of these places while it is open:
   leased and idle     its worker keeps it in memory, it takes no slot; news wake it, after `Session.waking` if need be
   queued              in a task queue, for any worker that has its type
   parked              nowhere: it waits for a timer, an activity, a child or a cancel
-  blocked             the code that the workers have does not fit; waits for a worker with other code
+  blocked             the code of the workers does not fit; waits for a worker that came later than theirs
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from aether.core.run import Activity, Run
 from aether.core.sessions import Lease, Session
 from aether.core.state import State
 from aether.model import events as e
+from aether.model.payload import Failure
 from aether.model.runs import TaskKind
 
 
@@ -163,6 +164,8 @@ def fill(state: State, session: Session) -> None:
     """Give the session tasks while it has slots and there is something for it."""
     while session.waking and session.has_slot(TaskKind.WORKFLOW):
         resume(state, next(iter(session.waking.values())))
+    if state.blocked:
+        _retry_blocked(state, session)
     for kind in TaskKind:
         while session.has_slot(kind):
             key = _longest_waiting(state, session, kind)
@@ -179,6 +182,37 @@ def _longest_waiting(state: State, session: Session, kind: TaskKind) -> QueueKey
         if head is not None and (best is None or head[0] < best[0]):
             best = (head[0], key)
     return None if best is None else best[1]
+
+
+def block(state: State, lease: Lease, failure: Failure) -> None:
+    """The code of the worker that has the run does not fit its history."""
+    run = lease.run
+    drop_lease(state, lease)
+    run.blocked = failure
+    run.blocked_by = lease.session.session_id
+    run.interrupted = run.interrupted or f"blocked: {failure.type}"
+    state.blocked.setdefault(key_of(run), {})[run.key] = run
+    fill(state, lease.session)
+
+
+def unblock(state: State, run: Run) -> None:
+    key = key_of(run)
+    run.blocked = None
+    del state.blocked[key][run.key]
+    if not state.blocked[key]:
+        del state.blocked[key]
+
+
+def _retry_blocked(state: State, session: Session) -> None:
+    """A worker that came after the one whose code did not fit may bring code that does."""
+    for type_ in session.types[TaskKind.WORKFLOW]:
+        key = QueueKey(session.task_queue, TaskKind.WORKFLOW, type_)
+        for run in list(state.blocked.get(key, {}).values()):
+            if not session.has_slot(TaskKind.WORKFLOW):
+                return
+            if run.blocked_by < session.session_id:
+                unblock(state, run)
+                grant(state, session, run)
 
 
 def unqueue(state: State, item: Run | Activity) -> None:

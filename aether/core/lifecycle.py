@@ -5,10 +5,9 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from aether.core import activity as activities
-from aether.core.dispatch import drop_lease, fill, unqueue, wake_run
+from aether.core.dispatch import drop_lease, fill, unblock, unqueue, wake_run
 from aether.core.effects import CancelAccepted, Closed, NotOpen, Started
 from aether.core.inputs import AwaitRun, CancelRun, DescribeRun, ForgetAwait, StartRun
-from aether.core.queues import key_of
 from aether.core.run import Activity, Child, Run, Timer, digest
 from aether.core.state import State
 from aether.core.views import describe
@@ -204,18 +203,3 @@ def begin_child(state: State, parent: Run, command: c.StartChild) -> None:
         parent,
     )
     wake_run(state, run)
-
-
-def block(state: State, run: Run, failure: Failure) -> None:
-    """The worker's code does not fit the history."""
-    run.blocked = failure
-    run.interrupted = run.interrupted or f"blocked: {failure.type}"
-    state.blocked.setdefault(key_of(run), {})[run.key] = run
-
-
-def unblock(state: State, run: Run) -> None:
-    key = key_of(run)
-    run.blocked = None
-    del state.blocked[key][run.key]
-    if not state.blocked[key]:
-        del state.blocked[key]

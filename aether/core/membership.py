@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from aether.core import activity as activities
-from aether.core import lifecycle
 from aether.core.dispatch import drop_lease, fill, revoke, wake_run
 from aether.core.effects import EndSession, HeartbeatSeen
 from aether.core.inputs import CloseSession, DrainSession, Heartbeat, OpenSession
@@ -26,10 +25,6 @@ def open_session(state: State, item: OpenSession) -> None:
     state.sessions[session.session_id] = session
     for key in _keys(session):
         state.takers.setdefault(key, {})[session.session_id] = session
-        # It may bring other code: those whose code did not fit try again.
-        for run in list(state.blocked.get(key, {}).values()):
-            lifecycle.unblock(state, run)
-            wake_run(state, run)
     _watch(state, session)
     fill(state, session)
 

@@ -117,6 +117,7 @@ class Run:
     # Why the worker that had it does not any more; empty when it was parked or never had.
     interrupted: str = ""
     blocked: Failure | None = None
+    blocked_by: int = 0
     awaited_by: list[object] | None = None
 
 
