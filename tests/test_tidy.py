@@ -141,7 +141,7 @@ def test_loops_sockets_threads_and_databases_are_known_only_where_they_belong():
 
 
 def _aliases(path: Path) -> dict[str, str]:
-    names = {}
+    names: dict[str, str] = {}
     for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.asname or alias.name.partition(".")[0]: alias.name for alias in node.names}
