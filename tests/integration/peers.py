@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import trio
 from attrs import define, field
@@ -63,7 +63,7 @@ class Worker:
         assert delivery.HasField("task"), delivery
         return delivery.task
 
-    async def complete(self, token: int, *commands: wpb.Command, **fields: object) -> wpb.CompleteStepResponse:
+    async def complete(self, token: int, *commands: wpb.Command, **fields: Any) -> wpb.CompleteStepResponse:
         """The answer; tasks that come before it are kept for `task`."""
         self.send(token, *commands, **fields)
         before: list[wpb.Delivery] = []
@@ -73,7 +73,7 @@ class Worker:
         self.waiting[:0] = before
         return delivery.response
 
-    def send(self, token: int, *commands: wpb.Command, **fields: object) -> None:
+    def send(self, token: int, *commands: wpb.Command, **fields: Any) -> None:
         request = wpb.CompleteStepRequest(token=token, commands=commands, **fields)
         self.stream.send(wpb.WorkerMessage(completions=[request]).SerializeToString())
 
@@ -131,7 +131,7 @@ class Peer:
     async def facts(self, workflow_id: str) -> list[str]:
         return [str(event.WhichOneof("fact")) for event in await self.history(workflow_id)]
 
-    async def worker(self, *types: str, **fields: object) -> Worker:
+    async def worker(self, *types: str, **fields: Any) -> Worker:
         register = wpb.RegisterRequest(workflow_types=types or ("t",), **fields)
         stream = await self.transport.open_stream("/aether.v1.WorkerService/WorkSession")
         stream.send(wpb.WorkerMessage(register=register).SerializeToString())
@@ -148,10 +148,10 @@ async def peer_of(address: str) -> AsyncIterator[Peer]:
 
 
 @asynccontextmanager
-async def served(db_path: Path, **settings: object) -> AsyncIterator[Peer]:
+async def served(db_path: Path, **settings: Any) -> AsyncIterator[Peer]:
     """A server in this process, and a peer of it; leaving the block stops it as SIGKILL would not: it flushes."""
     async with trio.open_nursery() as nursery:
-        made = Settings(grpc_port=0, db_path=db_path, **settings)  # type: ignore[arg-type]
+        made = Settings(grpc_port=0, db_path=db_path, **settings)
         address = await nursery.start(serve, made)
         async with peer_of(address) as peer:
             yield peer
