@@ -33,7 +33,7 @@ from aether.store.sqlite_check import check_file, find_recent_damage
 from aether.store.sqlite_errors import translate
 from aether.store.sqlite_reader import SqliteReader
 
-CHECKPOINT_PAGES: Final = 1_000
+CHECKPOINT_PAGES: Final = 4_000
 """Pages in the write-ahead log, 4 KiB each, from which `tidy` copies them back."""
 
 _SMALLEST_DATABASE: Final = 512
