@@ -4,6 +4,7 @@ The file is never removed: to unlink it would let two servers hold two locks of 
 it, for people.
 """
 
+import contextlib
 import fcntl
 import os
 from datetime import UTC, datetime
@@ -57,7 +58,8 @@ class FileLock:
         os.ftruncate(file, 0)
         os.utime(file)  # the file system's clock is the one we need no permission to look at
         started = datetime.fromtimestamp(int(os.fstat(file).st_mtime), UTC).isoformat()
-        os.pwrite(file, f"pid {os.getpid()}, started {started}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # on a full disk the lock holds, it only cannot say for whom
+            os.pwrite(file, f"pid {os.getpid()}, started {started}\n".encode(), 0)
 
 
 def _is_at(file: int, path: str) -> bool:

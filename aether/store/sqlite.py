@@ -153,6 +153,8 @@ class SqliteStore:
             connection.set_wal_hook(self._count_log_pages)
             connection.execute("UPDATE meta SET v = v + 1 WHERE k = 'epoch'")
             epoch = connection.execute("SELECT v FROM meta WHERE k = 'epoch'").get
+            # A lost log must not make a file look new, nor an epoch look fresh.
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             last_key = connection.execute("SELECT coalesce(max(key), 0) FROM runs").get
             damage = () if created else find_recent_damage(connection, self._path)
         except apsw.Error as error:
