@@ -9,6 +9,7 @@ again, because to a file that was moved or removed under us SQLite goes on writi
 # ruff: noqa: S608 - only constants of this module are put into SQL; values are bound
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -49,7 +50,7 @@ class SqliteStore:
 
     def __init__(self, path: str, *, vfs: str | None = None) -> None:
         # Two names of one file must meet at one lock.
-        self._file = Path(path).resolve()
+        self._file = Path(os.path.realpath(path))  # Path.resolve raises on a loop of links
         self._path = str(self._file)
         self._log_file = Path(self._path + "-wal")
         self._vfs = vfs

@@ -252,6 +252,15 @@ def test_a_fault_of_the_receiver_ends_run_instead_of_crashing_trio(store: GatedS
         trio.run(main)
 
 
+def test_nothing_is_announced_twice(store: GatedStore, durable: Durable):
+    writer = Writer(store, durable)
+    writer._announce()
+    writer._committed = (3, 0)
+    writer._announce()
+    writer._announce()
+    assert durable.tickets == [3]
+
+
 def test_the_interpreter_switches_threads_sooner_while_it_runs(store: GatedStore, durable: Durable):
     async def main() -> float:
         async with trio.open_nursery() as nursery:

@@ -221,6 +221,9 @@ def test_paths_that_cannot_be_are_named(tmp_path: Path):
         SqliteStore(str(tmp_path / "file" / "a.db")).open()
     with pytest.raises(StoreFailed, match="this is a directory"):
         SqliteStore(str(tmp_path)).open()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(StoreFailed, match=r"loop: it cannot be opened for writing \(unable to open"):
+        SqliteStore(str(tmp_path / "loop")).open()
 
 
 def test_a_log_without_its_database_is_not_thrown_away(tmp_path: Path):

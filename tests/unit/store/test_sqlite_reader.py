@@ -111,6 +111,19 @@ def test_a_damaged_file_does_not_read_like_the_end_of_it(path: str):
     reader.close()
 
 
+def test_a_log_that_is_damaged_at_its_root_is_named_at_once(path: str):
+    connection = apsw.Connection(path)
+    root_page = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'log_by_run'").get
+    connection.close()
+    with Path(path).open("r+b") as file:
+        file.seek((root_page - 1) * 4096)
+        file.write(bytes(4096))
+    reader = SqliteReader(path)
+    with pytest.raises(StoreDamaged, match="the file is damaged"):
+        reader.open_events()
+    reader.close()
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path):
     with pytest.raises(StoreFailed, match=r"a\.db: it cannot be opened"):
         SqliteReader(str(tmp_path / "a.db"))
