@@ -31,6 +31,8 @@ def complete(state: State, item: Complete) -> None:
     if lease is None:
         state.reply(item.reply, StaleLease(f"task {item.token} belongs to somebody else by now; nothing was changed"))
         return
+    # Whoever works is alive, even if its heartbeats come late.
+    lease.session.last_seen = state.now
     if item.number and item.number == lease.number:
         state.reply(item.reply, lease.answer)
         return

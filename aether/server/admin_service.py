@@ -11,7 +11,7 @@ from aether.errors import AetherError, InvalidArgument
 from aether.model.limits import Limits
 from aether.server import answers
 from aether.server.archive import PAGE_EVENTS, Archive
-from aether.server.client_service import find_row, refuse
+from aether.server.client_service import fail, find_row, refuse
 from aether.server.engine_loop import EngineLoop
 from aether.server.readiness import Readiness
 from aether.store.interface import EventRow, Reader
@@ -127,7 +127,7 @@ async def _room(call: Call) -> None:
 async def _stream(call: Call, produce: Callable[[], Awaitable[None]]) -> None:
     try:
         await produce()
-    except AetherError as fault:
-        refuse(call, fault)
+    except Exception as fault:  # noqa: BLE001 - contained: one answer is lost, everybody else carries on
+        fail(call, fault)
     else:
         call.finish()

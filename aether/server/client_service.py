@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
+import structlog
 import trio
 from google.protobuf.message import DecodeError
 
@@ -14,7 +15,15 @@ from aether.core.effects import CancelAccepted, Closed, NotOpen, Started
 from aether.core.inputs import AwaitRun, CancelRun, DescribeRun, ForgetAwait, StartRun
 from aether.core.validate import check_name, check_payload
 from aether.core.views import RunView
-from aether.errors import AetherError, InvalidArgument, ServerUnavailable, WorkflowClosed, WorkflowNotFound
+from aether.errors import (
+    AetherError,
+    InvalidArgument,
+    ServerFault,
+    ServerUnavailable,
+    StorageUnavailable,
+    WorkflowClosed,
+    WorkflowNotFound,
+)
 from aether.model import events as e
 from aether.model.limits import Limits
 from aether.model.runs import RunState
@@ -23,13 +32,14 @@ from aether.server.archive import Archive
 from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
 from aether.server.readiness import Readiness
-from aether.store.interface import Reader, RunRow
+from aether.store.interface import Reader, RunRow, StoreError
 from aether.wire.calls import Call, Method
 from aether.wire.convert import decode_event, payload_from_proto
 from aether.wire.errors import status_of
 from aether.wire.generated.aether.v1 import client_pb2 as pb
 
 _Identified = TypeVar("_Identified", pb.GetStatusRequest, pb.AwaitResultRequest, pb.CancelRequest)
+log = structlog.get_logger("aether.server")
 _SERVICE = "/aether.v1.ClientService/"
 
 
@@ -202,5 +212,16 @@ async def respond_later(call: Call, produce: Callable[[], Awaitable[bytes]]) -> 
     """A unary answer that needs the disk."""
     try:
         call.respond(await produce())
-    except AetherError as fault:
-        refuse(call, fault)
+    except Exception as fault:  # noqa: BLE001 - contained: one answer is lost, everybody else carries on
+        fail(call, fault)
+
+
+def fail(call: Call, fault: Exception) -> None:
+    """An answer that could not be made: the caller's fault, the disk's, or ours."""
+    if not isinstance(fault, AetherError) or isinstance(fault, StoreError):
+        log.error("answer_failed", path=call.path, exc_info=fault)
+    if not isinstance(fault, AetherError):
+        fault = ServerFault("internal error")
+    elif isinstance(fault, StoreError):
+        fault = StorageUnavailable("the server can not read its database; its log tells more")
+    refuse(call, fault)

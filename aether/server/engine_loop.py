@@ -25,14 +25,16 @@ from aether.core.effects import (
     SendEvents,
 )
 from aether.core.engine import Engine
-from aether.core.inputs import Input
+from aether.core.inputs import Complete, Input
+from aether.model.commands import BlockRun
+from aether.model.payload import Failure
 from aether.server.clock import Clock
 from aether.server.histories import Histories
 from aether.server.sinks import Outbox, SessionSink
 from aether.server.tally import Tally
 from aether.server.writer import BatchWriter
 from aether.store.interface import Batch, EventRow, RunChange, RunRow
-from aether.wire.convert import KINDS, encode_event
+from aether.wire.convert import KINDS, decode_event, encode_event
 
 # Enough to fill a commit; more would keep the sockets waiting.
 PASS_MAX = 256
@@ -49,12 +51,12 @@ class _Line:
 
 
 class EngineLoop:
-    def __init__(self, engine: Engine, clock: Clock, histories: Histories, tally: Tally, outbox: Outbox) -> None:
+    def __init__(self, engine: Engine, clock: Clock, histories: Histories, tally: Tally) -> None:
         self.engine = engine
         self.clock = clock
         self.histories = histories
         self.tally = tally
-        self.outbox = outbox
+        self.outbox: Outbox
         self.sinks: dict[int, SessionSink] = {}
         self.on_due: Callable[[int | None], None] = lambda due: None
         self._inbox: deque[Input | Reply] = deque()
@@ -77,6 +79,10 @@ class EngineLoop:
         self._inbox.append(item)
         self._wake.set()
 
+    def block(self, token: int, failure: Failure) -> None:
+        """The run of that lease can not go on: what is known of it can not be read."""
+        self.post(Complete(_nobody, token, (BlockRun(failure),)))
+
     async def run(self) -> None:
         """Decide for ever."""
         assert self._writer is not None
@@ -90,14 +96,14 @@ class EngineLoop:
             self._decide()
             await trio.lowlevel.checkpoint()
 
-    def recover(self, runs: Iterable[RunRow], events: Iterable[EventRow], decode: Callable[[EventRow], object]) -> int:
+    def recover(self, runs: Iterable[RunRow], events: Iterable[EventRow]) -> int:
         """Take up the open runs that a store holds; how many there are."""
         opened = [
             RunOpened(row.key, row.workflow_id, row.run_id, row.type, row.queue, row.parent_key, row.created_at)
             for row in runs
         ]
-        pairs = ((row.run_key, decode(row)) for row in events)
-        decision = self.engine.recover(opened, pairs, self.clock.now())  # type: ignore[arg-type]
+        pairs = ((row.run_key, decode_event(row.body)) for row in events)
+        decision = self.engine.recover(opened, pairs, self.clock.now())
         self._commit(decision.records, decision.effects)
         self.on_due(self.engine.next_due())
         return len(opened)
@@ -201,6 +207,10 @@ class EngineLoop:
             else:
                 del self.sinks[effect.session_id]
                 sink.end(effect.reason)
+
+
+def _nobody(answer: object) -> None:
+    """Who asked for something in nobody's name."""
 
 
 def _row(record: RunOpened) -> RunRow:

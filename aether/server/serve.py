@@ -24,6 +24,7 @@ from attrs import evolve, frozen
 
 from aether.core.engine import Engine
 from aether.model.limits import DEFAULT_LIMITS, Limits
+from aether.model.payload import Failure
 from aether.server.admin_service import AdminService
 from aether.server.archive import Archive
 from aether.server.client_service import ClientService
@@ -40,10 +41,9 @@ from aether.server.tally import Tally
 from aether.server.timekeeper import Timekeeper
 from aether.server.worker_service import WorkerService
 from aether.server.writer import new_writer
-from aether.store.interface import EventRow, Store
+from aether.store.interface import EventRow, Reader, Store, StoreDamaged, StoreError
 from aether.store.open import open_store
 from aether.wire.calls import Method
-from aether.wire.convert import decode_event
 
 HISTORIES_BYTES = 64 * 1024 * 1024
 # How often a stopping server looks whether its workers have finished.
@@ -86,8 +86,8 @@ async def run_engine(store: Store, persistence: str, limits: Limits = DEFAULT_LI
     engine = Engine(clock.now(), epoch=opened.epoch, next_run_key=opened.next_run_key, limits=limits)
     try:
         async with trio.open_nursery() as readers:
-            outbox = Outbox(partial(_fetch, readers, archive))
-            loop = EngineLoop(engine, clock, Histories(HISTORIES_BYTES), tally, outbox)
+            loop = EngineLoop(engine, clock, Histories(HISTORIES_BYTES), tally)
+            loop.outbox = Outbox(partial(_fetch, readers, archive), loop.block)
             timekeeper = Timekeeper(clock, loop.post)
             loop.on_due = timekeeper.set_due
             writer = new_writer(store, loop.on_durable)
@@ -124,9 +124,30 @@ async def _recover(loop: EngineLoop, archive: Archive) -> None:
     rows = await archive.read(lambda reader: list(reader.open_runs()))
     if not rows:
         return
-    events = await archive.read(lambda reader: list(reader.open_events()))
-    count = loop.recover(rows, events, lambda row: decode_event(row.body))
-    log.info("recovered", open_runs=count, events=len(events))
+    events, damage = await archive.read(_read_open_events)
+    damaged = {fault.run_key for fault in damage}
+    for fault in damage:
+        log.error("run_damaged", run_key=fault.run_key, error=str(fault))
+    count = loop.recover(
+        [row for row in rows if row.key not in damaged], [row for row in events if row.run_key not in damaged]
+    )
+    log.info("recovered", open_runs=count, events=len(events), damaged=len(damaged))
+
+
+def _read_open_events(reader: Reader) -> tuple[list[EventRow], list[StoreDamaged]]:
+    """Events of open runs, and what could not be read; the reader goes on behind a damaged run."""
+    events: list[EventRow] = []
+    damage: list[StoreDamaged] = []
+    source = reader.open_events()
+    while True:
+        try:
+            row = next(source, None)
+        except StoreDamaged as fault:
+            damage.append(fault)
+            continue
+        if row is None:
+            return events, damage
+        events.append(row)
 
 
 def _fetch(
@@ -136,10 +157,16 @@ def _fetch(
     first_seq: int,
     last_seq: int,
     then: Callable[[list[bytes]], None],
+    give_up: Callable[[Failure], None],
 ) -> None:
     async def read() -> None:
-        rows: list[EventRow] = await archive.events(run_key, first_seq, last_seq)
-        then([row.body for row in rows])
+        try:
+            rows = await archive.events(run_key, first_seq, last_seq)
+        except StoreError as fault:
+            log.error("history_unreadable", run_key=run_key, error=str(fault))
+            give_up(Failure(type(fault).__name__, str(fault)))
+        else:
+            then([row.body for row in rows])
 
     nursery.start_soon(read)
 

@@ -12,6 +12,7 @@ from attrs import define, field
 
 from aether.core.effects import CancelAttempt, Recorded, Revoke, SendActivity, SendEvents
 from aether.errors import AetherError
+from aether.model.payload import Failure
 from aether.wire.calls import Call
 from aether.wire.convert import payload_to_proto, timeouts_to_proto
 from aether.wire.errors import code_of, status_of
@@ -34,10 +35,12 @@ def _nothing() -> None:
 class Outbox:
     """What sinks share: who has something to send, and where events come from that are not in memory.
 
-    `fetch(run_key, first_seq, last_seq, then)` reads events from the store and calls `then` with them.
+    `fetch(run_key, first_seq, last_seq, then, give_up)` reads events from the store and calls `then` with them, or
+    `give_up` with the reason if they can not be read; `block(token, reason)` tells the engine that a run can not go on.
     """
 
-    fetch: Callable[[int, int, int, Callable[[list[bytes]], None]], None]
+    fetch: Callable[[int, int, int, Callable[[list[bytes]], None], Callable[[Failure], None]], None]
+    block: Callable[[int, Failure], None]
     dirty: "dict[SessionSink, None]" = field(factory=dict)
 
     def flush(self) -> None:
@@ -63,7 +66,13 @@ class SessionSink:
             waiting.append((effect, events))
         elif events is None:
             self._fetching[effect.token] = []
-            self._outbox.fetch(effect.run_key, effect.first_seq, effect.last_seq, partial(self._fetched, effect))
+            self._outbox.fetch(
+                effect.run_key,
+                effect.first_seq,
+                effect.last_seq,
+                partial(self._fetched, effect),
+                partial(self._unreadable, effect.token),
+            )
         else:
             self._task_of_events(effect, events)
 
@@ -118,6 +127,10 @@ class SessionSink:
         for later, its_events in waiting:
             self.send_events(later, its_events)
         self.flush()
+
+    def _unreadable(self, token: int, failure: Failure) -> None:
+        self._fetching.pop(token, None)
+        self._outbox.block(token, failure)
 
     def _task_of_events(self, effect: SendEvents, events: list[bytes]) -> None:
         chunks = list(_chunks(events))
