@@ -1,0 +1,418 @@
+"""Matches what workflow code asks for with what its history holds, and decides who goes on next. Pure and synchronous.
+
+One mechanism serves replay and live execution. The history arrives in the order of its seqs, whether it is read back
+after a crash or is made right now: events that the server sends and acknowledgements of the run's own commands are put
+into the same queue (`receive`). Code that makes a durable call comes to rest as a `Waiter` at its path (`register`).
+
+The rules that make a second run equal the first one:
+
+1. Facts are delivered strictly in order, and the next one only when every branch of the run is at rest in a durable
+   call. So branches go on in the recorded order, whatever the scheduler does. `_active` counts those not at rest. A
+   branch that waits for something of its own would stop the run for ever; after a while the shell calls
+   `pump(impatient=True)`, and a fact whose waiter is there is delivered all the same.
+2. A call without a record goes *live* (its function runs, its command is sent) only when everything that was received
+   is delivered and, if it had to wait for that, every branch is at rest. So no side effect happens before the whole
+   history has been matched, and none of a call that the last fact of the history cancels.
+3. A fact of another kind or name than the waiter's, and a fact for which nobody waits while all are at rest, raise
+   `NonDeterminism`.
+4. A call that was cancelled is abandoned: what the history says of it later is skipped. If the server has its timer,
+   activity or child, that is given up by one `CancelPending`, sent when rule 2 allows; an activity or a child is waited
+   for until it is over, so that it ends before its parent.
+
+A waiter's states:
+
+    HELD ──go live──> LIVE (a step: the shell runs its function) ──record, ack──> OVER
+      │                 │
+      └──"started"──> STARTED (a timer, activity or child that the server has) ──────> OVER
+                        └──cancelled──> CANCELLING ──────────────────────────────────> OVER
+
+The shell reads three outputs after each call: `woken` (waiters to resume), `commands` (to send), and `cancel` (the
+run's code is to be cancelled; when that has reached every branch, the shell calls `settled`).
+"""
+
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+from typing import Final, Literal
+
+from attrs import define, field, frozen
+
+from aether.errors import InvalidArgument, NonDeterminism
+from aether.model import commands as c
+from aether.model import events as e
+from aether.model.payload import Failure, Payload
+
+Kind = Literal["step", "timer", "activity", "child"]
+Record = e.Fact | c.RunCommand
+
+
+class WaiterState(Enum):
+    HELD = 1
+    LIVE = 2
+    STARTED = 3
+    CANCELLING = 4
+    OVER = 5
+
+
+HELD: Final = WaiterState.HELD
+LIVE: Final = WaiterState.LIVE
+STARTED: Final = WaiterState.STARTED
+CANCELLING: Final = WaiterState.CANCELLING
+OVER: Final = WaiterState.OVER
+
+
+class Verb(Enum):
+    """What a record does to the call at its path."""
+
+    STARTS = 1
+    ENDS = 2
+    # Ends it because the server was asked to give it up, by this run or by somebody else.
+    CANCELS = 3
+    # The run has asked the server to give it up.
+    GIVES_UP = 4
+
+
+@frozen
+class Meaning:
+    verb: Verb
+    kind: Kind
+    # The record's attribute that tells the call's name; "" if it does not tell.
+    name: str = ""
+
+
+# Records that are not here change nothing for the code.
+MEANINGS: Final[dict[type[Record], Meaning]] = {
+    c.RecordStep: Meaning(Verb.ENDS, "step", "name"),
+    e.StepCompleted: Meaning(Verb.ENDS, "step", "name"),
+    e.StepFailed: Meaning(Verb.ENDS, "step", "name"),
+    c.StartTimer: Meaning(Verb.STARTS, "timer"),
+    e.TimerStarted: Meaning(Verb.STARTS, "timer"),
+    e.TimerFired: Meaning(Verb.ENDS, "timer"),
+    e.TimerCancelled: Meaning(Verb.GIVES_UP, "timer"),
+    c.ScheduleActivity: Meaning(Verb.STARTS, "activity", "activity_type"),
+    e.ActivityScheduled: Meaning(Verb.STARTS, "activity", "activity_type"),
+    e.ActivityCompleted: Meaning(Verb.ENDS, "activity"),
+    e.ActivityFailed: Meaning(Verb.ENDS, "activity"),
+    e.ActivityCancelRequested: Meaning(Verb.GIVES_UP, "activity"),
+    e.ActivityCancelled: Meaning(Verb.CANCELS, "activity"),
+    c.StartChild: Meaning(Verb.STARTS, "child", "workflow_type"),
+    e.ChildStarted: Meaning(Verb.STARTS, "child", "workflow_type"),
+    e.ChildCompleted: Meaning(Verb.ENDS, "child"),
+    e.ChildFailed: Meaning(Verb.ENDS, "child"),
+    e.ChildCancelRequested: Meaning(Verb.GIVES_UP, "child"),
+    e.ChildCancelled: Meaning(Verb.CANCELS, "child"),
+}
+
+
+@define(eq=False)
+class Branch:
+    """A line of execution with numbers of its own: the workflow function, or one function given to `parallel`."""
+
+    # "" for the workflow function, "3.1." for the first branch of call 3.
+    prefix: str
+    # Of the last fact that this branch was resumed with, which is what `ctx.now()` tells.
+    clock: int = 0
+    # Durable calls made so far.
+    count: int = 0
+    # Random numbers and uuids drawn since the last durable call.
+    draws: int = 0
+    waiter: "Waiter | None" = None
+
+    def next_path(self) -> str:
+        """Where the next durable call stands."""
+        return f"{self.prefix}{self.count + 1}"
+
+
+@define(eq=False)
+class Waiter:
+    """A durable call at rest. When it is OVER, `failure` or `result` is set, or `cancelled` (by somebody else)."""
+
+    path: str
+    kind: Kind
+    name: str
+    branch: Branch
+    # What goes to the server when the call goes live; None for a step.
+    command: c.RunCommand | None
+    state: WaiterState = HELD
+    attempt: int = 1
+    result: Payload | None = None
+    failure: Failure | None = None
+    cancelled: bool = False
+    # Belongs to the shell: how it wakes whoever waits here, and what a step that it ran has returned or raised.
+    wake: Callable[[], None] | None = None
+    memo: tuple[object] | None = None
+    cause: Exception | None = None
+
+    def __str__(self) -> str:
+        return describe(self.kind, self.name)
+
+
+@define(eq=False)
+class Fork:
+    """A call that opened branches; its own branch is at rest while it waits for them."""
+
+    path: str
+    branch: Branch
+    opened: int = 0
+    running: int = 0
+    is_joining: bool = False
+
+
+def describe(kind: Kind, name: str) -> str:
+    return f"{kind} {name!r}" if name else kind
+
+
+@define(eq=False)
+class Replay:
+    """The state of one run's execution at one worker. Not reusable: a run that is begun again gets a new one."""
+
+    root: Branch = field(factory=lambda: Branch(""))
+    woken: list[Waiter] = field(factory=list)
+    commands: list[c.RunCommand] = field(factory=list)
+    cancel: e.CancelRequested | None = None
+    # Steps whose function runs, or whose record is not acknowledged yet.
+    live_steps: int = 0
+    waiters: dict[str, Waiter] = field(factory=dict)
+    _queue: deque[tuple[int, Record]] = field(factory=deque)
+    _held: list[Waiter] = field(factory=list)
+    # Paths at which the code opened branches.
+    _forks: set[str] = field(factory=set)
+    _abandoned: set[str] = field(factory=set)
+    # Paths whose timer, activity or child the server is to give up, as soon as rule 2 allows.
+    _owed: dict[str, None] = field(factory=dict)
+    _active: int = 1
+    # A cancel is on its way to the branches: those that it will reach are not at rest, though it does not show yet.
+    _is_settling: bool = False
+    _is_finished: bool = False
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Nobody can go on by himself."""
+        return self._active == 0
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Everything that was received is delivered."""
+        return not self._queue
+
+    @property
+    def is_restless(self) -> bool:
+        """Something waits for a branch that is not at rest. If that lasts, `pump(impatient=True)`."""
+        return self._active > 0 and bool(self._queue or self._held)
+
+    @property
+    def waits_for_server(self) -> bool:
+        """The run has nothing to do before the server sends something."""
+        return self._active == 0 and self.live_steps == 0 and not self._queue
+
+    # What the code does.
+
+    def register(self, branch: Branch, kind: Kind, name: str, command: c.RunCommand | None = None) -> Waiter:
+        """A durable call of `branch` comes to rest. It may be LIVE or OVER already when this returns."""
+        if branch.waiter is not None:
+            raise InvalidArgument(
+                f"{describe(kind, name)} was asked for while the same branch waits for {branch.waiter} at "
+                f"{branch.waiter.path}; use ctx.parallel or ctx.nursery for calls side by side"
+            )
+        path = branch.next_path()
+        branch.count += 1
+        branch.draws = 0
+        waiter = Waiter(path, kind, name, branch, command)
+        branch.waiter = self.waiters[path] = waiter
+        self._active -= 1
+        if self._queue or self._held:
+            self._held.append(waiter)
+            self.pump()
+        else:
+            self._go_live(waiter)
+        return waiter
+
+    def record(self, command: c.RecordStep) -> None:
+        """The function of a LIVE step has ended; its acknowledgement comes back through `receive`."""
+        self.commands.append(command)
+
+    def abandon(self, waiter: Waiter) -> bool:
+        """The call was cancelled. True: wait on, under a shield, until the waiter is OVER, and only then let go."""
+        if waiter.state is OVER:
+            return False
+        if waiter.kind != "step" and self._is_started(waiter):
+            self._owed[waiter.path] = None
+            if waiter.kind != "timer":
+                waiter.state = CANCELLING
+                self.pump()
+                return waiter.state is CANCELLING
+        if waiter.kind == "step" and waiter.state is LIVE:
+            self.live_steps -= 1
+        self._abandoned.add(waiter.path)
+        self._leave(waiter)
+        self.pump()
+        return False
+
+    def fork(self, branch: Branch) -> Fork:
+        """A call that opens branches. It takes a number of its branch's, like any durable call."""
+        if branch.waiter is not None:
+            raise InvalidArgument(f"branches were opened while the same branch waits for {branch.waiter}")
+        fork = Fork(branch.next_path(), branch)
+        branch.count += 1
+        branch.draws = 0
+        self._forks.add(fork.path)
+        return fork
+
+    def open_branch(self, fork: Fork) -> Branch:
+        fork.opened += 1
+        fork.running += 1
+        self._active += 1
+        return Branch(f"{fork.path}.{fork.opened}.", fork.branch.clock)
+
+    def close_branch(self, fork: Fork, branch: Branch) -> None:
+        """The branch's function has ended. Whoever waits for the last one goes on in its stead."""
+        fork.running -= 1
+        fork.branch.clock = max(fork.branch.clock, branch.clock)
+        if fork.is_joining and fork.running == 0:
+            return
+        self._active -= 1
+        self.pump()
+
+    def join(self, fork: Fork) -> None:
+        """The opening branch waits for its branches from now on."""
+        fork.is_joining = True
+        if fork.running:
+            self._active -= 1
+            self.pump()
+
+    def finish(self) -> None:
+        """The workflow function has ended. Whatever the history still holds for it is a mismatch."""
+        self._active -= 1
+        self._is_finished = True
+        if self._is_settling:
+            self.settled()
+        else:
+            self.pump()
+
+    # What the server does.
+
+    def receive(self, at: int, record: Record) -> None:
+        """The next fact of the history, or one of the run's own commands now that it is recorded. Call `pump` then."""
+        self._queue.append((at, record))
+
+    def settled(self) -> None:
+        """The cancel has reached every branch."""
+        if self._is_settling:
+            self._is_settling = False
+            self._active -= 1
+            self.pump()
+
+    def pump(self, *, impatient: bool = False) -> None:
+        """Deliver what may be delivered now. `NonDeterminism` out of it is the end of this object."""
+        queue = self._queue
+        while queue:
+            if self._active and not impatient:
+                return
+            at, record = queue[0]
+            if not self._deliver(at, record):
+                return
+            queue.popleft()
+            if self._active:
+                impatient = False
+        if self._owed:
+            self.commands.extend(c.CancelPending(path) for path in self._owed)
+            self._owed.clear()
+        if self._held and (impatient or not self._active):
+            self._go_on_live()
+
+    def _deliver(self, at: int, record: Record) -> bool:
+        """False: not now, the code must reach the record's path first."""
+        meaning = MEANINGS.get(type(record))
+        if meaning is None:
+            self._note(record)
+            return True
+        path: str = getattr(record, "path")  # noqa: B009 - every class in MEANINGS has one
+        if path in self._abandoned:
+            if meaning.verb is not Verb.STARTS:
+                self._owed.pop(path, None)
+            return True
+        waiter = self.waiters.get(path)
+        name = getattr(record, meaning.name) if meaning.name else ""
+        if waiter is None:
+            self._check_reachable(path, describe(meaning.kind, name))
+            return False
+        if waiter.kind != meaning.kind or (meaning.name and waiter.name != name):
+            there = describe(meaning.kind, name)
+            raise NonDeterminism(f"at {path} the history holds {there}, the code asks for {waiter}")
+        if meaning.verb is Verb.STARTS:
+            if waiter.state is not CANCELLING:
+                waiter.state = STARTED
+        elif meaning.verb is Verb.GIVES_UP:
+            if waiter.state is not CANCELLING:
+                raise NonDeterminism(f"at {path} the history holds that {waiter} was given up, the code waits for it")
+            self._owed.pop(path, None)
+        else:
+            self._end(waiter, at, record, cancelled=meaning.verb is Verb.CANCELS)
+        return True
+
+    def _end(self, waiter: Waiter, at: int, record: Record, *, cancelled: bool) -> None:
+        if self._owed:
+            self._owed.pop(waiter.path, None)
+        if waiter.kind == "step" and waiter.state is LIVE:
+            self.live_steps -= 1
+        waiter.result = getattr(record, "result", None)
+        waiter.failure = getattr(record, "failure", None)
+        waiter.cancelled = cancelled
+        waiter.branch.clock = at
+        self._leave(waiter)
+        self.woken.append(waiter)
+
+    def _note(self, record: Record) -> None:
+        """Facts that are about the run as a whole."""
+        if isinstance(record, e.RunStarted):
+            if record.attempt > 1:
+                for waiter in self.waiters.values():
+                    waiter.attempt += 1
+        elif isinstance(record, e.CancelRequested) and not self._is_finished:
+            self.cancel = record
+            self._is_settling = True
+            self._active += 1
+
+    def _go_live(self, waiter: Waiter) -> None:
+        waiter.state = LIVE
+        if waiter.command is not None:
+            self.commands.append(waiter.command)
+        else:
+            self.live_steps += 1
+            self.woken.append(waiter)
+
+    def _go_on_live(self) -> None:
+        held, self._held = self._held, []
+        for waiter in held:
+            if waiter.state is HELD:
+                self._go_live(waiter)
+
+    def _is_started(self, waiter: Waiter) -> bool:
+        """The server has it, or the history that was received says that it had."""
+        if waiter.state is not HELD:
+            return True
+        return any(getattr(record, "path", None) == waiter.path for _, record in self._queue)
+
+    def _leave(self, waiter: Waiter) -> None:
+        waiter.state = OVER
+        waiter.branch.waiter = None
+        del self.waiters[waiter.path]
+        self._active += 1
+
+    def _check_reachable(self, path: str, there: str) -> None:
+        """Raises if the code can not come to rest at `path` any more."""
+        if path in self._forks:
+            raise NonDeterminism(f"at {path} the history holds {there}, the code opens branches")
+        parts = path.split(".")
+        above = [".".join(parts[:size]) for size in range(1, len(parts) - 1, 2)]
+        waiter = next(filter(None, map(self.waiters.get, above)), None)
+        if waiter is not None:
+            raise NonDeterminism(
+                f"at {waiter.path} the history holds branches ({there} at {path}), the code asks for {waiter}"
+            )
+        if self._active:
+            return
+        if self._is_finished:
+            raise NonDeterminism(f"at {path} the history holds {there}, the code has ended without it")
+        waiting = ", ".join(f"{other} at {other.path}" for other in self.waiters.values())
+        raise NonDeterminism(f"at {path} the history holds {there}, the code waits for {waiting}")

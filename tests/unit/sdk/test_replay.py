@@ -1,0 +1,462 @@
+"""Replay alone, driven by hand: what the code does and what the server sends, in every order that matters."""
+
+import pytest
+
+from aether.errors import InvalidArgument, NonDeterminism
+from aether.model import commands as c
+from aether.model import events as e
+from aether.model.payload import Failure, Payload
+from aether.sdk.replay import CANCELLING, HELD, LIVE, MEANINGS, OVER, STARTED, Replay, describe
+
+INPUT = Payload(b"[]")
+ONE = Payload(b"1")
+BAD = Failure("ValueError", "no")
+
+
+def created() -> list[e.Fact]:
+    return [e.RunCreated("w", "r", "t", "default", INPUT), e.RunStarted("worker", 1)]
+
+
+def begun(*facts: e.Fact) -> Replay:
+    """A run whose task held these facts; its code is about to begin."""
+    replay = Replay()
+    for at, fact in enumerate([*created(), *facts], start=1):
+        replay.receive(at, fact)
+    replay.pump()
+    return replay
+
+
+def send(replay: Replay, fact: e.Fact, at: int = 100) -> None:
+    replay.receive(at, fact)
+    replay.pump()
+
+
+def acknowledge(replay: Replay, at: int = 100) -> None:
+    """The server has recorded what was sent."""
+    commands, replay.commands[:] = list(replay.commands), []
+    for command in commands:
+        replay.receive(at, command)
+    replay.pump()
+
+
+def activity(path: str, name: str = "charge") -> c.ScheduleActivity:
+    return c.ScheduleActivity(path, name, "", INPUT)
+
+
+def scheduled(path: str) -> e.ActivityScheduled:
+    return e.ActivityScheduled(path, "charge", "q", INPUT)
+
+
+CHILD = c.StartChild("1", "ship", "", "", INPUT)
+
+
+def test_a_step_without_a_record_goes_live_at_once_when_nothing_is_to_be_delivered():
+    replay = begun()
+    waiter = replay.register(replay.root, "step", "a")
+    assert (waiter.path, waiter.state, waiter.attempt) == ("1", LIVE, 1)
+    assert replay.woken == [waiter]
+    assert replay.live_steps == 1
+    assert not replay.waits_for_server
+
+
+def test_a_step_goes_on_when_its_record_is_acknowledged_and_the_clock_is_the_records():
+    replay = begun()
+    waiter = replay.register(replay.root, "step", "a")
+    replay.woken.clear()
+    replay.record(c.RecordStep("1", "a", ONE))
+    acknowledge(replay, at=77)
+    assert waiter.state is OVER
+    assert waiter.result == ONE
+    assert replay.woken == [waiter]
+    assert replay.root.clock == 77
+    assert replay.live_steps == 0
+    assert replay.is_caught_up
+
+
+def test_a_recorded_step_is_over_when_it_is_asked_for():
+    replay = begun(e.StepCompleted("1", "a", ONE), e.StepFailed("2", "b", BAD))
+    first = replay.register(replay.root, "step", "a")
+    assert (first.state, first.result, replay.root.clock) == (OVER, ONE, 3)
+    second = replay.register(replay.root, "step", "b")
+    assert (second.state, second.failure, second.result) == (OVER, BAD, None)
+    assert replay.register(replay.root, "step", "c").state is LIVE
+
+
+def test_nothing_goes_live_before_the_whole_history_is_delivered():
+    replay = begun(e.StepCompleted("1.2.1", "b", ONE), e.StepCompleted("1.2.2", "c", ONE))
+    fork = replay.fork(replay.root)
+    left, right = replay.open_branch(fork), replay.open_branch(fork)
+    replay.join(fork)
+    waiting = replay.register(left, "step", "a")
+    assert waiting.state is HELD
+    assert replay.register(right, "step", "b").state is OVER
+    assert waiting.state is HELD
+    assert replay.register(right, "step", "c").state is OVER
+    assert waiting.state is HELD, "the right branch may still end in a way that cancels the left one"
+    last = replay.register(right, "step", "d")
+    assert (waiting.state, last.state) == (LIVE, LIVE)
+
+
+def test_facts_are_delivered_in_order_and_only_at_rest():
+    replay = begun(e.StepCompleted("1.2.1", "b", ONE), e.StepCompleted("1.1.1", "a", ONE))
+    fork = replay.fork(replay.root)
+    left, right = replay.open_branch(fork), replay.open_branch(fork)
+    replay.join(fork)
+    first = replay.register(left, "step", "a")
+    second = replay.register(right, "step", "b")
+    assert (first.state, second.state) == (HELD, OVER), "the right branch was recorded first"
+    replay.close_branch(fork, right)
+    assert first.state is OVER
+    replay.close_branch(fork, left)
+    assert not replay.is_at_rest, "the opening branch goes on instead of the last one"
+    assert replay.root.clock == 4
+
+
+def test_a_branch_that_waits_for_something_of_its_own_does_not_stop_the_others_for_ever():
+    replay = begun(e.StepCompleted("1.1.1", "a", ONE), e.StepCompleted("1.2.1", "b", ONE))
+    fork = replay.fork(replay.root)
+    left, right = replay.open_branch(fork), replay.open_branch(fork)
+    replay.join(fork)
+    first = replay.register(left, "step", "a")
+    assert first.state is HELD
+    for _ in range(3):
+        replay.pump(impatient=True)
+    assert first.state is OVER
+    replay.pump(impatient=True)
+    assert replay.register(right, "step", "b").state is HELD, "the left branch is not at rest"
+    replay.close_branch(fork, left)
+    assert right.waiter is None
+
+
+def test_impatience_delivers_one_fact_and_is_patient_again():
+    replay = begun(e.StepCompleted("1.1.1", "a", ONE), e.StepCompleted("1.2.1", "b", ONE))
+    fork = replay.fork(replay.root)
+    branches = [replay.open_branch(fork) for _ in range(3)]
+    replay.join(fork)
+    first = replay.register(branches[0], "step", "a")
+    second = replay.register(branches[1], "step", "b")
+    for _ in created():
+        replay.pump(impatient=True)
+    assert (first.state, second.state) == (HELD, HELD)
+    replay.pump(impatient=True)
+    assert (first.state, second.state) == (OVER, HELD)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "command", "start", "ends"),
+    [
+        ("timer", "", c.StartTimer("1", 5), e.TimerStarted("1", 9), e.TimerFired("1")),
+        ("activity", "charge", activity("1"), scheduled("1"), e.ActivityCompleted("1", 1, ONE)),
+        ("activity", "charge", activity("1"), scheduled("1"), e.ActivityFailed("1", 1, BAD)),
+        ("activity", "charge", activity("1"), scheduled("1"), e.ActivityCancelled("1")),
+        ("child", "ship", CHILD, e.ChildStarted("1", "w", "r", "ship"), e.ChildCompleted("1", ONE)),
+        ("child", "ship", CHILD, e.ChildStarted("1", "w", "r", "ship"), e.ChildFailed("1", BAD)),
+        ("child", "ship", CHILD, e.ChildStarted("1", "w", "r", "ship"), e.ChildCancelled("1")),
+    ],
+)  # fmt: skip
+def test_what_the_server_keeps_is_sent_once_and_waited_for(kind, name, command, start, ends):
+    live = begun()
+    waiter = live.register(live.root, kind, name, command)
+    assert live.commands == [command]
+    assert live.waits_for_server
+    acknowledge(live)
+    assert waiter.state is STARTED
+    send(live, ends)
+
+    replay = begun(start, ends)
+    again = replay.register(replay.root, kind, name, command)
+    assert replay.commands == []
+    for each in (waiter, again):
+        assert each.state is OVER
+        assert each.result == getattr(ends, "result", None)
+        assert each.failure == getattr(ends, "failure", None)
+        assert each.cancelled == isinstance(ends, e.ActivityCancelled | e.ChildCancelled)
+
+    half = begun(start)
+    waiting = half.register(half.root, kind, name, command)
+    assert (waiting.state, half.commands) == (STARTED, []), "what is started is not started again"
+
+
+def test_facts_that_change_nothing_for_the_code_are_passed_over():
+    replay = begun(
+        scheduled("1"),
+        e.ActivityStarted("1", 1, "worker"),
+        e.ActivityRetried("1", 1, BAD, 5),
+    )
+    waiter = replay.register(replay.root, "activity", "charge", activity("1"))
+    assert waiter.state is STARTED
+    assert replay.is_caught_up
+
+
+def test_a_step_that_stood_open_when_its_worker_was_lost_runs_as_the_next_attempt():
+    replay = begun(e.StepCompleted("1", "a", ONE), e.RunStarted("other", 2, "lost"))
+    replay.register(replay.root, "step", "a")
+    stood_open = replay.register(replay.root, "step", "b")
+    assert (stood_open.state, stood_open.attempt) == (LIVE, 2)
+    replay.record(c.RecordStep("2", "b", ONE, attempt=2))
+    acknowledge(replay)
+    assert replay.register(replay.root, "step", "c").attempt == 1
+
+
+def test_two_durable_calls_of_one_branch_at_a_time_are_refused():
+    replay = begun()
+    replay.register(replay.root, "step", "a")
+    with pytest.raises(InvalidArgument, match=r"step 'b' .* waits for step 'a' at 1"):
+        replay.register(replay.root, "step", "b")
+    with pytest.raises(InvalidArgument, match="waits for step 'a'"):
+        replay.fork(replay.root)
+
+
+# Mismatches.
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind", "name", "told"),
+    [
+        ([e.StepCompleted("1", "a", ONE)], "step", "b", "at 1 the history holds step 'a', the code asks for step 'b'"),
+        ([e.TimerStarted("1", 5)], "step", "b", "at 1 the history holds timer, the code asks for step 'b'"),
+        ([e.StepCompleted("1", "a", ONE)], "timer", "", "at 1 the history holds step 'a', the code asks for timer"),
+        ([e.ActivityScheduled("1", "x", "q", INPUT)], "activity", "charge", "history holds activity 'x'"),
+        ([e.StepCompleted("1.1.1", "a", ONE)], "step", "b", r"at 1 the history holds branches \(step 'a' at 1.1.1\)"),
+        ([e.StepCompleted("7", "z", ONE)], "step", "b", "at 7 the history holds step 'z', .* waits for step 'b' at 1"),
+        ([scheduled("1"), e.ActivityCancelRequested("1")], "activity", "charge", "given up"),
+    ],
+)  # fmt: skip
+def test_a_mismatch_names_both_sides_and_sends_nothing(facts, kind, name, told):
+    replay = begun(*facts)
+    with pytest.raises(NonDeterminism, match=told):
+        replay.register(replay.root, kind, name, None if kind == "step" else activity("1"))
+    assert replay.commands == []
+    assert not [waiter for waiter in replay.woken if waiter.state is LIVE]
+
+
+def test_a_step_in_the_history_where_the_code_opens_branches_is_a_mismatch():
+    replay = begun(e.StepCompleted("1", "a", ONE))
+    fork = replay.fork(replay.root)
+    branch = replay.open_branch(fork)
+    replay.join(fork)
+    with pytest.raises(NonDeterminism, match="at 1 the history holds step 'a', the code opens branches"):
+        replay.register(branch, "step", "a")
+
+
+def test_history_that_goes_on_behind_the_end_of_the_code_is_a_mismatch():
+    replay = begun(e.StepCompleted("1", "a", ONE), e.StepCompleted("2", "b", ONE))
+    replay.register(replay.root, "step", "a")
+    with pytest.raises(NonDeterminism, match="at 2 the history holds step 'b', the code has ended without it"):
+        replay.finish()
+
+
+def test_a_fact_waits_for_its_branch_while_another_is_not_at_rest():
+    replay = begun(e.StepCompleted("1.2.1", "b", ONE))
+    fork = replay.fork(replay.root)
+    left, right = replay.open_branch(fork), replay.open_branch(fork)
+    replay.join(fork)
+    replay.register(left, "step", "a")
+    for _ in range(4):
+        replay.pump(impatient=True)
+    assert not replay.is_caught_up
+    assert replay.register(right, "step", "b").state is OVER
+
+
+# Cancelling.
+
+
+def test_a_cancel_request_is_delivered_in_order_and_holds_everything_until_it_has_settled():
+    replay = begun(e.StepCompleted("1", "a", ONE), e.CancelRequested("enough"), e.StepCompleted("3", "tidy", ONE))
+    replay.register(replay.root, "step", "a")
+    waiter = replay.register(replay.root, "step", "b")
+    assert replay.cancel == e.CancelRequested("enough")
+    assert replay.abandon(waiter) is False
+    tidy = replay.register(replay.root, "step", "tidy")
+    assert tidy.state is HELD
+    replay.settled()
+    assert tidy.state is OVER
+    replay.settled()
+    replay.finish()
+    assert replay.is_at_rest
+
+
+def test_the_end_of_the_code_settles_a_cancel():
+    replay = begun(e.CancelRequested(""))
+    waiter = replay.register(replay.root, "step", "a")
+    replay.abandon(waiter)
+    replay.finish()
+    assert replay.is_at_rest
+    send(replay, e.CancelRequested("again"))
+    assert replay.is_at_rest, "nobody is left to be cancelled"
+
+
+def test_a_record_that_comes_after_its_step_was_cancelled_is_passed_over():
+    replay = begun()
+    waiter = replay.register(replay.root, "step", "a")
+    replay.record(c.RecordStep("1", "a", ONE))
+    send(replay, e.CancelRequested(""))
+    assert replay.abandon(waiter) is False
+    assert replay.live_steps == 0
+    replay.finish()
+    acknowledge(replay)
+    assert replay.is_caught_up
+    assert waiter.result is None
+    assert replay.abandon(waiter) is False, "it is over"
+
+
+def test_a_timer_that_was_cancelled_is_given_up_and_not_waited_for():
+    live = begun()
+    waiter = live.register(live.root, "timer", "", c.StartTimer("1", 5))
+    live.commands.clear()
+    assert live.abandon(waiter) is False
+    assert live.commands == [c.CancelPending("1")]
+    acknowledge(live)
+    live.finish()
+    send(live, e.TimerFired("1"))
+    assert live.is_caught_up
+
+
+@pytest.mark.parametrize("end", [e.TimerCancelled("1"), e.TimerFired("1")])
+def test_a_timer_that_the_history_says_is_over_is_not_given_up_again(end):
+    replay = begun(e.StepFailed("1.2.1", "b", BAD), e.TimerStarted("1.1.1", 5), type(end)("1.1.1"))
+    fork = replay.fork(replay.root)
+    left, right = replay.open_branch(fork), replay.open_branch(fork)
+    replay.join(fork)
+    timer = replay.register(left, "timer", "", c.StartTimer("1.1.1", 5))
+    replay.register(right, "step", "b")
+    assert replay.abandon(timer) is False
+    replay.close_branch(fork, left)
+    replay.close_branch(fork, right)
+    replay.finish()
+    assert replay.commands == []
+
+
+def test_a_call_that_was_cancelled_before_it_went_out_leaves_no_trace():
+    replay = begun(e.StepFailed("1.2.1", "b", BAD))
+    fork = replay.fork(replay.root)
+    left, right = replay.open_branch(fork), replay.open_branch(fork)
+    replay.join(fork)
+    held = replay.register(left, "activity", "charge", activity("1.1.1"))
+    replay.register(right, "step", "b")
+    assert replay.abandon(held) is False
+    replay.close_branch(fork, left)
+    replay.close_branch(fork, right)
+    replay.finish()
+    assert replay.commands == []
+
+
+def test_an_activity_that_was_cancelled_is_given_up_and_waited_for():
+    live = begun()
+    waiter = live.register(live.root, "activity", "charge", activity("1"))
+    acknowledge(live)
+    assert live.abandon(waiter) is True
+    assert (waiter.state, live.commands) == (CANCELLING, [c.CancelPending("1")])
+    acknowledge(live)
+    live.woken.clear()
+    send(live, e.ActivityCancelled("1"))
+    assert (waiter.state, live.woken) == (OVER, [waiter])
+    assert not live.is_at_rest
+
+
+def test_a_cancelled_activity_is_given_up_once_over_all_replays():
+    facts = [scheduled("1"), e.CancelRequested("")]
+    for more, sent, state in (
+        ([], [c.CancelPending("1")], CANCELLING),
+        ([e.ActivityCancelRequested("1")], [], CANCELLING),
+        ([e.ActivityCancelRequested("1"), e.ActivityCompleted("1", 1, ONE)], [], OVER),
+        ([e.ActivityCompleted("1", 1, ONE)], [], OVER),
+    ):
+        replay = begun(*facts, *more)
+        waiter = replay.register(replay.root, "activity", "charge", activity("1"))
+        assert replay.abandon(waiter) is True
+        replay.settled()
+        assert (replay.commands, waiter.state) == (sent, state)
+
+
+def test_an_activity_that_is_scheduled_further_on_in_the_history_is_waited_for():
+    replay = begun(
+        e.StepFailed("1.2.1", "b", BAD),
+        e.ActivityScheduled("1.1.1", "charge", "q", INPUT),
+        e.ActivityCancelRequested("1.1.1"),
+        e.ActivityCancelled("1.1.1"),
+    )
+    fork = replay.fork(replay.root)
+    left, right = replay.open_branch(fork), replay.open_branch(fork)
+    replay.join(fork)
+    held = replay.register(left, "activity", "charge", activity("1.1.1"))
+    replay.register(right, "step", "b")
+    assert replay.abandon(held) is True
+    replay.close_branch(fork, right)
+    assert held.state is OVER
+    replay.close_branch(fork, left)
+    assert replay.commands == []
+
+
+def test_what_is_over_by_the_time_it_is_given_up_is_not_waited_for():
+    replay = begun(scheduled("1"))
+    waiter = replay.register(replay.root, "activity", "charge", activity("1"))
+    # Received while the run was at rest, and not delivered yet when the cancel comes.
+    replay.receive(9, e.ActivityCompleted("1", 1, ONE))
+    assert replay.abandon(waiter) is False
+    assert waiter.state is OVER
+
+
+def test_a_call_that_the_last_fact_cancels_never_goes_live():
+    replay = begun(e.StepFailed("1.2.1", "b", BAD))
+    fork = replay.fork(replay.root)
+    left, right = replay.open_branch(fork), replay.open_branch(fork)
+    replay.join(fork)
+    held = replay.register(left, "step", "a")
+    assert replay.register(right, "step", "b").state is OVER
+    assert (held.state, replay.is_caught_up, replay.is_restless) == (HELD, True, True)
+    replay.abandon(held)
+    replay.close_branch(fork, left)
+    replay.close_branch(fork, right)
+    replay.finish()
+    assert replay.live_steps == 0
+
+
+def test_a_held_call_goes_live_when_the_others_are_not_waited_for_any_more():
+    replay = begun(e.StepCompleted("1.2.1", "b", ONE))
+    fork = replay.fork(replay.root)
+    left, right = replay.open_branch(fork), replay.open_branch(fork)
+    replay.join(fork)
+    held = replay.register(left, "step", "a")
+    replay.register(right, "step", "b")
+    replay.pump(impatient=True)
+    assert held.state is LIVE
+
+
+# Branches.
+
+
+def test_a_nursery_whose_branches_are_over_does_not_wait():
+    replay = begun()
+    fork = replay.fork(replay.root)
+    branch = replay.open_branch(fork)
+    assert branch.prefix == "1.1."
+    replay.close_branch(fork, branch)
+    replay.join(fork)
+    assert not replay.is_at_rest
+    assert replay.root.next_path() == "2"
+
+
+def test_the_code_in_a_nursery_goes_on_beside_its_branches():
+    replay = begun()
+    fork = replay.fork(replay.root)
+    branch = replay.open_branch(fork)
+    assert replay.register(branch, "step", "inner").path == "1.1.1"
+    assert replay.register(replay.root, "step", "beside").path == "2"
+    assert replay.is_at_rest
+
+
+def test_every_fact_at_a_path_has_a_meaning_or_is_known_to_have_none():
+    silent = {
+        e.RunCreated, e.RunStarted, e.RunCompleted, e.RunFailed, e.RunCancelled, e.CancelRequested,
+        e.ActivityStarted, e.ActivityRetried,
+        c.CancelPending, c.CompleteRun, c.FailRun, c.CancelRun, c.BlockRun,
+    }  # fmt: skip
+    everything = set(e.Fact.__args__) | set(c.RunCommand.__args__)
+    assert everything == silent | set(MEANINGS)
+
+
+def test_calls_are_described_by_kind_and_name():
+    assert describe("timer", "") == "timer"
+    replay = begun()
+    assert str(replay.register(replay.root, "step", "a")) == "step 'a'"
