@@ -1,0 +1,224 @@
+"""What users write: workflows and activities as decorated functions, with the types of the functions.
+
+A `Workflow[P, R]` starts runs, an `Activity[P, R]` is what `ctx.activity` asks for. Both are plain values: `options`
+returns a changed copy with the same types. `Definitions` holds what one client has, by name.
+"""
+
+import inspect
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+from attrs import evolve, field, frozen
+
+from aether.errors import InvalidArgument
+from aether.model.limits import DEFAULT_LIMITS
+from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
+from aether.sdk.arguments import Arguments
+
+if TYPE_CHECKING:
+    from aether.sdk.client import Client
+    from aether.sdk.context import Context
+    from aether.sdk.handle import Handle
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@frozen(eq=False, repr=False)
+class Workflow(Generic[P, R]):
+    """An ordinary async function whose durable calls are recorded. Made by `Client.workflow`."""
+
+    name: str
+    function: "Callable[Concatenate[Context, P], Coroutine[Any, Any, R]]"
+    arguments: Arguments
+    client: "Client"
+    workflow_id: str = ""
+    task_queue: str = ""
+
+    def options(self, *, workflow_id: str | None = None, task_queue: str | None = None) -> "Workflow[P, R]":
+        """The same workflow, with another id for the run or another queue; what is None stays as it is."""
+        return evolve(
+            self,
+            workflow_id=self.workflow_id if workflow_id is None else check_name(workflow_id, "workflow id"),
+            task_queue=self.task_queue if task_queue is None else check_name(task_queue, "task queue"),
+        )
+
+    async def start(self, *args: P.args, **kwargs: P.kwargs) -> "Handle[R]":
+        """Create a run and come back once the server has it.
+
+        With an id that is open already this is the handle of the open run, if type and input agree; otherwise it raises
+        `WorkflowAlreadyExists`.
+        """
+        return await self.client.start(self, *args, **kwargs)
+
+    async def start_and_wait(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The result. Raises `WorkflowFailed` or `WorkflowCancelled`."""
+        handle = await self.start(*args, **kwargs)
+        return await handle.result()
+
+    def __call__(self, ctx: "Context", /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        """Run the function as a part of the calling workflow; `ctx.child` makes a run of it."""
+        return self.function(ctx, *args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<workflow {self.name!r}>"
+
+
+@frozen(eq=False, repr=False)
+class Activity(Generic[P, R]):
+    """A function with side effects that the server dispatches to any worker that has it. Made by `Client.activity`."""
+
+    name: str
+    function: Callable[..., Any]
+    arguments: Arguments
+    is_async: bool
+    retry: RetryPolicy = DEFAULT_RETRY
+    timeouts: ActivityTimeouts = NO_TIMEOUTS
+    task_queue: str = ""
+
+    def __repr__(self) -> str:
+        return f"<activity {self.name!r}>"
+
+
+@frozen(eq=False, repr=False)
+class AsyncActivity(Activity[P, R]):
+    """Of an async function: its attempts run in the worker's event loop."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        """Call the function itself, with nothing recorded."""
+        result: Coroutine[Any, Any, R] = self.function(*args, **kwargs)
+        return result
+
+    def options(
+        self,
+        *,
+        task_queue: str | None = None,
+        retry: RetryPolicy | None = None,
+        timeouts: ActivityTimeouts | None = None,
+    ) -> "AsyncActivity[P, R]":
+        """The same activity with other rules; what is None stays as it is."""
+        return evolve(self, **_changes(self, task_queue, retry, timeouts))
+
+
+@frozen(eq=False, repr=False)
+class SyncActivity(Activity[P, R]):
+    """Of a plain function: its attempts run in threads."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function itself, with nothing recorded."""
+        result: R = self.function(*args, **kwargs)
+        return result
+
+    def options(
+        self,
+        *,
+        task_queue: str | None = None,
+        retry: RetryPolicy | None = None,
+        timeouts: ActivityTimeouts | None = None,
+    ) -> "SyncActivity[P, R]":
+        """The same activity with other rules; what is None stays as it is."""
+        return evolve(self, **_changes(self, task_queue, retry, timeouts))
+
+
+def _changes(
+    activity: Activity[Any, Any], task_queue: str | None, retry: RetryPolicy | None, timeouts: ActivityTimeouts | None
+) -> dict[str, Any]:
+    return {
+        "task_queue": activity.task_queue if task_queue is None else check_name(task_queue, "task queue"),
+        "retry": retry or activity.retry,
+        "timeouts": timeouts or activity.timeouts,
+    }
+
+
+@frozen
+class ActivityDecorator:
+    """What `Client.activity(...)` returns; it takes the function."""
+
+    definitions: "Definitions"
+    name: str
+    retry: RetryPolicy
+    timeouts: ActivityTimeouts
+    task_queue: str
+
+    @overload
+    def __call__(  # type: ignore[overload-overlap]  # what a coroutine function returns is a coroutine
+        self, function: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> AsyncActivity[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> SyncActivity[P, R]: ...
+    def __call__(self, function: Callable[..., Any], /) -> Activity[Any, Any]:
+        is_async = is_coroutine_function(function)
+        make: type[Activity[Any, Any]] = AsyncActivity if is_async else SyncActivity
+        activity = make(
+            self.name,
+            function,
+            Arguments(function, f"activity {self.name!r}"),
+            is_async,
+            self.retry,
+            self.timeouts,
+            self.task_queue,
+        )
+        self.definitions.add_activity(activity)
+        return activity
+
+
+@frozen
+class Definitions:
+    """The workflows and activities of one client, by name."""
+
+    workflows: dict[str, Workflow[..., Any]] = field(factory=dict)
+    activities: dict[str, Activity[..., Any]] = field(factory=dict)
+
+    def define_workflow(
+        self, client: "Client", name: str, function: "Callable[Concatenate[Context, P], Coroutine[Any, Any, R]]"
+    ) -> Workflow[P, R]:
+        subject = f"workflow {check_name(name, 'workflow name')!r}"
+        if not is_coroutine_function(function):
+            raise InvalidArgument(
+                f"{subject}: {_name_of(function)} is a plain function; a workflow waits for its steps: "
+                "write `async def`"
+            )
+        _refuse_duplicate(subject, name, self.workflows)
+        workflow = Workflow(name, function, Arguments(function, subject, skipped=1), client)
+        self.workflows[name] = workflow
+        return workflow
+
+    def add_activity(self, activity: Activity[..., Any]) -> None:
+        _refuse_duplicate(f"activity {activity.name!r}", activity.name, self.activities)
+        self.activities[activity.name] = activity
+
+    def served(self, chosen: Iterable[Workflow[..., Any]]) -> Mapping[str, Workflow[..., Any]]:
+        """The workflows that a worker registers: those named, or all there are."""
+        found = {workflow.name: workflow for workflow in chosen}
+        for name, workflow in found.items():
+            if name not in self.workflows or self.workflows[name].function is not workflow.function:
+                raise InvalidArgument(f"{workflow!r} is not defined on this client")
+        return found or dict(self.workflows)
+
+
+def check_name(name: str, what: str) -> str:
+    """Ids and names go into indexes and terminals: something readable of a bounded length."""
+    if not isinstance(name, str) or not name or not name.isprintable():
+        raise InvalidArgument(f"{what} {name!r} must be printable text that is not empty")
+    if len(name.encode("utf-8", "surrogatepass")) > DEFAULT_LIMITS.name_max:
+        raise InvalidArgument(f"{what} {name[:40]!r}… is longer than {DEFAULT_LIMITS.name_max} bytes")
+    return name
+
+
+def is_coroutine_function(function: object) -> bool:
+    """Also of a partial, and of an object with an async `__call__`."""
+    while isinstance(function, partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or (
+        not inspect.isroutine(function) and inspect.iscoroutinefunction(type(function).__call__)
+    )
+
+
+def _refuse_duplicate(subject: str, name: str, there: Mapping[str, Any]) -> None:
+    if name in there:
+        raise InvalidArgument(f"{subject} is defined already, by {_name_of(there[name].function)}")
+
+
+def _name_of(function: Callable[..., object]) -> str:
+    return getattr(function, "__qualname__", None) or repr(function)

@@ -1,0 +1,82 @@
+"""Exceptions to failures, which is what crosses a process, and failures back to the exceptions of `aether.errors`."""
+
+import traceback
+from pathlib import Path
+from typing import Final, TypeVar
+
+from aether.errors import NonRetryable, RetryAfter, RunError
+from aether.model.limits import DEFAULT_LIMITS, Limits
+from aether.model.payload import Failure
+
+_CUT: Final = "… "
+_OURS: Final = str(Path(__file__).parent)
+# Where `steps.call_in_thread` enters a thread: what is above it belongs to the event loop.
+_THREAD: Final = "in_thread"
+
+E = TypeVar("E", bound=RunError)
+
+
+def to_failure(error: BaseException, limits: Limits = DEFAULT_LIMITS) -> Failure:
+    """The exception as data, with its causes or members, cut to what a person would still read."""
+    return _to_failure(error, limits, 1)
+
+
+def _to_failure(error: BaseException, limits: Limits, depth: int) -> Failure:
+    is_group = isinstance(error, BaseExceptionGroup)
+    below: list[BaseException] = []
+    known: tuple[Failure, ...] = ()
+    if isinstance(error, BaseExceptionGroup):
+        below = list(error.exceptions[: limits.failure_causes_max])
+    elif isinstance(error, RunError) and error.failure is not None:
+        # The original is in the failure already; the exception around it only says where.
+        known = (error.failure,)
+    elif (cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
+        below = [cause]
+    if depth >= limits.failure_depth_max:
+        below, known = [], ()
+    return Failure(
+        type(error).__name__,
+        clip(_text_of(error), limits.failure_text_max),
+        _traceback_of(error, limits.failure_text_max),
+        known + tuple(_to_failure(member, limits, depth + 1) for member in below),
+        group=is_group,
+        non_retryable=isinstance(error, NonRetryable),
+        retry_after_ms=int(error.delay_s * 1000) if isinstance(error, RetryAfter) else 0,
+    )
+
+
+def from_failure(kind: type[E], subject: str, failure: Failure) -> E:
+    """What user code sees: `kind` with one line about `subject` and the whole chain in `.failure`."""
+    what = f"{failure.type}: {failure.message}" if failure.message else failure.type
+    return kind(f"{subject} failed: {what}", failure)
+
+
+def clip(text: str, size_max: int) -> str:
+    """At most `size_max` bytes of UTF-8; the end is what matters in a traceback, so the beginning goes."""
+    raw = text.encode("utf-8", "replace")
+    if len(raw) <= size_max:
+        return raw.decode()
+    return _CUT + raw[len(raw) - size_max + len(_CUT.encode()) :].decode("utf-8", "ignore")
+
+
+def _is_ours(frame: traceback.FrameSummary) -> bool:
+    return frame.filename.startswith(_OURS)
+
+
+def _text_of(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return str(error.message)
+    try:
+        return str(error)
+    except Exception as broken:  # noqa: BLE001 - a user's __str__ may do anything
+        return f"<its __str__ raised {type(broken).__name__}>"
+
+
+def _traceback_of(error: BaseException, size_max: int) -> str:
+    """The frames that are the user's, if there are any; ours are the same in every failure."""
+    frames = traceback.extract_tb(error.__traceback__)
+    entries = [place for place, frame in enumerate(frames) if frame.name == _THREAD and _is_ours(frame)]
+    own = [frame for frame in frames[entries[-1] if entries else 0 :] if not _is_ours(frame)]
+    if not own:
+        return ""
+    return clip("Traceback (most recent call last):\n" + "".join(traceback.format_list(own)).rstrip(), size_max)
