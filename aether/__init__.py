@@ -1,1 +1,127 @@
-"""Aether: durable workflows in plain Python."""
+"""Aether: durable workflows in plain Python.
+
+Everything that users need is here; it is imported when it is first used, so that `import aether` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aether.errors import (
+        ActivityFailed,
+        AetherError,
+        ChildCancelled,
+        ChildFailed,
+        DeadlineExceeded,
+        InvalidArgument,
+        LimitExceeded,
+        NonDeterminism,
+        NonRetryable,
+        RetryAfter,
+        RunError,
+        ServerFault,
+        ServerUnavailable,
+        SessionExpired,
+        SettingsError,
+        StaleLease,
+        StepFailed,
+        StorageUnavailable,
+        WorkflowAlreadyExists,
+        WorkflowCancelled,
+        WorkflowClosed,
+        WorkflowFailed,
+        WorkflowNotFound,
+    )
+    from aether.model.events import Event
+    from aether.model.payload import Failure, Payload
+    from aether.model.policy import ActivityTimeouts, RetryPolicy
+    from aether.model.runs import RunState
+    from aether.sdk.client import Client
+    from aether.sdk.context import Context, Nursery
+    from aether.sdk.converters import Codec
+    from aether.sdk.define import Activity, Workflow
+    from aether.sdk.execute import ActivityInfo, activity_info, cancelled, heartbeat
+    from aether.sdk.handle import Handle
+    from aether.sdk.views import Pending, WorkflowInfo, WorkflowStatus
+
+__all__ = [
+    "Activity",
+    "ActivityFailed",
+    "ActivityInfo",
+    "ActivityTimeouts",
+    "AetherError",
+    "ChildCancelled",
+    "ChildFailed",
+    "Client",
+    "Codec",
+    "Context",
+    "DeadlineExceeded",
+    "Event",
+    "Failure",
+    "Handle",
+    "InvalidArgument",
+    "LimitExceeded",
+    "NonDeterminism",
+    "NonRetryable",
+    "Nursery",
+    "Payload",
+    "Pending",
+    "RetryAfter",
+    "RetryPolicy",
+    "RunError",
+    "RunState",
+    "ServerFault",
+    "ServerUnavailable",
+    "SessionExpired",
+    "SettingsError",
+    "StaleLease",
+    "StepFailed",
+    "StorageUnavailable",
+    "Workflow",
+    "WorkflowAlreadyExists",
+    "WorkflowCancelled",
+    "WorkflowClosed",
+    "WorkflowFailed",
+    "WorkflowInfo",
+    "WorkflowNotFound",
+    "WorkflowStatus",
+    "activity_info",
+    "cancelled",
+    "heartbeat",
+]
+
+# Where the names come from that are not errors.
+_HOMES = {
+    "Event": "model.events",
+    "Failure": "model.payload",
+    "Payload": "model.payload",
+    "ActivityTimeouts": "model.policy",
+    "RetryPolicy": "model.policy",
+    "RunState": "model.runs",
+    "Client": "sdk.client",
+    "Context": "sdk.context",
+    "Nursery": "sdk.context",
+    "Codec": "sdk.converters",
+    "Activity": "sdk.define",
+    "Workflow": "sdk.define",
+    "ActivityInfo": "sdk.execute",
+    "activity_info": "sdk.execute",
+    "cancelled": "sdk.execute",
+    "heartbeat": "sdk.execute",
+    "Handle": "sdk.handle",
+    "Pending": "sdk.views",
+    "WorkflowInfo": "sdk.views",
+    "WorkflowStatus": "sdk.views",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'aether' has no attribute {name!r}")
+    found = getattr(import_module(f"aether.{_HOMES.get(name, 'errors')}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted((*globals(), *__all__))

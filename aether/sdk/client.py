@@ -1,0 +1,238 @@
+"""The client: where workflows and activities are defined, started, and served by a worker."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, TypeVar, overload
+
+import anyio
+
+from aether.errors import AetherError, InvalidArgument
+from aether.model.policy import DEFAULT_RETRY, ActivityTimeouts, RetryPolicy
+from aether.model.runs import RunState
+from aether.sdk import rpc
+from aether.sdk.converters import UNDECLARED, Codec, Converter
+from aether.sdk.define import ActivityDecorator, Definitions, Workflow, check_name
+from aether.sdk.entropy import new_id
+from aether.sdk.handle import Handle
+from aether.sdk.transport import Transport
+from aether.sdk.views import WorkflowInfo, info_from_proto
+from aether.wire.convert import payload_to_proto
+from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
+
+if TYPE_CHECKING:
+    from aether.sdk.context import Context
+    from aether.sdk.embedded import Embedded
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+SERVER_VARIABLE: Final = "AETHER_SERVER"
+_DB: Final = "./data/aether.db"
+_MEMORY: Final = "memory"
+# How long a request is repeated while the server can not be reached.
+_TIMEOUT_S: Final = 30.0
+_GRACE_S: Final = 10.0
+# Ids that are made here stay below the server's bound on names, and keep their random end.
+_ID_MAX: Final = 150
+
+
+class Client:
+    """Everything begins here.
+
+    `target` is "http://host:port", "https://…" or "unix:///path"; without one it is what `AETHER_SERVER` says, and
+    without that a server embedded in this process with its data at `db` ("memory" keeps nothing). `codec` changes
+    payloads on their way out and back. The rest is about the worker that `serve` runs; slots of 0 leave the number to
+    the server.
+    """
+
+    def __init__(
+        self,
+        target: str | None = None,
+        *,
+        db: str = _DB,
+        persistence: str | None = None,
+        codec: Codec | None = None,
+        task_queue: str = "default",
+        worker_id: str | None = None,
+        workflow_slots: int = 0,
+        activity_slots: int = 0,
+        timeout_s: float = _TIMEOUT_S,
+    ) -> None:
+        self.converter = Converter(codec)
+        self.task_queue = check_name(task_queue, "task queue")
+        self.timeout_s = timeout_s
+        self._target = target
+        self._db = str(db)
+        self._persistence = persistence or (_MEMORY if self._db == _MEMORY else "state-action-log")
+        self._worker_id = worker_id
+        self._slots = (workflow_slots, activity_slots)
+        self._definitions = Definitions()
+        self._transport: Transport | None = None
+        self._embedded: Embedded | None = None
+        self._users = 0
+
+    # Definitions.
+
+    def workflow(
+        self, name: str
+    ) -> "Callable[[Callable[Concatenate[Context, P], Coroutine[Any, Any, R]]], Workflow[P, R]]":
+        """Decorates an async function whose first parameter is the `Context`."""
+
+        def define(function: "Callable[Concatenate[Context, P], Coroutine[Any, Any, R]]") -> Workflow[P, R]:
+            return self._definitions.define_workflow(self, name, function)
+
+        return define
+
+    def activity(
+        self,
+        name: str,
+        *,
+        retry: RetryPolicy = DEFAULT_RETRY,
+        start_to_close_s: float = 0,
+        schedule_to_start_s: float = 0,
+        schedule_to_close_s: float = 0,
+        heartbeat_s: float = 0,
+        task_queue: str = "",
+    ) -> ActivityDecorator:
+        """Decorates a function, async or plain. Bounds are seconds, 0 means none; an empty queue is the run's own."""
+        timeouts = ActivityTimeouts(schedule_to_start_s, start_to_close_s, schedule_to_close_s, heartbeat_s)
+        return ActivityDecorator(self._definitions, check_name(name, "activity name"), retry, timeouts, task_queue)
+
+    # Runs.
+
+    async def start(self, workflow: Workflow[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+        """Create a run, or find the open one of the same id, type and input."""
+        payload = workflow.arguments.encode(self.converter, args, kwargs)
+        request = client_pb2.StartWorkflowRequest(
+            workflow_type=workflow.name,
+            # Made here, so that a start whose answer was lost can be repeated without making two runs.
+            workflow_id=workflow.workflow_id or f"{workflow.name}-{new_id()}"[-_ID_MAX:],
+            input=payload_to_proto(payload),
+            task_queue=workflow.task_queue or self.task_queue,
+        )
+        answer = await rpc.call_until(
+            self.transport,
+            "/aether.v1.ClientService/StartWorkflow",
+            request,
+            client_pb2.StartWorkflowResponse.FromString,
+            timeout_s=self.timeout_s,
+        )
+        return Handle(self, answer.workflow_id, answer.run_id, workflow.arguments.returned)
+
+    @overload
+    def handle(self, workflow_id: str, run_id: str | None = None) -> Handle[Any]: ...
+    @overload
+    def handle(self, workflow_id: str, run_id: str | None = None, *, result_type: type[T]) -> Handle[T]: ...
+    def handle(self, workflow_id: str, run_id: str | None = None, *, result_type: Any = UNDECLARED) -> Handle[Any]:
+        """Of a run that any process has started; without `run_id`, of the newest one of that id."""
+        return Handle(self, check_name(workflow_id, "workflow id"), run_id or "", result_type)
+
+    def list(
+        self, *, workflow_type: str = "", state: RunState | None = None, prefix: str = "", limit: int = 100
+    ) -> AsyncIterator[WorkflowInfo]:
+        """Runs, newest first; those of a type, in a state, whose workflow id begins with `prefix`."""
+        request = admin_pb2.ListRequest(
+            workflow_type=workflow_type,
+            state=None if state is None else f"RUN_STATE_{state.name}",
+            limit=limit,
+            workflow_id_prefix=prefix,
+        )
+        return rpc.stream(
+            self.transport,
+            "/aether.v1.AdminService/ListWorkflows",
+            request,
+            lambda data: info_from_proto(client_pb2.WorkflowInfo.FromString(data)),
+        )
+
+    # The connection.
+
+    @property
+    def transport(self) -> Transport:
+        """Raises `InvalidArgument` outside of `async with`."""
+        if self._transport is None:
+            raise InvalidArgument(
+                "this client is not connected: use it inside `async with client:` or `async with client.serve():`"
+            )
+        return self._transport
+
+    async def __aenter__(self) -> Self:
+        if self._users == 0:
+            await self._open()
+        self._users += 1
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._users -= 1
+        if self._users == 0:
+            await self._close()
+
+    async def _open(self) -> None:
+        target = self._target or os.environ.get(SERVER_VARIABLE)
+        if target:
+            transport = Transport(target)
+        else:
+            from aether.sdk.embedded import Embedded
+
+            self._embedded = Embedded(self._db, self._persistence)
+            await self._embedded.start()
+            transport = Transport(self._embedded.connect)
+        self._transport = await transport.__aenter__()
+
+    async def _close(self) -> None:
+        transport, embedded = self._transport, self._embedded
+        self._transport = self._embedded = None
+        try:
+            if transport is not None:
+                # Not told of the block's exception, which would come back wrapped in a group.
+                await transport.__aexit__(None, None, None)
+        finally:
+            if embedded is not None:
+                await embedded.stop()
+
+    # The worker.
+
+    @asynccontextmanager
+    async def serve(self, *workflows: Workflow[..., Any], grace_s: float = _GRACE_S) -> AsyncIterator[Self]:
+        """Connect, and run a worker while the block lasts: of these workflows, or of all there are, and all activities.
+
+        The block begins when the server knows the worker. At its end the worker takes nothing new and has `grace_s` to
+        bring to an end what is in hand; what is not, goes to another worker or waits for one.
+        """
+        from aether.sdk.worker import Worker, new_worker_id, settings_of
+
+        settings = settings_of(
+            self._worker_id or new_worker_id(),
+            self.task_queue,
+            self._definitions.served(workflows),
+            self._definitions.activities,
+            self._slots,
+        )
+        failures: list[Exception] = []
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self)
+            worker = Worker(self.transport, settings, self.converter)
+            async with anyio.create_task_group() as group:
+                registered = anyio.Event()
+
+                async def run() -> None:
+                    try:
+                        await worker.run(registered.set)
+                    except AetherError as error:
+                        failures.append(error)
+                        group.cancel_scope.cancel()
+
+                group.start_soon(run, name="aether worker")
+                await registered.wait()
+                try:
+                    yield self
+                except Exception as error:  # noqa: BLE001 - raised below, outside of the group that would wrap it
+                    failures.append(error)
+                await worker.drain(grace_s)
+                group.cancel_scope.cancel()
+        if failures:
+            raise failures[0]

@@ -1,0 +1,135 @@
+"""One attempt of an activity: an async function in a task, a plain one in a thread; its heartbeats and its cancelling.
+
+`heartbeat`, `activity_info` and `cancelled` are what an activity's code may call, from the event loop or from a thread.
+"""
+
+import threading
+from contextvars import ContextVar
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, Protocol
+
+import anyio
+import anyio.from_thread
+from attrs import frozen
+
+from aether.errors import InvalidArgument
+from aether.model import commands as c
+from aether.model.payload import Payload
+from aether.sdk.converters import Converter
+from aether.sdk.define import Activity
+from aether.sdk.failures import to_failure
+from aether.sdk.steps import call_in_thread
+
+_ATTEMPT: ContextVar["Attempt | None"] = ContextVar("aether_attempt", default=None)
+
+
+@frozen
+class ActivityInfo:
+    """What an activity may know about the attempt it is."""
+
+    workflow_id: str
+    run_id: str
+    # Where the workflow asked for it.
+    path: str
+    activity_type: str
+    # From 1.
+    attempt: int
+    # What the attempt before last told with `heartbeat`; None if it told nothing.
+    last_heartbeat: Any
+    # When the workflow asked for it.
+    scheduled_at: datetime
+
+
+class Port(Protocol):
+    """What an attempt needs of the session that holds it."""
+
+    converter: Converter
+    activity_threads: anyio.CapacityLimiter
+
+    def beat(self, token: int, details: Payload) -> None: ...
+
+    def finish(self, token: int, command: c.ActivityCommand) -> None: ...
+
+
+class Attempt:
+    """Executes one lease of one activity."""
+
+    def __init__(
+        self, port: Port, token: int, activity: Activity[..., Any], payload: Payload, info: ActivityInfo
+    ) -> None:
+        self.token = token
+        self.activity = activity
+        self.info = info
+        # The server, or whoever owns the session, wants it to stop.
+        self.is_cancelled = False
+        self._is_revoked = False
+        self._port = port
+        self._input = payload
+        self._scope = anyio.CancelScope()
+        self._thread: Final = threading.get_ident()
+
+    async def main(self) -> None:
+        """The attempt's task. Never raises what the user's code raises."""
+        command: c.ActivityCommand = c.CancelActivity()
+        _ATTEMPT.set(self)
+        with self._scope:
+            command = await self._call()
+        if not self._is_revoked:
+            self._port.finish(self.token, command)
+
+    async def _call(self) -> c.ActivityCommand:
+        arguments, converter = self.activity.arguments, self._port.converter
+        try:
+            args = arguments.decode(converter, self._input)
+            if self.activity.is_async:
+                value = await self.activity.function(*args)
+            else:
+                value = await call_in_thread(partial(self.activity.function, *args), self._port.activity_threads)
+            return c.CompleteActivity(converter.encode(value, f"the result of {arguments.subject}", arguments.returned))
+        except Exception as error:  # noqa: BLE001 - whatever the user's code raises is the attempt's failure
+            return c.FailActivity(to_failure(error))
+
+    def cancel(self) -> None:
+        """Stop, and say so. A thread can not be stopped: its code may ask `aether.cancelled()`."""
+        self.is_cancelled = True
+        self._scope.cancel()
+
+    def revoke(self) -> None:
+        """Stop, and say nothing: the attempt is somebody else's."""
+        self._is_revoked = True
+        self.cancel()
+
+    def heartbeat(self, details: object) -> None:
+        payload = self._port.converter.encode(details, f"the heartbeat of {self.activity.arguments.subject}")
+        if threading.get_ident() == self._thread:
+            self._port.beat(self.token, payload)
+        else:
+            anyio.from_thread.run_sync(self._port.beat, self.token, payload)
+
+
+def heartbeat(details: object = None) -> None:
+    """Tell the server that this attempt is alive. `details` can be read by whoever looks, and by the next attempt.
+
+    Raises:
+        InvalidArgument: Not called by an activity, or `details` can not be encoded.
+
+    """
+    _attempt("heartbeat").heartbeat(details)
+
+
+def activity_info() -> ActivityInfo:
+    """About the attempt whose code calls this. Raises `InvalidArgument` elsewhere."""
+    return _attempt("activity_info").info
+
+
+def cancelled() -> bool:
+    """Whether this attempt is to stop. For plain functions: async ones are cancelled where they wait."""
+    return _attempt("cancelled").is_cancelled
+
+
+def _attempt(what: str) -> Attempt:
+    attempt = _ATTEMPT.get()
+    if attempt is None:
+        raise InvalidArgument(f"aether.{what}() was called outside of an activity")
+    return attempt

@@ -1,0 +1,65 @@
+"""Calls to the server as the client makes them: the one seam where statuses become errors, and what is repeated."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Final, TypeVar
+
+import anyio
+from google.protobuf.message import Message
+
+from aether.errors import AetherError
+from aether.sdk.entropy import draw
+from aether.sdk.transport import Transport
+from aether.wire.errors import error_from_status
+from aether.wire.status import RpcError
+
+T = TypeVar("T")
+
+_BACKOFF_S: Final = 0.05
+_BACKOFF_FACTOR: Final = 2
+_BACKOFF_MAX_S: Final = 2.0
+
+
+async def call(
+    transport: Transport, path: str, request: Message, parse: Callable[[bytes], T], *, timeout_s: float | None = None
+) -> T:
+    """One request, one answer. Raises what the server meant, as an error of `aether.errors`."""
+    try:
+        data = await transport.unary(path, request.SerializeToString(), timeout_s=timeout_s)
+    except RpcError as error:
+        raise translated(error) from error
+    return parse(data)
+
+
+async def call_until(
+    transport: Transport, path: str, request: Message, parse: Callable[[bytes], T], *, timeout_s: float | None
+) -> T:
+    """The same for a request that may be repeated: it is, while the server can not be reached, until the deadline."""
+    deadline = None if timeout_s is None else anyio.current_time() + timeout_s
+    backoff_s = _BACKOFF_S
+    while True:
+        left_s = None if deadline is None else deadline - anyio.current_time()
+        try:
+            return await call(transport, path, request, parse, timeout_s=left_s)
+        except AetherError as error:
+            is_late = deadline is not None and anyio.current_time() + backoff_s >= deadline
+            if not error.is_retryable or is_late:
+                raise
+        await anyio.sleep(backoff_s * (0.5 + draw()))
+        backoff_s = min(backoff_s * _BACKOFF_FACTOR, _BACKOFF_MAX_S)
+
+
+async def stream(transport: Transport, path: str, request: Message, parse: Callable[[bytes], T]) -> AsyncIterator[T]:
+    """One request, many answers."""
+    try:
+        async with await transport.open_stream(path) as answers:
+            answers.send(request.SerializeToString())
+            answers.half_close()
+            while batch := await answers.receive():
+                for data in batch:
+                    yield parse(data)
+    except RpcError as error:
+        raise translated(error) from error
+
+
+def translated(error: RpcError) -> AetherError:
+    return error_from_status(error.code, error.message, error.details)

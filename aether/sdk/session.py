@@ -1,0 +1,406 @@
+"""One worker session: the stream to the server, and the runs and attempts that the server has handed over.
+
+Four tasks around one stream. The reader hands out what comes in, in order. The flusher sends what the runs have to say,
+one message for all that is ready in a scheduler pass. A third sends signs of life, and a fourth nudges runs that wait
+for something of their own. Each run and each attempt is a task too. When the stream ends, all of them end: the server
+gives what they were at to somebody else, and nothing that they would say is heard any more.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+import anyio
+import anyio.lowlevel
+from anyio.abc import TaskGroup
+from attrs import frozen
+
+from aether.errors import AetherError, InvalidArgument, SessionExpired, StaleLease
+from aether.model import commands as c
+from aether.model import events as e
+from aether.model.limits import DEFAULT_LIMITS
+from aether.model.payload import Failure, Payload
+from aether.sdk.context import Context
+from aether.sdk.converters import Converter
+from aether.sdk.define import Activity, Workflow
+from aether.sdk.execute import ActivityInfo, Attempt
+from aether.sdk.failures import to_failure
+from aether.sdk.gate import Gate
+from aether.sdk.run import Run
+from aether.sdk.transport import TransportStream
+from aether.wire.convert import command_to_proto, event_from_proto, payload_from_proto, payload_to_proto
+from aether.wire.errors import error_from_refusal
+from aether.wire.generated.aether.v1 import worker_pb2 as pb
+
+# Larger messages are sent in parts; the transport's limit is 4 MiB.
+_MESSAGE_BYTES: Final = 512 * 1024
+# Scheduler passes after which a run that still waits for something of its own is not waited for.
+_PATIENCE_PASSES: Final = 10
+_HEARTBEATS_PER_TIMEOUT: Final = 3
+# Steps that are plain functions run in so many threads at a time; more of them wait.
+_STEP_THREADS: Final = 64
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FORGET: Final = (StaleLease, SessionExpired)
+
+
+@frozen
+class WorkerSettings:
+    """What a worker registers as, and its bounds."""
+
+    worker_id: str
+    task_queue: str
+    workflows: Mapping[str, Workflow[..., Any]]
+    activities: Mapping[str, Activity[..., Any]]
+    workflow_slots: int
+    activity_slots: int
+    # Runs kept in memory while they wait; those unused for longest are replayed when they go on.
+    resident_max: int = 1_000
+
+    def registration(self) -> pb.RegisterRequest:
+        return pb.RegisterRequest(
+            worker_id=self.worker_id,
+            task_queue=self.task_queue,
+            workflow_types=list(self.workflows),
+            activity_types=list(self.activities),
+            workflow_slots=self.workflow_slots,
+            activity_slots=self.activity_slots,
+        )
+
+
+class Outcomes:
+    """Steps that ended at this worker and whose record was never acknowledged, for when their run comes back."""
+
+    def __init__(self, size_max: int = 10_000) -> None:
+        self._size_max = size_max
+        self._kept: OrderedDict[tuple[str, str], c.RecordStep] = OrderedDict()
+
+    def keep(self, run_id: str, command: c.RecordStep) -> None:
+        self._kept[run_id, command.path] = command
+        if len(self._kept) > self._size_max:
+            self._kept.popitem(last=False)
+
+    def reuse(self, run_id: str, path: str) -> c.RecordStep | None:
+        return self._kept.pop((run_id, path), None) if self._kept else None
+
+
+class Session:
+    """From registering to the end of the stream. One for each connection."""
+
+    def __init__(
+        self, settings: WorkerSettings, converter: Converter, outcomes: Outcomes, stream: TransportStream
+    ) -> None:
+        self.settings = settings
+        self.converter = converter
+        self.threads = anyio.CapacityLimiter(_STEP_THREADS)
+        self.activity_threads = anyio.CapacityLimiter(settings.activity_slots or DEFAULT_LIMITS.activity_slots_default)
+        self.is_draining = False
+        self._outcomes = outcomes
+        self._stream = stream
+        self._registered = pb.RegisterResponse()
+        self._group: TaskGroup
+        self._runs: OrderedDict[int, Run] = OrderedDict()
+        self._attempts: dict[int, Attempt] = {}
+        self._dirty: dict[Run, None] = {}
+        self._fidgety: dict[Run, int] = {}
+        self._finished: list[tuple[int, c.ActivityCommand]] = []
+        self._beats: dict[int, Payload] = {}
+        self._releases: list[tuple[int, int]] = []
+        self._has_output = Gate()
+        self._has_fidgety = Gate()
+        self._is_idle = Gate()
+        self._clock_offset: float | None = None
+
+    # The tasks.
+
+    async def run(self, on_registered: Callable[[], None]) -> None:
+        """Until the stream ends. Raises `RpcError` if it does not end well."""
+        self._send(pb.WorkerMessage(register=self.settings.registration()))
+        try:
+            async with anyio.create_task_group() as group:
+                self._group = group
+                await self._read_registration()
+                on_registered()
+                group.start_soon(self._flush)
+                group.start_soon(self._keep_alive)
+                group.start_soon(self._nudge)
+                await self._read()
+                self._drop_all()
+                group.cancel_scope.cancel()
+        finally:
+            self._drop_all()
+            self._stream.cancel()
+
+    async def drain(self) -> None:
+        """Take nothing new, and come back when nothing is in hand any more. Bounded by the caller."""
+        self.is_draining = True
+        self._send(pb.WorkerMessage(drain=True))
+        while not self._is_drained():
+            await self._is_idle.wait()
+        self._stream.half_close()
+
+    def _is_drained(self) -> bool:
+        return not self._attempts and all(run.is_idle for run in self._runs.values())
+
+    def _drop_all(self) -> None:
+        for run in self._runs.values():
+            run.drop()
+        for attempt in self._attempts.values():
+            attempt.revoke()
+
+    async def _keep_alive(self) -> None:
+        interval_s = self._registered.session_timeout_ms / 1000 / _HEARTBEATS_PER_TIMEOUT
+        beat = pb.WorkerMessage(heartbeats=[pb.HeartbeatRequest(session_id=self._registered.session_id)])
+        while interval_s > 0:
+            await anyio.sleep(interval_s)
+            self._send(beat)
+
+    async def _nudge(self) -> None:
+        while True:
+            await self._has_fidgety.wait()
+            waiting, self._fidgety = self._fidgety, {}
+            for _ in range(_PATIENCE_PASSES):
+                await anyio.lowlevel.checkpoint()
+            for run, moves in waiting.items():
+                if run.moves == moves:
+                    run.hurry()
+
+    async def _flush(self) -> None:
+        while True:
+            await self._has_output.wait()
+            # First, for an attempt that is answered can not tell anything any more.
+            self._send_beats()
+            self._send_completions()
+            await self._stream.drained()
+
+    def _send(self, message: pb.WorkerMessage) -> None:
+        self._stream.send(message.SerializeToString())
+
+    def _send_completions(self) -> None:
+        message, size = pb.WorkerMessage(), 0
+        while self._dirty:
+            run = self._dirty.popitem()[0]
+            output = run.take()
+            if output is None:
+                continue
+            commands, is_blocked = output
+            request = message.completions.add(token=run.token, blocked=is_blocked, known_seq=run.known_seq)
+            for command in commands:
+                size += _add_command(request, command)
+            if is_blocked:
+                self._evict()
+            if size > _MESSAGE_BYTES:
+                self._send(message)
+                message, size = pb.WorkerMessage(), 0
+        for token, finished in self._finished:
+            size += _add_command(message.completions.add(token=token), finished)
+            if size > _MESSAGE_BYTES:
+                self._send(message)
+                message, size = pb.WorkerMessage(), 0
+        self._finished.clear()
+        for token, known_seq in self._releases:
+            message.completions.add(token=token, blocked=True, known_seq=known_seq, release=True)
+        self._releases.clear()
+        if message.completions:
+            self._send(message)
+
+    def _send_beats(self) -> None:
+        if self._beats:
+            beats, self._beats = self._beats, {}
+            session_id = self._registered.session_id
+            for token, details in beats.items():
+                beat = pb.HeartbeatRequest(session_id=session_id, token=token, details=payload_to_proto(details))
+                self._send(pb.WorkerMessage(heartbeats=[beat]))
+
+    # What comes in.
+
+    async def _read_registration(self) -> None:
+        for data in await self._stream.receive():
+            message = pb.ServerMessage.FromString(data)
+            if message.HasField("registered"):
+                self._registered = message.registered
+            self._take(message)
+        if not self._registered.session_id:
+            raise AetherError("the server ended the session before it began")
+
+    async def _read(self) -> None:
+        stream, parse = self._stream, pb.ServerMessage.FromString
+        while batch := await stream.receive():
+            for data in batch:
+                self._take(parse(data))
+
+    def _take(self, message: pb.ServerMessage) -> None:
+        for delivery in message.deliveries:
+            if delivery.HasField("response"):
+                self._on_response(delivery.response)
+            else:
+                self._on_task(delivery.task)
+
+    def _on_response(self, response: pb.CompleteStepResponse) -> None:
+        run = self._runs.get(response.token)
+        if run is None:
+            self._on_attempt_response(response)
+            return
+        if response.HasField("refusal"):
+            self._on_refusal(run, response.refusal)
+            return
+        if response.at_us:
+            self._see(response.at_us)
+        run.acknowledge(response.seq, response.at_us)
+        if run.is_over:
+            del self._runs[run.token]
+        if self.is_draining:
+            self._is_idle.open()
+
+    def _on_attempt_response(self, response: pb.CompleteStepResponse) -> None:
+        attempt = self._attempts.pop(response.token, None)
+        if attempt is None:
+            return
+        self._is_idle.open()
+        if response.HasField("refusal"):
+            refusal = response.refusal
+            error = error_from_refusal(refusal.code, refusal.type, refusal.message)
+            if not isinstance(error, _FORGET):
+                self.finish(response.token, c.FailActivity(to_failure(error)))
+
+    def _on_refusal(self, run: Run, refusal: pb.Refusal) -> None:
+        error = error_from_refusal(refusal.code, refusal.type, refusal.message)
+        if isinstance(error, _FORGET):
+            self._forget(run)
+        elif error.is_retryable or not run.refuse(error):
+            # Somebody may have more luck with it, this worker too.
+            self._release(run)
+
+    def _on_task(self, task: pb.Task) -> None:
+        kind = task.WhichOneof("task")
+        if kind == "workflow":
+            self._on_workflow(task.token, task.workflow)
+        elif kind == "activity":
+            self._on_activity(task.token, task.activity)
+        elif kind == "cancel_activity":
+            if (attempt := self._attempts.get(task.token)) is not None:
+                attempt.cancel()
+        elif kind == "revoked":
+            if (run := self._runs.get(task.token)) is not None:
+                self._forget(run)
+            if (attempt := self._attempts.pop(task.token, None)) is not None:
+                attempt.revoke()
+
+    def _on_workflow(self, token: int, task: pb.WorkflowTask) -> None:
+        try:
+            events = [event_from_proto(event) for event in task.events]
+        except InvalidArgument as error:
+            self._refuse_run(token, Failure("InvalidArgument", str(error)))
+            return
+        run = self._runs.get(token) or self._begin(token, task.workflow_type, events)
+        if run is not None:
+            self._runs.move_to_end(token)
+            run.receive(events, is_partial=task.more)
+            if not run.has_started and not task.more:
+                run.has_started = True
+                main = partial(run.main, Context(run, self.converter))
+                self._group.start_soon(main, name=f"run {run.workflow_id}")
+
+    def _begin(self, token: int, workflow_type: str, events: list[e.Event]) -> Run | None:
+        workflow = self.settings.workflows.get(workflow_type)
+        created = events[0] if events else None
+        if created is None or not isinstance(created.fact, e.RunCreated):
+            # Of a run that this worker has just released; its next task is a whole history.
+            return None
+        if workflow is None:
+            self._refuse_run(token, Failure("InvalidArgument", f"this worker has no workflow {workflow_type!r}"))
+            return None
+        run = self._runs[token] = Run(self, token, created.fact, created.at, workflow)
+        return run
+
+    def _on_activity(self, token: int, task: pb.ActivityTask) -> None:
+        activity = self.settings.activities.get(task.activity_type)
+        if activity is None:
+            failure = Failure("InvalidArgument", f"this worker has no activity {task.activity_type!r}")
+            self.finish(token, c.FailActivity(failure))
+            return
+        place = f"the last heartbeat of activity {task.activity_type!r}"
+        beat = None
+        if task.HasField("last_heartbeat"):
+            beat = self.converter.decode(payload_from_proto(task.last_heartbeat), place)
+        info = ActivityInfo(
+            task.workflow_id,
+            task.run_id,
+            task.path,
+            task.activity_type,
+            task.attempt,
+            beat,
+            _EPOCH + timedelta(microseconds=task.scheduled_at_us),
+        )
+        attempt = Attempt(self, token, activity, payload_from_proto(task.input), info)
+        self._attempts[token] = attempt
+        self._group.start_soon(attempt.main, name=f"activity {task.activity_type} of {task.workflow_id}")
+
+    # What runs and attempts ask for.
+
+    def now(self) -> int:
+        return int((self._clock_offset or 0.0) + anyio.current_time() * 1e6)
+
+    def _see(self, at: int) -> None:
+        """The server's clock, as late as it was seen: times in a history are all of one clock."""
+        offset = at - anyio.current_time() * 1e6
+        if self._clock_offset is None or offset > self._clock_offset:
+            self._clock_offset = offset
+
+    def mark(self, run: Run) -> None:
+        if not self._dirty:
+            self._has_output.open()
+        self._dirty[run] = None
+
+    def fidget(self, run: Run) -> None:
+        self._fidgety[run] = run.moves
+        self._has_fidgety.open()
+
+    def spawn(self, function: Callable[[], Coroutine[None, None, None]]) -> None:
+        self._group.start_soon(function)
+
+    def reuse(self, run_id: str, path: str) -> c.RecordStep | None:
+        return self._outcomes.reuse(run_id, path)
+
+    def keep(self, run_id: str, command: c.RecordStep) -> None:
+        self._outcomes.keep(run_id, command)
+
+    def beat(self, token: int, details: Payload) -> None:
+        self._beats[token] = details
+        self._has_output.open()
+
+    def finish(self, token: int, command: c.ActivityCommand) -> None:
+        self._finished.append((token, command))
+        self._has_output.open()
+
+    # Letting go.
+
+    def _refuse_run(self, token: int, failure: Failure) -> None:
+        request = pb.CompleteStepRequest(token=token)
+        _add_command(request, c.BlockRun(failure))
+        self._send(pb.WorkerMessage(completions=[request]))
+
+    def _forget(self, run: Run) -> None:
+        run.drop()
+        self._runs.pop(run.token, None)
+        self._is_idle.open()
+
+    def _release(self, run: Run) -> None:
+        self._releases.append((run.token, run.known_seq))
+        self._has_output.open()
+        self._forget(run)
+
+    def _evict(self) -> None:
+        """Too many runs in memory: give back the one that was not used for longest, if it only waits."""
+        if len(self._runs) > self.settings.resident_max:
+            run = next((run for run in self._runs.values() if run.is_parked), None)
+            if run is not None:
+                self._release(run)
+
+
+def _add_command(request: pb.CompleteStepRequest, command: c.Command) -> int:
+    """About how many bytes it is."""
+    message = command_to_proto(command)
+    request.commands.append(message)
+    return message.ByteSize()

@@ -1,0 +1,133 @@
+"""What the server tells about runs, as frozen classes: the public form of the messages of `client.proto`."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from attrs import frozen
+
+from aether.errors import WorkflowCancelled, WorkflowFailed
+from aether.model.payload import Failure
+from aether.model.runs import RunState
+from aether.sdk.converters import Converter
+from aether.sdk.failures import from_failure
+from aether.wire.convert import failure_from_proto, payload_from_proto
+from aether.wire.generated.aether.v1 import client_pb2 as pb
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@frozen
+class WorkflowInfo:
+    """One run, as lists show it."""
+
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    task_queue: str
+    state: RunState
+    created_at: datetime
+    # None while it is open.
+    closed_at: datetime | None
+    # "" if it is nobody's child.
+    parent_workflow_id: str
+    # 0 in lists.
+    history_length: int
+    # The worker that has it, if one does; "" in lists.
+    worker_id: str
+
+
+@frozen
+class Pending:
+    """Something that an open run waits for. `kind` is "timer", "activity", "child" or "worker"."""
+
+    path: str
+    kind: str
+    # Activity type, child's workflow id, or what is wrong.
+    name: str
+    attempt: int
+    # The timer's end, or the next attempt; None if that is not known.
+    due_at: datetime | None
+    worker_id: str
+    last_failure: Failure | None
+    # Details of the last heartbeat.
+    heartbeat: Any
+
+
+@frozen
+class WorkflowStatus:
+    """What a run is doing."""
+
+    info: WorkflowInfo
+    # Of a failed run, or why an open one is blocked.
+    failure: Failure | None
+    pending: tuple[Pending, ...]
+    cancel_requested: bool
+    # The code that the workers have does not fit the history; it goes on when code that fits registers.
+    blocked: bool
+    persistence: str
+
+    @property
+    def state(self) -> RunState:
+        return self.info.state
+
+
+def info_from_proto(message: pb.WorkflowInfo) -> WorkflowInfo:
+    return WorkflowInfo(
+        message.workflow_id,
+        message.run_id,
+        message.workflow_type,
+        message.task_queue,
+        RunState(message.state),
+        _time(message.created_at_us),
+        _time_or_none(message.closed_at_us),
+        message.parent_workflow_id,
+        message.history_length,
+        message.worker_id,
+    )
+
+
+def status_from_proto(message: pb.WorkflowStatus, converter: Converter) -> WorkflowStatus:
+    return WorkflowStatus(
+        info_from_proto(message.info),
+        failure_from_proto(message.failure) if message.HasField("failure") else None,
+        tuple(_pending_from_proto(item, converter) for item in message.pending),
+        message.cancel_requested,
+        message.blocked,
+        message.persistence,
+    )
+
+
+def _pending_from_proto(message: pb.Pending, converter: Converter) -> Pending:
+    beat = None
+    if message.HasField("heartbeat"):
+        beat = converter.decode(payload_from_proto(message.heartbeat), f"the heartbeat at {message.path}")
+    return Pending(
+        message.path,
+        message.kind,
+        message.name,
+        message.attempt,
+        _time_or_none(message.due_at_us),
+        message.worker_id,
+        failure_from_proto(message.last_failure) if message.HasField("last_failure") else None,
+        beat,
+    )
+
+
+def outcome(message: pb.WorkflowResult, converter: Converter, hint: object) -> Any:
+    """The result of a closed run. Raises `WorkflowFailed` or `WorkflowCancelled`."""
+    subject = f"workflow {message.workflow_id!r}"
+    if RunState(message.state) is RunState.FAILED:
+        raise from_failure(WorkflowFailed, subject, failure_from_proto(message.failure))
+    if RunState(message.state) is RunState.CANCELLED:
+        reason = message.failure.message
+        failure = Failure("Cancelled", reason or "it was cancelled")
+        raise WorkflowCancelled(f"{subject} was cancelled" + (f": {reason}" if reason else ""), failure)
+    return converter.decode(payload_from_proto(message.result), f"the result of {subject}", hint)
+
+
+def _time(at_us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=at_us)
+
+
+def _time_or_none(at_us: int) -> datetime | None:
+    return _time(at_us) if at_us else None
