@@ -1,0 +1,57 @@
+import socket
+from pathlib import Path
+
+import pytest
+
+from aether.errors import AetherError, ServerFault
+from aether.server.embed import EmbeddedServer
+from aether.store.interface import StoreLocked
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+
+
+def greets(sock: socket.socket) -> bool:
+    """Whether an HTTP/2 server is at the other end: its first frame is SETTINGS."""
+    sock.settimeout(10)
+    sock.sendall(PREFACE)
+    return sock.recv(9)[3:4] == b"\x04"
+
+
+@pytest.mark.parametrize("location", ["memory", "file"])
+def test_every_connection_reaches_the_same_server(tmp_path: Path, location: str) -> None:
+    server = EmbeddedServer(str(tmp_path / "a.db") if location == "file" else "memory", "memory")
+    server.start()
+    try:
+        for _ in range(3):
+            with server.connect() as sock:
+                assert greets(sock)
+    finally:
+        server.stop()
+    server.stop()
+
+
+def test_a_stopped_server_can_not_be_reached_and_may_be_started_again(tmp_path: Path) -> None:
+    server = EmbeddedServer(str(tmp_path / "a.db"), "state-action-log")
+    with pytest.raises(ServerFault, match="not running"):
+        server.connect()
+    for _ in range(2):
+        server.start()
+        with server.connect() as sock:
+            assert greets(sock)
+            server.stop()
+            assert sock.recv(1_000_000) != b"", "it says goodbye"
+        with pytest.raises(ServerFault, match="not running"):
+            server.connect()
+
+
+def test_a_database_in_use_is_an_error_of_the_caller(tmp_path: Path) -> None:
+    first = EmbeddedServer(str(tmp_path / "a.db"), "state-action-log")
+    first.start()
+    try:
+        second = EmbeddedServer(str(tmp_path / "a.db"), "state-action-log")
+        with pytest.raises(StoreLocked):
+            second.start()
+        with pytest.raises(AetherError):
+            second.connect()
+    finally:
+        first.stop()

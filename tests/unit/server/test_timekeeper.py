@@ -1,0 +1,60 @@
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from aether.core.inputs import Input, Tick
+from aether.server.clock import Clock
+from aether.server.timekeeper import Timekeeper
+
+
+def test_it_ticks_at_the_deadline_once_and_sleeps_while_nothing_is_due() -> None:
+    async def main() -> None:
+        clock = Clock()
+        ticks: list[int] = []
+
+        def post(item: Input) -> None:
+            assert item == Tick()
+            ticks.append(clock.now())
+
+        async with trio.open_nursery() as nursery:
+            keeper = Timekeeper(clock, post)
+            first = clock.now() + 5_000_000
+            keeper.set_due(first)
+            nursery.start_soon(keeper.run)
+            await trio.sleep(4)
+            assert ticks == []
+            await trio.sleep(2)
+            assert len(ticks) == 1
+            assert first <= ticks[0] <= first + 10
+            await trio.sleep(3600)
+            assert len(ticks) == 1
+            later = clock.now() + 60_000_000
+            keeper.set_due(later)
+            keeper.set_due(later)
+            sooner = clock.now() + 1_000_000
+            keeper.set_due(sooner)
+            await trio.sleep(2)
+            assert len(ticks) == 2
+            assert ticks[1] >= sooner
+            keeper.set_due(clock.now() + 10_000_000)
+            keeper.set_due(None)
+            await trio.sleep(100)
+            assert len(ticks) == 2
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+def test_a_deadline_in_the_past_ticks_at_once() -> None:
+    async def main() -> None:
+        clock = Clock()
+        ticks: list[Input] = []
+        async with trio.open_nursery() as nursery:
+            keeper = Timekeeper(clock, ticks.append)
+            nursery.start_soon(keeper.run)
+            await wait_all_tasks_blocked()
+            keeper.set_due(clock.now() - 1)
+            await wait_all_tasks_blocked()
+            assert len(ticks) == 1
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
