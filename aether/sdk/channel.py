@@ -47,16 +47,15 @@ class Channel:
             self._output.open()
 
     async def wait_for_room(self) -> None:
-        """Returns when a call may be opened here or never again."""
-        while self.is_usable and self.link.is_full:
-            await self._room.wait()
+        """Returns when a call has ended here, or the connection has."""
+        await self._room.wait()
 
     async def run(self) -> None:
         """Returns when the connection is over; every call on it has ended then."""
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._write, group.cancel_scope)
-                group.start_soon(self._run_timer)
+                group.start_soon(self._run_timer, group.cancel_scope)
                 await self._read()
                 group.cancel_scope.cancel()
         finally:
@@ -94,7 +93,7 @@ class Channel:
             link.lost(str(error) or "connection reset")
         scope.cancel()
 
-    async def _run_timer(self) -> None:
+    async def _run_timer(self, scope: anyio.CancelScope) -> None:
         link = self.link
         while True:
             with anyio.CancelScope(deadline=link.alarm_at):
@@ -102,3 +101,7 @@ class Channel:
             now = self._clock()
             if now >= link.alarm_at:
                 link.on_alarm(now)
+            if link.is_closed:
+                # The peer may not even take our last words.
+                scope.deadline = now + _CLOSE_S
+                return

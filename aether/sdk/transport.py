@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from types import TracebackType
 from typing import Final, Self
 from urllib.parse import unquote, urlsplit
 
@@ -180,12 +179,11 @@ class Transport:
         self._is_open = True
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
+    async def __aexit__(self, *_: object) -> None:
         self._is_open = False
         self._group.cancel_scope.cancel()
-        return await self._group.__aexit__(kind, error, traceback)
+        # What the block raised is not shown to the group, which would wrap it: it goes on as it is.
+        await self._group.__aexit__(None, None, None)
 
     async def unary(
         self,
@@ -237,18 +235,20 @@ class Transport:
     async def _connect(self, deadline: float) -> Channel:
         """A connection with room for a call."""
         with anyio.CancelScope(deadline=deadline) as scope:
-            while True:
+            for _ in range(_TRIES):
                 connection = self._connection
                 if connection is None or not connection.is_usable:
-                    await self._dial()
-                    continue
-                await connection.wait_for_room()
-                if connection.is_usable and not connection.link.is_full:
-                    return connection
-        assert scope.cancelled_caught
-        raise RpcError(Code.DEADLINE_EXCEEDED, f"deadline exceeded before {self._target.shown} took the call")
+                    connection = await self._dial()
+                while connection.is_usable:
+                    if not connection.link.is_full:
+                        return connection
+                    await connection.wait_for_room()
+        if scope.cancelled_caught:
+            raise RpcError(Code.DEADLINE_EXCEEDED, f"deadline exceeded before {self._target.shown} took the call")
+        message = f"{self._target.shown} takes connections but does not keep them"
+        raise RpcError(Code.UNAVAILABLE, message, is_unprocessed=True)
 
-    async def _dial(self) -> None:
+    async def _dial(self) -> Channel:
         """Waits for the one attempt that is under way, or begins it. Raises RpcError when it fails."""
         if not self._is_open:
             raise RpcError(Code.UNAVAILABLE, "the transport is closed")
@@ -260,6 +260,7 @@ class Transport:
         if self._connection is None:
             message = f"cannot connect to {self._target.shown}: {self._dial_failure}"
             raise RpcError(Code.UNAVAILABLE, message, is_unprocessed=True)
+        return self._connection
 
     async def _run_connection(self) -> None:
         dialing = self._dialing

@@ -241,6 +241,7 @@ class _Door:
         except Exception as error:  # noqa: BLE001 - one connection's failure is contained here
             _log.error("connection_failed", peer=peer, exc_info=error)
         finally:
+            client.close()
             self._sockets -= 1
 
     async def _run(self, connection: Connection) -> None:

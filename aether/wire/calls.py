@@ -32,6 +32,7 @@ DEADLINE: Final = "deadline"
 _DRAIN_PING: Final = b"aethdrai"
 _INTERNAL: Final = Status(Code.UNKNOWN, "internal error")
 _EXPIRED: Final = Status(Code.DEADLINE_EXCEEDED, "deadline exceeded")
+_TOO_MUCH_HELD: Final = Status(Code.RESOURCE_EXHAUSTED, "too many unfinished messages on this connection")
 _TOO_SLOW: Final = Status(Code.RESOURCE_EXHAUSTED, "answers are not read")
 
 UnaryHandler = Callable[["Call", bytes], None]
@@ -115,7 +116,7 @@ class Call(Stream):
             self._has_answered = True
             self._link.write(frames.headers(self.stream_id, ANSWER_BLOCK + self._answer_metadata))
         if not self._enqueue(message):
-            self._end_by(LOST, _TOO_SLOW)
+            self._end_by(RESET, _TOO_SLOW)
 
     def finish(self, status: Status = OK) -> None:
         """Ends the call with `status`, after what was sent before."""
@@ -166,15 +167,13 @@ class Call(Stream):
 
     def _end_by(self, reason: str, status: Status) -> None:
         """Ends the call from our side for a cause that the handler is told of."""
-        was_finishing = self._is_finishing
         self._drop_queue()
         self._is_finishing = True
-        if self._has_answered:
-            self._end_with(trailers_block(status))
-        else:
-            self._end_with(trailers_only_block(status))
-        if not was_finishing:
-            self._server.run(self, self.on_closed, reason)
+        self._end_with(trailers_block(status) if self._has_answered else trailers_only_block(status))
+        self._server.run(self, self.on_closed, reason)
+
+    def _has_ended(self) -> bool:
+        return self._is_finishing
 
     # From the connection
 
@@ -198,24 +197,25 @@ class Call(Stream):
             self._end_by(RESET, error.status)
             return
         partial = reader.pending
-        if partial != self._partial:
-            self._hold(partial)
+        if partial != self._partial and not self._may_hold(partial):
+            self._end_by(RESET, _TOO_MUCH_HELD)
+            return
+        self._is_remote_done = is_last
         if self._is_unary:
             self._take_request(messages, is_last=is_last)
             return
         for message in messages:
-            if self._is_closed or self._is_finishing:
+            if self._has_ended():
                 return
             self._server.run(self, self.on_message, message)
         if is_last:
             self.on_end()
 
-    def _hold(self, partial: int) -> None:
+    def _may_hold(self, partial: int) -> bool:
         link = self._link
         link.partial_bytes += partial - self._partial
         self._partial = partial
-        if link.partial_bytes > link.limits.partial_bytes:
-            self._end_by(RESET, Status(Code.RESOURCE_EXHAUSTED, "too many unfinished messages on this connection"))
+        return link.partial_bytes <= link.limits.partial_bytes
 
     def _take_request(self, messages: list[bytes], *, is_last: bool) -> None:
         if len(messages) > 1 or (messages and self._request is not None):
@@ -228,8 +228,6 @@ class Call(Stream):
 
     def on_end(self) -> None:
         """The client has half-closed."""
-        if self._is_closed:
-            return
         self._is_remote_done = True
         if self._is_finishing:
             return
@@ -271,7 +269,7 @@ class Call(Stream):
         self._end_by(DEADLINE, _EXPIRED)
 
     def on_relieved(self) -> None:
-        if not (self._is_closed or self._is_finishing):
+        if not self._is_finishing:
             self._server.run(self, self.on_writable)
 
 
@@ -296,6 +294,7 @@ class ServerLink(Link[Call]):
             memo_entries=limits.header_memo,
         )
         self._last_stream = 0
+        self._last_taken = 0
         self._preface = frames.PREFACE
         self._drain_stage: Literal["no", "asked", "told"] = "no"
         self._readers = self._only(frames.SETTINGS, self._read_settings, self._refuse_before_settings)
@@ -347,7 +346,7 @@ class ServerLink(Link[Call]):
         return stream_id > self._last_stream or stream_id % 2 == 0
 
     def _last_peer_stream(self) -> int:
-        return self._last_stream
+        return self._last_taken
 
     def _on_goaway(self, last_stream: int, code: int) -> None:
         """A client that goes away closes its socket when its calls are done."""
@@ -364,7 +363,7 @@ class ServerLink(Link[Call]):
 
     def _tell_to_go(self) -> None:
         self._drain_stage = "told"
-        self.write(frames.goaway(self._last_stream, ErrorCode.NO_ERROR))
+        self.write(frames.goaway(self._last_taken, ErrorCode.NO_ERROR))
 
     def _on_ping_ack(self, opaque: bytes) -> None:
         if opaque == _DRAIN_PING and self._drain_stage == "asked":
@@ -377,10 +376,11 @@ class ServerLink(Link[Call]):
             return
         if stream_id % 2 == 0:
             raise LinkError(ErrorCode.PROTOCOL_ERROR, "clients open odd streams")
+        self._last_stream = stream_id
         if self._drain_stage == "told":
             # It crossed our GOAWAY, which told the client that this stream was not processed.
             return
-        self._last_stream = stream_id
+        self._last_taken = stream_id
         if head.malformed:
             self._guard.reset(self.now)
             self.write(frames.rst_stream(stream_id, ErrorCode.PROTOCOL_ERROR))

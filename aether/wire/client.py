@@ -121,9 +121,9 @@ class ClientCall(Stream):
         if head.is_informational and not is_last:
             return
         if not is_last:
-            if head.status is not None:
+            if head.status is not None and head.status.code != Code.OK:
                 self._give_up(head.status)
-            elif self.answer_metadata is not None or head.is_trailers:
+            elif head.status is not None or self.answer_metadata is not None or head.is_trailers:
                 self._give_up(Status(Code.INTERNAL, "malformed answer: fields out of order"))
             else:
                 self.answer_metadata = head.metadata
@@ -249,6 +249,8 @@ class ClientLink(Link[ClientCall]):
             self.is_going_away = True
         call = ClientCall(self, stream_id)
         self.streams[stream_id] = call
+        if len(self.streams) == 1:
+            self.arm(self.now + self.limits.keepalive_s)
         self.write(frames.headers(stream_id, self._requests.write(path.encode(), extra)))
         return call
 

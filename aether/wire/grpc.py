@@ -46,6 +46,10 @@ _PSEUDO: Final = frozenset({b":method", b":scheme", b":path", b":authority"})
 _NOT_METADATA: Final = frozenset({b"te", b"content-type", b"content-length", b"host"})
 _PATH: Final = re.compile(rb"/[A-Za-z0-9_.]+/[A-Za-z0-9_.]+")
 _FIELD_OVERHEAD: Final = 32  # RFC 9113, 6.5.2
+_PATH_SHOWN: Final = 200
+# Together below the 8 KiB of trailers that grpc clients accept by default.
+_MESSAGE_BYTES: Final = 2_048
+_DETAILS_BYTES: Final = 4_096
 
 
 @attrs.frozen
@@ -107,7 +111,9 @@ class RequestParser(Generic[M]):
         method = self._methods.get(path)
         if method is None:
             known = _PATH.fullmatch(pseudo[b":path"])
-            raise _RefusedError(200, Code.UNIMPLEMENTED, f"unknown method {path}" if known else "malformed method path")
+            raise _RefusedError(
+                200, Code.UNIMPLEMENTED, f"unknown method {path[:_PATH_SHOWN]}" if known else "malformed method path"
+            )
         return RequestHead(path, method, timeout_s, encoding, metadata)
 
 
@@ -193,8 +199,8 @@ def trailers_block(status: Status, extra: bytes = b"") -> bytes:
         return _OK_TRAILERS + extra
     block = literal(b"grpc-status", b"%d" % status.code)
     if status.message:
-        block += literal(b"grpc-message", percent_encode(status.message))
-    if status.details:
+        block += literal(b"grpc-message", percent_encode(status.message, _MESSAGE_BYTES))
+    if 0 < len(status.details) <= _DETAILS_BYTES:
         block += literal(b"grpc-status-details-bin", to_base64(status.details))
     return block + extra
 

@@ -13,9 +13,11 @@ literals outside the table, so that varying values do not push the fixed ones ou
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
+import attrs
 from hpack import Decoder, Encoder, HPACKError, OversizedHeaderListError
+from hpack.table import HeaderTable
 
 Field = tuple[bytes, bytes]
 Head = TypeVar("Head")
@@ -31,6 +33,20 @@ class HeaderError(Exception):
     def __init__(self, message: str, *, too_large: bool = False) -> None:
         super().__init__(message)
         self.too_large = too_large
+
+
+@attrs.frozen
+class _TableState:
+    """What changes whenever a table does: a new entry is another object even when it has the same text."""
+
+    size: int
+    count: int
+    first: object = attrs.field(eq=id)  # and is kept here, lest its identity go to a newer one
+
+    @classmethod
+    def of(cls, table: HeaderTable) -> Self:
+        entries = table.dynamic_entries
+        return cls(table.maxsize, len(entries), entries[0] if entries else None)
 
 
 class HeaderReader(Generic[Head]):
@@ -52,8 +68,7 @@ class HeaderReader(Generic[Head]):
     def _read_new(self, block: bytes) -> Head:
         _check_size_updates(block)
         table = self._decoder.header_table
-        entries = table.dynamic_entries
-        before = (table.maxsize, len(entries), entries[0] if entries else None)
+        before = _TableState.of(table)
         try:
             fields = [(bytes(name), bytes(value)) for name, value in self._decoder.decode(block, raw=True)]
         except OversizedHeaderListError as error:
@@ -61,9 +76,7 @@ class HeaderReader(Generic[Head]):
         except HPACKError as error:
             raise HeaderError("header block cannot be decoded") from error
         head = self._parse(fields)
-        # A new first entry is another object even when it has the same text, hence `is`.
-        first = entries[0] if entries else None
-        if before[0] != table.maxsize or before[1] != len(entries) or before[2] is not first:
+        if before != _TableState.of(table):
             self._memo.clear()
             return head
         if len(block) <= _MEMO_BLOCK_BYTES:
@@ -96,13 +109,28 @@ class RequestWriter:
         self._memo: dict[tuple[bytes, bytes], bytes] = {}
         self._memo_entries = memo_entries
         self._encoder = Encoder()
+        self._smallest = _TABLE_BYTES
+        self._is_resized = False
 
     def resize_table(self, size: int) -> None:
         """Obeys the peer's SETTINGS_HEADER_TABLE_SIZE; a table beyond the default is not worth having."""
         wanted = min(size, _TABLE_BYTES)
-        if wanted != self._encoder.header_table_size:
-            self._encoder.header_table_size = wanted
+        table = self._encoder.header_table
+        if wanted != table.maxsize:
+            table.maxsize = wanted
+            # Announced here and not by the encoder, which would tell of every size there was in between.
+            table.resized = False
+            self._smallest = min(wanted, self._smallest)
+            self._is_resized = True
             self._memo.clear()
+
+    def _announce_size(self) -> bytes:
+        # RFC 7541, 4.2: the smallest size since the last block, and the final one.
+        final = self._encoder.header_table.maxsize
+        smallest, self._smallest = self._smallest, _TABLE_BYTES
+        self._is_resized = False
+        update = _integer(final, 5, 0x20)
+        return update if smallest >= final else _integer(smallest, 5, 0x20) + update
 
     def write(self, path: bytes, extra: bytes) -> bytes:
         """The block for `path`; `extra` are literals by `literal`, appended as they are."""
@@ -110,11 +138,12 @@ class RequestWriter:
         block = self._memo.get(key)
         if block is not None:
             return block
-        entries = self._encoder.header_table.dynamic_entries
-        before = (len(entries), entries[0] if entries else None)
-        resized = self._encoder.header_table.resized
+        table = self._encoder.header_table
+        before = _TableState.of(table)
         block = self._encoder.encode((*self._fixed[:2], (b":path", path), *self._fixed[2:]), huffman=False) + extra
-        if resized or before[0] != len(entries) or before[1] is not entries[0]:
+        if self._is_resized:
+            return self._announce_size() + block
+        if before != _TableState.of(table):
             self._memo.clear()
             return block
         if len(self._memo) >= self._memo_entries:

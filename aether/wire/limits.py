@@ -27,7 +27,7 @@ class TransportLimits:
     outbound_mark: int = 64 * KIB
     """A stream with more than this unsent is congested: four frames, enough to keep a socket busy."""
     outbound_stream_bytes: int = 16 * MIB
-    """A stream that ignores the mark up to here is reset: its reader is far too slow or gone."""
+    """A stream that ignores the mark up to here is reset; four of the largest messages."""
     outbound_connection_bytes: int = 64 * MIB
     """Unsent answers of a whole connection; beyond it the peer asks but does not read, and is cut off."""
     write_bytes: int = 256 * KIB

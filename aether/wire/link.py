@@ -160,8 +160,6 @@ class Link(Generic[AnyStream]):
         """The socket is gone: every open call ends now."""
         self.is_closed = True
         self.closed_because = self.closed_because or reason
-        self._out.clear()
-        self._out_bytes = 0
         self.ready.clear()
         self.alarm_at = math.inf
         streams = list(self.streams.values())

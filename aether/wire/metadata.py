@@ -18,6 +18,7 @@ _TEXT: Final = re.compile(rb"[\x20-\x7e]*")
 _RESERVED: Final = frozenset({"te", "content-type", "user-agent", "host", "connection", "content-length"})
 _UNSAFE: Final = re.compile(rb"[^\x20-\x24\x26-\x7e]")
 _ESCAPE: Final = re.compile(rb"%([0-9a-fA-F]{2})")
+_CUT: Final = re.compile(rb"(?:%[C-F][0-9A-F](?:%[89AB][0-9A-F])*)?(?:%[0-9A-F]?)?\Z")
 _TIMEOUT: Final = re.compile(rb"([0-9]{1,8})([HMSmun])")
 _UNIT_S: Final = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 _TIMEOUT_MAX: Final = 99_999_999
@@ -112,12 +113,15 @@ def _encode_item(key: str, value: str | bytes) -> bytes:
     return literal(key.encode(), raw)
 
 
-def percent_encode(text: str) -> bytes:
-    """grpc-message: UTF-8 with everything but printable ASCII escaped, and '%' too."""
+def percent_encode(text: str, max_bytes: int) -> bytes:
+    """grpc-message: UTF-8 with everything but printable ASCII escaped, and '%' too; cut to `max_bytes`."""
     raw = text.encode("utf-8", "replace")
-    if _UNSAFE.search(raw) is None:
+    if _UNSAFE.search(raw) is not None:
+        raw = _UNSAFE.sub(lambda found: b"%%%02X" % found.group()[0], raw)
+    if len(raw) <= max_bytes:
         return raw
-    return _UNSAFE.sub(lambda found: b"%%%02X" % found.group()[0], raw)
+    # What is left of the last character goes as well, if it was more than one octet.
+    return _CUT.sub(b"", raw[:max_bytes])
 
 
 def percent_decode(raw: bytes) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
-from aether.wire.frames import DATA, MAX_FRAME, pack_head
+from aether.wire.frames import DATA, MAX_FRAME, ErrorCode, pack_head
 from aether.wire.limits import TransportLimits
 from aether.wire.messages import PREFIX_BYTES, pack_prefix
 
@@ -29,6 +29,9 @@ class Outlet(Protocol):
 
     def write(self, data: bytes) -> None:
         """Queue frames that are not flow-controlled."""
+
+    def fail(self, code: ErrorCode, message: str) -> None:
+        """End the connection."""
 
     def want_flush(self) -> None:
         """See to it that `Stream.emit` is called."""
@@ -68,8 +71,11 @@ class Stream:
         limits = link.limits
         if self._queued > limits.outbound_mark:
             self.is_congested = True
-            if self._queued > limits.outbound_stream_bytes + limits.message_bytes:
+            if self._queued > limits.outbound_stream_bytes:
                 return False
+        if link.queued > limits.outbound_connection_bytes:
+            link.fail(ErrorCode.ENHANCE_YOUR_CALM, "peer does not read what it is sent")
+            return True
         if not self._is_ready and self.send_window > 0:
             self._is_ready = True
             link.ready.append(self)
@@ -81,6 +87,10 @@ class Stream:
         link = self._link
         queued = self._queued
         room = min(self.send_window, link.send_window, MAX_FRAME)
+        if room <= 0:
+            # The peer has shrunk its windows meanwhile.
+            self._is_ready = False
+            return 0
         if queued <= room and not self._head:
             size = queued
             out.append(pack_head(size << 8 | DATA, self._end_flag(), self.stream_id))
