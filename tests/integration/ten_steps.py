@@ -1,5 +1,6 @@
-"""A worker process for tests that kill: ten steps, each of which leaves a line in a file when it runs and when it is
-acknowledged. Usage: ten_steps.py SERVER EFFECTS
+"""A worker process for tests that kill. Usage: ten_steps.py SERVER EFFECTS
+
+Each step leaves a line in the file EFFECTS when it runs, and one when it is acknowledged.
 """
 
 import os
