@@ -91,7 +91,8 @@ async def finish_all(processes: Processes, kill: Callable[[], None]) -> dict[str
         for number in range(RUNS):
             group.start_soon(collect, await ten_steps.options(workflow_id=f"run-{number}").start(0.05))
         for number in range(1, KILLS + 1):
-            while len(processes.lines()) < number * 2 * RUNS * STEPS // (KILLS + 2):
+            enough = number * 2 * RUNS * STEPS // (KILLS + 2)
+            while len(processes.lines()) < enough:  # noqa: ASYNC110 - other processes bring it about
                 await anyio.sleep(0.01)
             kill()
     return results
