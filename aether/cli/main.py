@@ -98,6 +98,23 @@ def serve(
     run_server({name: value for name, value in flags.items() if value is not None}, config)
 
 
+@app.command()
+@reported
+def worker(
+    client: Annotated[str, typer.Argument(metavar="MODULE:CLIENT", help="Where the client is, e.g. app:client.")],
+    server: ServerOption = DEFAULT_SERVER,
+    loop: Annotated[str, typer.Option(metavar="LOOP", help="Event loop for your code: trio or asyncio.")] = "trio",
+) -> None:
+    """Run the workflows and activities of a client until SIGTERM or Ctrl-C.
+
+    The module is looked for in the current directory first. When told to stop, the worker finishes what it can and
+    hands back the rest; a second signal cuts that short.
+    """
+    from aether.cli.worker import run_worker
+
+    run_worker(client, server, loop)
+
+
 @app.command("init")
 @reported
 def init_project(

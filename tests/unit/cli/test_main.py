@@ -10,7 +10,7 @@ import pytest
 from aether.cli.exit_codes import ExitCode
 from tests.processes import ROOT, aether, environment
 
-COMMANDS = ["", "serve", "init", "workflow", "workflow list", "status", "history", "cancel", "doctor"]
+COMMANDS = ["", "serve", "worker", "init", "workflow", "workflow list", "status", "history", "cancel", "doctor"]
 HEAVY = {"trio", "anyio", "asyncio", "grpc", "google", "rich", "apsw", "cattrs", "structlog", "hpack", "ssl"}
 
 
@@ -54,6 +54,10 @@ def test_the_version_is_that_of_the_package():
             ["serve", "--grpc-port", "x", "--log-level", "loud"],
             "--grpc-port must be 0..65535, not 'x'\n--log-level must",
         ),
+        (["worker", "nowhere"], "must be MODULE:CLIENT, not 'nowhere'"),
+        (["worker", "no.such.module:client"], "there is no module no.such.module here"),
+        (["worker", "json:client"], "json has no aether.Client named client; it has none"),
+        (["worker", "json:x", "--loop", "curio"], "must be trio or asyncio"),
         (["init", "../escape"], "must begin with a letter"),
     ],
 )

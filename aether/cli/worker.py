@@ -1,0 +1,75 @@
+"""`aether worker`: imports a client and serves what is defined on it until told to stop."""
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+import anyio
+import typer
+
+from aether.cli.options import SERVER_VARIABLE, say
+from aether.sdk.client import Client
+
+_LOOPS = ("trio", "asyncio")
+
+
+def run_worker(place: str, server: str, loop: str) -> None:
+    """Serves the client at `module:name`, against `server` unless the client names another itself."""
+    if loop not in _LOOPS:
+        raise typer.BadParameter(f"must be {' or '.join(_LOOPS)}", param_hint="--loop")
+    # Set before the import: a client that is not told its server takes it from here.
+    os.environ[SERVER_VARIABLE] = server
+    anyio.run(_Worker(_load(place), place, server).run, backend=loop)
+
+
+def _load(place: str) -> Client:
+    module_name, _, name = place.partition(":")
+    if not module_name or not name:
+        raise typer.BadParameter(f"must be MODULE:CLIENT, not {place!r}", param_hint="MODULE:CLIENT")
+    sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # the module is there, and something that it needs is not: its traceback says where
+        raise typer.BadParameter(
+            f"there is no module {module_name} here or among the installed packages", param_hint="MODULE:CLIENT"
+        ) from None
+    client = getattr(module, name, None)
+    if not isinstance(client, Client):
+        there = ", ".join(key for key, value in vars(module).items() if isinstance(value, Client))
+        hint = f"it has {there}" if there else "it has none"
+        raise typer.BadParameter(f"{module_name} has no aether.Client named {name}; {hint}", param_hint="MODULE:CLIENT")
+    return client
+
+
+class _Worker:
+    """Serves until the first signal, then finishes what it has; the second signal cuts that short."""
+
+    def __init__(self, client: Client, place: str, server: str) -> None:
+        self._client = client
+        self._place = place
+        self._server = server
+        self._stop = anyio.Event()
+        self._is_serving = False
+
+    async def run(self) -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._listen, signals, group.cancel_scope)
+                say(f"aether worker: waiting for a server at {self._server}")
+                async with self._client.serve():
+                    self._is_serving = True
+                    say(f"aether worker: serving {self._place}, stop with Ctrl-C")
+                    await self._stop.wait()
+                group.cancel_scope.cancel()
+
+    async def _listen(self, signals: AsyncIterator[signal.Signals], scope: anyio.CancelScope) -> None:
+        async for _ in signals:
+            if self._stop.is_set() or not self._is_serving:  # a worker that waits for its server has nothing to finish
+                scope.cancel()
+                return
+            say("aether worker: finishing what it has; once more to stop at once")
+            self._stop.set()

@@ -1,0 +1,152 @@
+"""`aether init`, `aether serve` and `aether worker` together, as somebody who has just found the project uses them."""
+
+import json
+import signal
+from contextlib import ExitStack
+
+import pytest
+
+from aether.cli.exit_codes import ExitCode
+from tests.processes import Child, Server, aether
+
+
+@pytest.fixture
+def project(tmp_path):
+    done = aether("init", "my-shop", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    return tmp_path / "my-shop"
+
+
+def worker(folder, url, *options):
+    return Child("-m", "aether.cli", "worker", "workflows:client", *options, cwd=folder, AETHER_SERVER=url)
+
+
+def events_of(url, workflow_id):
+    return json.loads(aether("history", workflow_id, "-o", "json", AETHER_SERVER=url).stdout)
+
+
+def test_a_new_project_runs_by_itself(project):
+    with Child("start.py", cwd=project) as script:
+        code, said = script.finish()
+    assert code == 0, said
+    assert "result: Hello, World!" in said
+    assert (project / "data" / "aether.db").is_file()
+
+
+@pytest.mark.parametrize("loop", ["trio", "asyncio"])
+def test_a_new_project_runs_on_a_server_and_a_worker(project, loop):
+    with (
+        Server(project) as server,
+        worker(project, server.url, "--loop", loop) as working,
+        Child("start.py", "Ada", cwd=project, AETHER_SERVER=server.url) as script,
+    ):
+        code, said = script.finish()
+        assert (code, said) == (0, "result: Hello, Ada!")
+        kinds = [event["event"] for event in events_of(server.url, "greet-Ada")]
+        assert kinds[0] == "RunCreated"
+        assert kinds[-1] == "RunCompleted"
+        assert {"ActivityCompleted", "TimerFired", "StepCompleted"} <= set(kinds)
+        working.tell(signal.SIGTERM)
+        code, said = working.finish()
+        assert code == 0, said
+        assert "Traceback" not in said
+        server.tell(signal.SIGTERM)
+        assert server.finish()[0] == 0
+
+
+def test_a_project_is_not_written_over_anything(project, tmp_path):
+    again = aether("init", "my-shop", cwd=tmp_path)
+    assert again.returncode == ExitCode.USAGE
+    assert "my-shop is not empty" in again.stderr
+    (tmp_path / "file").touch()
+    blocked = aether("init", "other", "--output", "file/below", cwd=tmp_path)
+    assert blocked.returncode == ExitCode.FAILED
+    assert "can not be written" in blocked.stderr
+    elsewhere = aether("init", "other", "--output", "a/b", cwd=tmp_path)
+    assert elsewhere.returncode == 0
+    assert (tmp_path / "a" / "b" / "workflows.py").is_file()
+
+
+MODULE = """
+import os, time
+import aether
+
+client = aether.Client()
+
+
+@client.workflow("slow")
+async def slow(ctx: aether.Context) -> int:
+    first = await ctx.step("first", lambda: 1)
+    await ctx.sleep(seconds=float(os.environ["PAUSE"]))
+    return first + await ctx.step("second", lambda: 1)
+"""
+STARTER = """
+import sys, anyio
+from module import client, slow
+
+
+async def main() -> None:
+    async with client:
+        print("result:", await slow.options(workflow_id="slow-1").start_and_wait())
+
+
+anyio.run(main)
+"""
+
+
+@pytest.fixture
+def slow(tmp_path):
+    (tmp_path / "module.py").write_text(MODULE)
+    (tmp_path / "starter.py").write_text(STARTER)
+    return tmp_path
+
+
+def test_a_run_outlives_the_kill_of_its_worker_and_of_its_server(slow):
+    options: tuple[str, ...] = ()
+    with ExitStack() as stack:
+        for victim in ("worker", "server", "none"):
+            server = stack.enter_context(Server(slow, *options))
+            working = stack.enter_context(slow_worker(slow, server.url))
+            working.wait_for("serving")
+            if not options:
+                script = stack.enter_context(Child("starter.py", cwd=slow, AETHER_SERVER=server.url, PAUSE="2"))
+            if victim == "none":
+                break
+            wait_for_step(server.url)
+            {"worker": working, "server": server}[victim].tell(signal.SIGKILL)
+            for process in (working, server):
+                process.__exit__()
+            options = ("--grpc-port", server.url.rpartition(":")[2])
+        assert script.finish() == (0, "result: 2")
+        kinds = [event["event"] for event in events_of(server.url, "slow-1")]
+        assert (kinds.count("StepCompleted"), kinds.count("TimerFired"), kinds[-1]) == (2, 1, "RunCompleted")
+
+
+def slow_worker(folder, url):
+    return Child("-m", "aether.cli", "worker", "module:client", cwd=folder, AETHER_SERVER=url, PAUSE="2")
+
+
+def wait_for_step(url):
+    """Bounded by the command's own time: each look is a process."""
+    for _ in range(50):
+        done = aether("history", "slow-1", "-o", "json", AETHER_SERVER=url)
+        if done.returncode == 0 and any(event["event"] == "StepCompleted" for event in json.loads(done.stdout)):
+            return
+    raise AssertionError("the first step was never recorded")
+
+
+def test_a_worker_that_waits_for_its_server_can_be_stopped(slow, free_port):
+    with slow_worker(slow, f"http://127.0.0.1:{free_port}") as waiting:
+        waiting.wait_for("waiting for a server")
+        waiting.tell(signal.SIGTERM)
+        code, said = waiting.finish()
+    assert code == 0, said
+    assert "Traceback" not in said
+
+
+def test_a_module_that_can_not_be_imported_shows_where(tmp_path):
+    (tmp_path / "broken.py").write_text("import no_such_package\n")
+    done = aether("worker", "broken:client", cwd=tmp_path)
+    assert done.returncode != 0
+    assert "No module named 'no_such_package'" in done.stderr
+    assert "broken.py" in done.stderr
