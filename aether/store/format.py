@@ -1,18 +1,22 @@
-"""How a stored event is protected, and the other rules of the format that need no disk.
+"""How stored rows are protected, and the other rules of the format that need no disk.
 
-SQLite notices a torn page, but not a bit that flips inside a blob, and it drops a damaged tail of its
-write-ahead log without a word. So every event carries a CRC-32 over all its columns, which tells an altered
-row, and its seq within the run, which counts from 1 without a gap and so tells a lost one.
+SQLite notices a torn page, but not a bit that flips inside a row, and it drops a damaged tail of its write-ahead log
+without a word. So every event carries a CRC-32 over all its columns, which tells an altered row, and its seq within the
+run, which counts from 1 without a gap and so tells a lost one. A run carries a CRC-32 over what never changes in it;
+its state is not covered, since it changes by updates that do not read the row, and can be told from the events.
 """
 
 import struct
 from typing import Final, TypeAlias
 from zlib import crc32
 
-from aether.store.interface import EventRow, StoreDamaged
+from aether.store.interface import EventRow, RunRow, StoreDamaged
 
 StoredEvent: TypeAlias = tuple[int, int, int, int, int, bytes]
 """An event as it is stored: run_key, seq, at, kind, crc, body."""
+
+StoredRun: TypeAlias = tuple[int, bytes, bytes, bytes, bytes, int, int | None, int, int | None, int]
+"""A run as it is read: the columns of RunRow with texts as bytes, and the crc."""
 
 ROW_SIZES: Final = (256, 64, 16, 4, 1)
 """Rows per INSERT: few enough statements to prepare once, big enough to step seldom."""
@@ -20,6 +24,7 @@ ROW_SIZES: Final = (256, 64, 16, 4, 1)
 RESTORE_ADVICE: Final = "run `aether db check` and restore the last good backup"
 
 _COLUMNS = struct.Struct("<qqqq")
+_RUN_COLUMNS = struct.Struct("<qqqIIII")
 _SURROGATES_FIRST: Final = 0xD800
 _SURROGATES_LAST: Final = 0xDFFF
 _LAST_CHARACTER: Final = 0x10FFFF
@@ -36,12 +41,50 @@ def seal(event: EventRow) -> StoredEvent:
     return run_key, seq, at, kind, crc32(body, crc32(_COLUMNS.pack(run_key, seq, at, kind))), body
 
 
+def is_sound(stored: StoredEvent) -> bool:
+    """Tell whether the event is what was written. A damaged row can hold anything, None and texts included."""
+    run_key, seq, at, kind, crc, body = stored
+    try:
+        return crc32(body, crc32(_COLUMNS.pack(run_key, seq, at, kind))) == crc
+    except (TypeError, struct.error):
+        return False
+
+
 def unseal(stored: StoredEvent, where: str) -> EventRow:
     """Return the event, or raise StoreDamaged when a bit of it is not what was written."""
-    run_key, seq, at, kind, crc, body = stored
-    if crc32(body, crc32(_COLUMNS.pack(run_key, seq, at, kind))) != crc:
+    run_key, seq, at, kind, _, body = stored
+    if not is_sound(stored):
         raise altered(run_key, seq, where)
     return EventRow(run_key, seq, at, kind, body)
+
+
+def run_checksum(run: RunRow) -> int:
+    """Return the CRC-32 (unsigned) over what never changes in a run: key, parent, start, and its four texts."""
+    texts = [text.encode() for text in (run.workflow_id, run.run_id, run.type, run.queue)]
+    parent_key = -1 if run.parent_key is None else run.parent_key
+    lengths = [len(text) for text in texts]
+    return crc32(b"".join([_RUN_COLUMNS.pack(run.key, parent_key, run.created_at, *lengths), *texts]))
+
+
+def unseal_run(stored: StoredRun, where: str) -> RunRow:
+    """Return the run, or raise StoreDamaged when it is not what was written."""
+    key, workflow_id, run_id, type_, queue, state, parent_key, created_at, closed_at, crc = stored
+    try:
+        texts = (workflow_id.decode(), run_id.decode(), type_.decode(), queue.decode())
+        run = RunRow(key, *texts, state, parent_key, created_at, closed_at)
+        if run_checksum(run) == crc and isinstance(state, int) and isinstance(closed_at, int | None):
+            return run
+    except (AttributeError, TypeError, UnicodeDecodeError, struct.error):
+        pass  # it holds something of another kind: damaged all the more
+    raise StoreDamaged(f"run {key} is not what was written (checksum)", where=where, advice=RESTORE_ADVICE, run_key=key)
+
+
+def show_run(stored: StoredRun) -> RunRow:
+    """Return the run as it is, unchecked: a list that shows all runs must not end at a damaged one."""
+    key, *texts, state, parent_key, created_at, closed_at, _ = stored
+    shown = [text.decode(errors="replace") if isinstance(text, bytes) else "" for text in texts]
+    workflow_id, run_id, type_, queue = shown
+    return RunRow(key, workflow_id, run_id, type_, queue, state, parent_key, created_at, closed_at)
 
 
 def altered(run_key: int, seq: int, where: str) -> StoreDamaged:

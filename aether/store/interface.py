@@ -143,7 +143,7 @@ class Reader(Protocol):
     """A view of whole commits. May be used from any thread, by one thread at a time."""
 
     def open_runs(self) -> Iterator[RunRow]:
-        """All runs that have not closed, by key."""
+        """All runs that have not closed, by key. At a damaged one as `open_events`."""
         ...
 
     def open_events(self) -> Iterator[EventRow]:
@@ -183,7 +183,10 @@ class Reader(Protocol):
         before_key: int | None = None,
         limit: int,
     ) -> list[RunRow]:
-        """At most `limit` runs that match all that is given, newest first; page on with the last key seen."""
+        """At most `limit` runs that match all that is given, newest first; page on with the last key seen.
+
+        For people: a damaged run is shown as it is, where all other calls raise `StoreDamaged`.
+        """
         ...
 
     def counts(self) -> dict[tuple[str, int], int]:

@@ -17,7 +17,7 @@ from typing import Final
 import apsw
 
 from aether.store import sqlite_schema
-from aether.store.format import ROW_SIZES, seal, split_rows
+from aether.store.format import ROW_SIZES, run_checksum, seal, split_rows
 from aether.store.interface import (
     Batch,
     Opened,
@@ -88,6 +88,9 @@ class SqliteStore:
             connection.execute("COMMIT")
         except (apsw.Error, StoreError) as error:
             raise self._give_up(error) from error
+        except BaseException:  # a value that fits no column: our bug, and no reason to leave half of it pending
+            self._roll_back(connection)
+            raise
         self._refuse_replaced_files()
 
     def tidy(self) -> None:
@@ -122,7 +125,7 @@ class SqliteStore:
 
     def _make_directory(self) -> None:
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            _make_durable_directory(self._file.parent)
         except OSError as error:
             raise StoreFailed(
                 f"its directory cannot be created ({error.strerror}: {error.filename})",
@@ -158,7 +161,7 @@ class SqliteStore:
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             last_key = connection.execute("SELECT coalesce(max(key), 0) FROM runs").get
             damage = () if created else find_recent_damage(connection, self._path)
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             raise translate(error, self._path, connection.system_errno) from error
         self._files = self._identify()
         return Opened(epoch, last_key + 1, created, damage)
@@ -187,12 +190,15 @@ class SqliteStore:
         connection = self._connection
         assert connection is not None
         refused = error if isinstance(error, StoreError) else translate(error, self._path, connection.system_errno)
-        if connection.in_transaction:
-            with contextlib.suppress(apsw.Error):
-                connection.execute("ROLLBACK")
+        self._roll_back(connection)
         if not refused.is_retryable or connection.in_transaction:
             self._end(refused)
         return refused
+
+    def _roll_back(self, connection: apsw.Connection) -> None:
+        if connection.in_transaction:
+            with contextlib.suppress(apsw.Error):
+                connection.execute("ROLLBACK")
 
     def _end(self, refused: StoreError) -> None:
         """Write nothing any more, not even on closing: the files may be somebody else's by now."""
@@ -240,6 +246,19 @@ class SqliteStore:
             raise refused
 
 
+def _make_durable_directory(directory: Path) -> None:
+    """Make it and flush the entry of each new part: a flushed file in a directory that got lost is lost too."""
+    if directory.is_dir():
+        return
+    _make_durable_directory(directory.parent)
+    directory.mkdir(exist_ok=True)
+    parent = os.open(directory.parent, os.O_RDONLY)
+    try:
+        os.fsync(parent)
+    finally:
+        os.close(parent)
+
+
 def _size(file: Path) -> int:
     return file.stat().st_size if file.exists() else 0
 
@@ -249,8 +268,8 @@ def _rows(count: int, columns: int) -> str:
 
 
 _INSERT_RUNS: Final = {
-    size: "INSERT INTO runs(key, workflow_id, run_id, type, queue, state, parent_key, created_at, closed_at)"
-    f" VALUES {_rows(size, 9)}"
+    size: "INSERT INTO runs(key, workflow_id, run_id, type, queue, state, parent_key, created_at, closed_at, crc)"
+    f" VALUES {_rows(size, 10)}"
     for size in ROW_SIZES
 }
 _INSERT_EVENTS: Final = {
@@ -268,7 +287,7 @@ def _insert_runs(connection: apsw.Connection, runs: list[RunRow]) -> None:
         values: _Values = []
         for run in runs[done : done + size]:
             values += (run.key, run.workflow_id, run.run_id, run.type, run.queue, run.state)
-            values += (run.parent_key, run.created_at, run.closed_at)
+            values += (run.parent_key, run.created_at, run.closed_at, run_checksum(run))
         connection.execute(_INSERT_RUNS[size], values)
         done += size
 

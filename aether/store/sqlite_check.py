@@ -1,13 +1,16 @@
 """Looking for damage: a little at every start, everything when asked."""
+# ruff: noqa: S608 - only constants are put into SQL; values are bound
 
 from collections.abc import Iterator
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
 import apsw
 
-from aether.store.format import checksum
-from aether.store.interface import Damage, StoreError
+from aether.store.format import StoredEvent, altered, is_sound, unseal_run
+from aether.store.interface import Damage, StoreDamaged, StoreError
 from aether.store.sqlite_errors import translate
+from aether.store.sqlite_schema import EVENT_COLUMNS, RUN_COLUMNS
 
 RECENT_ROWS: Final = 1_000
 _FAULTS_MAX: Final = 1_000
@@ -25,11 +28,11 @@ def find_recent_damage(connection: apsw.Connection, path: str) -> tuple[Damage, 
 
     Gaps are found in the index alone, without reading a body. Damage of the file itself is an apsw error.
     """
-    newest = "SELECT run_key, seq, at, kind, crc, body FROM log ORDER BY pos DESC LIMIT ?"
+    newest = f"SELECT {EVENT_COLUMNS} FROM log ORDER BY pos DESC LIMIT ?"
     found = [
-        Damage(run_key, seq, f"event {seq} of run {run_key} is not what was written (checksum)")
-        for run_key, seq, at, kind, crc, body in connection.execute(newest, (RECENT_ROWS,))
-        if checksum(run_key, seq, at, kind, body) != crc
+        Damage(row[0], row[1], altered(row[0], row[1], path).what)
+        for row in connection.execute(newest, (RECENT_ROWS,))
+        if not is_sound(row)
     ]
     found += [
         Damage(run_key, last, f"run {run_key} has {count} events numbered {first} to {last}: some are missing")
@@ -45,8 +48,8 @@ def check_file(path: str, vfs: str | None) -> Iterator[str]:
         connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
         connection.set_busy_timeout(5000)
         yield from _check_structure(connection)
-        yield from _check_rows(connection)
-    except apsw.Error as error:
+        yield from _check_rows(connection, path)
+    except (apsw.Error, UnicodeDecodeError) as error:
         fault: StoreError = translate(error, path, connection.system_errno if connection else 0)
         yield str(fault)
     finally:
@@ -60,17 +63,33 @@ def _check_structure(connection: apsw.Connection) -> Iterator[str]:
             yield f"structure: {line}"
 
 
-def _check_rows(connection: apsw.Connection) -> Iterator[str]:
-    faults = 0
-    for run_key, seq, at, kind, crc, body in connection.execute("SELECT run_key, seq, at, kind, crc, body FROM log"):
-        if checksum(run_key, seq, at, kind, body) != crc:
-            yield f"event {seq} of run {run_key} is not what was written (checksum)"
-            faults += 1
-            if faults == _FAULTS_MAX:
-                yield "more checksums may be wrong: stopped counting"
-                break
+def _check_rows(connection: apsw.Connection, path: str) -> Iterator[str]:
+    faults = (altered(row[0], row[1], path) for row in _all_events(connection) if not is_sound(row))
+    yield from _first(str(fault.what) for fault in faults)
+    yield from _first(_run_faults(connection, path))
     for run_key, count, first, last in connection.execute(_GAPS.format(where=""), (_FAULTS_MAX,)):
         yield f"run {run_key} has {count} events numbered {first} to {last}: some are missing"
     orphans = "SELECT DISTINCT run_key FROM log WHERE run_key NOT IN (SELECT key FROM runs) LIMIT ?"
     for (run_key,) in connection.execute(orphans, (_FAULTS_MAX,)):
         yield f"run {run_key} has events but is not stored itself"
+
+
+def _all_events(connection: apsw.Connection) -> Iterator[StoredEvent]:
+    rows: Iterator[Any] = connection.execute(f"SELECT {EVENT_COLUMNS} FROM log")
+    yield from rows
+
+
+def _run_faults(connection: apsw.Connection, path: str) -> Iterator[str]:
+    rows: Iterator[Any] = connection.execute(f"SELECT {RUN_COLUMNS} FROM runs")
+    for row in rows:
+        try:
+            unseal_run(row, path)
+        except StoreDamaged as error:
+            yield error.what
+
+
+def _first(lines: Iterator[str]) -> Iterator[str]:
+    """Pass on as many as anybody wants to read."""
+    yield from islice(lines, _FAULTS_MAX)
+    if next(lines, None) is not None:
+        yield f"there are more of these: stopped after {_FAULTS_MAX}"

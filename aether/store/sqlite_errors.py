@@ -25,8 +25,10 @@ _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _WRITES: Final = frozenset({apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMOPEN})
 
 
-def translate(error: apsw.Error, path: str, system_errno: int) -> StoreError:
+def translate(error: apsw.Error | UnicodeDecodeError, path: str, system_errno: int) -> StoreError:
     """Return our error for one of SQLite's; `system_errno` is what the connection saw last."""
+    if isinstance(error, UnicodeDecodeError):
+        return StoreDamaged("a text in it is not UTF-8", where=path, advice=RESTORE_ADVICE)
     code = getattr(error, "extendedresult", 0)
     if isinstance(error, apsw.FullError) or (code in _WRITES and system_errno in _NO_ROOM):
         return StoreFull(

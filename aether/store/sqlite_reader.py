@@ -4,17 +4,18 @@ Each query names the index it runs on, because a plan that depends on statistics
 """
 # ruff: noqa: S608 - only constants of this module are put into SQL; values are bound
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Generic, TypeVar
 
 import apsw
 
-from aether.store.format import StoredEvent, lost, prefix_end, unseal
-from aether.store.interface import EventRow, RunRow, StoreDamaged
+from aether.store.format import StoredEvent, lost, prefix_end, show_run, unseal, unseal_run
+from aether.store.interface import EventRow, RunRow, StoreDamaged, StoreError
 from aether.store.sqlite_errors import translate
+from aether.store.sqlite_schema import EVENT_COLUMNS, RUN_COLUMNS
 
-_RUN: Final = "key, workflow_id, run_id, type, queue, state, parent_key, created_at, closed_at"
-_EVENT: Final = "run_key, seq, at, kind, crc, body"
+_Row = TypeVar("_Row")
+
 BUSY_MS: Final = 5_000
 _NARROW: Final = 5_000
 """A prefix with fewer runs than this is looked up by name and sorted; others are soon met from the newest."""
@@ -35,21 +36,19 @@ class SqliteReader:
         self._query("PRAGMA trusted_schema = OFF")
 
     def open_runs(self) -> Iterator[RunRow]:
-        rows = self._start(f"SELECT {_RUN} FROM runs INDEXED BY runs_open WHERE closed_at IS NULL ORDER BY key")
-        while (row := self._next(rows)) is not None:
-            yield RunRow(*row)
+        rows = self._start(f"SELECT {RUN_COLUMNS} FROM runs INDEXED BY runs_open WHERE closed_at IS NULL ORDER BY key")
+        return _Stream(self, rows, lambda row: unseal_run(row, self._path))
 
     def open_events(self) -> Iterator[EventRow]:
-        columns = ", ".join(f"log.{name}" for name in _EVENT.split(", "))
         rows = self._start(
-            f"SELECT {columns} FROM runs INDEXED BY runs_open CROSS JOIN log INDEXED BY log_by_run"
+            f"SELECT {EVENT_COLUMNS} FROM runs INDEXED BY runs_open CROSS JOIN log INDEXED BY log_by_run"
             " ON log.run_key = runs.key WHERE runs.closed_at IS NULL ORDER BY runs.key, log.seq"
         )
-        return _OpenEvents(self, rows, self._path)
+        return _Stream(self, rows, _LogCheck(self._path).check)
 
     def events(self, run_key: int, after_seq: int, limit: int) -> list[EventRow]:
         rows = self._query(
-            f"SELECT {_EVENT} FROM log INDEXED BY log_by_run WHERE run_key = ? AND seq > ? ORDER BY seq LIMIT ?",
+            f"SELECT {EVENT_COLUMNS} FROM log INDEXED BY log_by_run WHERE run_key = ? AND seq > ? ORDER BY seq LIMIT ?",
             (run_key, after_seq, limit),
         )
         events = [unseal(row, self._path) for row in rows]
@@ -60,7 +59,7 @@ class SqliteReader:
 
     def last_event(self, run_key: int) -> EventRow | None:
         rows = self._query(
-            f"SELECT {_EVENT} FROM log INDEXED BY log_by_run WHERE run_key = ? ORDER BY seq DESC LIMIT 1",
+            f"SELECT {EVENT_COLUMNS} FROM log INDEXED BY log_by_run WHERE run_key = ? ORDER BY seq DESC LIMIT 1",
             (run_key,),
         )
         return unseal(rows[0], self._path) if rows else None
@@ -77,10 +76,10 @@ class SqliteReader:
 
     def children(self, key: int, limit: int) -> list[RunRow]:
         rows = self._query(
-            f"SELECT {_RUN} FROM runs INDEXED BY runs_by_parent WHERE parent_key = ? ORDER BY key LIMIT ?",
+            f"SELECT {RUN_COLUMNS} FROM runs INDEXED BY runs_by_parent WHERE parent_key = ? ORDER BY key LIMIT ?",
             (key, limit),
         )
-        return [RunRow(*row) for row in rows]
+        return [unseal_run(row, self._path) for row in rows]
 
     def list_runs(
         self,
@@ -106,10 +105,10 @@ class SqliteReader:
         else:
             index = "NOT INDEXED" if state is None else "INDEXED BY runs_by_state"
         rows = self._query(
-            f"SELECT {_RUN} FROM runs {index} WHERE {' AND '.join([*terms, 'true'])} ORDER BY key DESC LIMIT ?",
+            f"SELECT {RUN_COLUMNS} FROM runs {index} WHERE {' AND '.join([*terms, 'true'])} ORDER BY key DESC LIMIT ?",
             (*terms.values(), limit),
         )
-        return [RunRow(*row) for row in rows]
+        return [show_run(row) for row in rows]
 
     def counts(self) -> dict[tuple[str, int], int]:
         rows = self._query("SELECT type, state, count(*) FROM runs INDEXED BY runs_by_type_state GROUP BY type, state")
@@ -128,46 +127,69 @@ class SqliteReader:
         return bool(rows[0][0] < _NARROW)
 
     def _one_run(self, how: str, values: tuple[int | str, ...]) -> RunRow | None:
-        rows = self._query(f"SELECT {_RUN} FROM runs {how}", values)
-        return RunRow(*rows[0]) if rows else None
+        rows = self._query(f"SELECT {RUN_COLUMNS} FROM runs {how}", values)
+        return unseal_run(rows[0], self._path) if rows else None
 
-    def _query(self, sql: str, values: tuple[int | str | None, ...] = ()) -> list[tuple[Any, ...]]:
+    def _query(self, sql: str, values: tuple[int | str | None, ...] = ()) -> list[Any]:
         try:
             return self._connection.execute(sql, values).fetchall()
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             raise translate(error, self._path, self._connection.system_errno) from error
 
     def _start(self, sql: str) -> apsw.Cursor:
         try:
             return self._connection.execute(sql)
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             raise translate(error, self._path, self._connection.system_errno) from error
 
-    def _next(self, rows: apsw.Cursor) -> tuple[Any, ...] | None:
+    def _next(self, rows: apsw.Cursor) -> Any:
         try:
             return next(rows, None)
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             raise translate(error, self._path, self._connection.system_errno) from error
 
 
-class _OpenEvents:
-    """The stream behind `open_events`: checks each row, and after a damaged one goes on with the next run."""
+class _Stream(Generic[_Row]):
+    """Checked rows. After a damaged one it goes on; at a damaged file it complains for ever instead of ending."""
 
-    def __init__(self, reader: SqliteReader, rows: apsw.Cursor, where: str) -> None:
+    def __init__(self, reader: SqliteReader, rows: apsw.Cursor, check: Callable[[Any], _Row | None]) -> None:
         self._next_row = reader._next  # noqa: SLF001 - one module, one thing
         self._rows = rows
+        self._check = check
+        self._broken: StoreError | None = None
+
+    def __iter__(self) -> "_Stream[_Row]":
+        return self
+
+    def __next__(self) -> _Row:
+        if self._broken is not None:
+            raise self._broken
+        while True:
+            try:
+                row = self._next_row(self._rows)
+            except StoreError as error:
+                self._broken = error  # to end here would lose all runs that follow
+                raise
+            if row is None:
+                raise StopIteration
+            checked = self._check(row)
+            if checked is not None:
+                return checked
+
+
+class _LogCheck:
+    """Finds altered and lost events in the logs of many runs, and passes over the rest of a log with a fault."""
+
+    def __init__(self, where: str) -> None:
         self._where = where
         self._run_key = -1
         self._seq = 0
         self._skipped_key: int | None = None
-        self._broken: StoreDamaged | None = None
 
-    def __iter__(self) -> "_OpenEvents":
-        return self
-
-    def __next__(self) -> EventRow:
-        row = self._next_unskipped()
+    def check(self, row: StoredEvent) -> EventRow | None:
         run_key, seq = row[0], row[1]
+        if run_key == self._skipped_key:
+            return None
         expected = self._seq + 1 if run_key == self._run_key else 1
         self._run_key, self._seq = run_key, seq
         try:
@@ -177,18 +199,3 @@ class _OpenEvents:
         except StoreDamaged:
             self._skipped_key = run_key
             raise
-
-    def _next_unskipped(self) -> StoredEvent:
-        if self._broken is not None:
-            raise self._broken
-        while True:
-            try:
-                row: Any = self._next_row(self._rows)
-            except StoreDamaged as error:
-                self._broken = error  # the file itself: to end quietly here would lose all runs that follow
-                raise
-            if row is None:
-                raise StopIteration
-            if row[0] != self._skipped_key:
-                stored: StoredEvent = row
-                return stored

@@ -29,7 +29,8 @@ CREATE TABLE runs(
     state INTEGER NOT NULL,
     parent_key INTEGER,
     created_at INTEGER NOT NULL,
-    closed_at INTEGER
+    closed_at INTEGER,
+    crc INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX runs_by_name ON runs(workflow_id, run_id);
 CREATE INDEX runs_by_workflow ON runs(workflow_id);
@@ -50,6 +51,17 @@ CREATE TABLE log(
 CREATE UNIQUE INDEX log_by_run ON log(run_key, seq);
 INSERT INTO meta(k, v) VALUES ('epoch', 0);
 """
+
+# Read through casts: a flipped bit in a row's header makes a number a text of anything, which must reach our checksum
+# as a value of the right kind instead of ending the query.
+RUN_COLUMNS: Final = (
+    "key, CAST(workflow_id AS BLOB), CAST(run_id AS BLOB), CAST(type AS BLOB), CAST(queue AS BLOB),"
+    " CAST(state AS INTEGER), CAST(parent_key AS INTEGER), CAST(created_at AS INTEGER),"
+    " CAST(closed_at AS INTEGER), CAST(runs.crc AS INTEGER)"
+)
+EVENT_COLUMNS: Final = (
+    "run_key, seq, CAST(at AS INTEGER), CAST(kind AS INTEGER), CAST(log.crc AS INTEGER), CAST(body AS BLOB)"
+)
 
 _WRITER_SETTINGS: Final = (
     "PRAGMA busy_timeout = 5000",

@@ -3,12 +3,26 @@
 import sys
 from itertools import pairwise
 
+import attrs
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from aether.store.format import ROW_SIZES, checksum, lost, prefix_end, seal, split_rows, unseal
-from aether.store.interface import EventRow, StoreDamaged
+from aether.store.format import (
+    ROW_SIZES,
+    StoredRun,
+    checksum,
+    is_sound,
+    lost,
+    prefix_end,
+    run_checksum,
+    seal,
+    show_run,
+    split_rows,
+    unseal,
+    unseal_run,
+)
+from aether.store.interface import EventRow, RunRow, StoreDamaged
 
 int64 = st.integers(-(2**63), 2**63 - 1)
 events = st.builds(EventRow, int64, int64, int64, int64, st.binary(max_size=300))
@@ -50,6 +64,62 @@ def test_a_lost_event_is_named():
     error = lost(4, 5, "a file")
     assert (error.run_key, error.seq) == (4, 5)
     assert "event 5 of run 4 is missing" in str(error)
+
+
+@pytest.mark.parametrize("odd", [None, "text", 1.5, 2**64])
+@pytest.mark.parametrize("column", range(6))
+def test_a_row_that_holds_something_of_another_kind_is_damaged(column: int, odd: object):
+    row: list[object] = list(seal(EventRow(1, 1, 1, 1, b"body")))
+    row[column] = odd
+    assert not is_sound(tuple(row))  # type: ignore[arg-type]
+
+
+runs = st.builds(
+    RunRow,
+    key=int64,
+    workflow_id=texts,
+    run_id=texts,
+    type=texts,
+    queue=texts,
+    state=int64,
+    parent_key=st.none() | st.integers(1, 2**63 - 1),
+    created_at=int64,
+    closed_at=st.none() | int64,
+)
+
+
+def stored_form(run: RunRow) -> StoredRun:
+    names = (run.workflow_id.encode(), run.run_id.encode(), run.type.encode(), run.queue.encode())
+    return run.key, *names, run.state, run.parent_key, run.created_at, run.closed_at, run_checksum(run)
+
+
+@given(runs)
+def test_a_run_comes_back_as_it_was(run: RunRow):
+    assert unseal_run(stored_form(run), "a file") == run
+    assert show_run(stored_form(run)) == run
+
+
+@given(runs, st.sampled_from([0, 1, 2, 3, 4, 6, 7, 9]), st.sampled_from([None, b"", b"\xff", 17, "text", 2**70]))
+def test_a_run_with_another_value_is_named_but_can_be_shown(run: RunRow, column: int, odd: object):
+    row: list[object] = list(stored_form(run))
+    assume(row[column] != odd)
+    row[column] = odd
+    with pytest.raises(StoreDamaged, match=r"a file: run .* is not what was written"):
+        unseal_run(tuple(row), "a file")  # type: ignore[arg-type]
+    assert show_run(tuple(row)).state == run.state  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("column", [5, 8])
+def test_a_state_of_another_kind_is_damaged(column: int):
+    row: list[object] = list(stored_form(RunRow(1, "w", "r", "t", "q", 1, None, 1, None)))
+    row[column] = b"text"
+    with pytest.raises(StoreDamaged):
+        unseal_run(tuple(row), "a file")  # type: ignore[arg-type]
+
+
+def test_texts_that_trade_letters_are_noticed():
+    one = RunRow(1, "ab", "c", "t", "q", 1, None, 1, None)
+    assert run_checksum(one) != run_checksum(attrs.evolve(one, workflow_id="a", run_id="bc"))
 
 
 @given(st.integers(0, 5000))

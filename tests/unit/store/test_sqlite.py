@@ -1,5 +1,6 @@
 """Claims about the SQLite store that need a failing disk, other hands, or a look into the file."""
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -207,6 +208,25 @@ def test_a_second_server_on_the_file_is_refused_by_any_name_of_it(tmp_path: Path
         with pytest.raises(StoreLocked, match=r"in use by pid \d+, started"):
             SqliteStore(path).open()
     store.commit([SECOND])
+
+
+@pytest.mark.parametrize(
+    ("batch", "fault"),
+    [
+        (Batch(events=[event_row(1, 2), event_row(2**63, 1)]), struct.error),
+        (Batch(runs=[run_row(2, parent_key=2**63)]), struct.error),
+        (Batch(runs=[run_row(2), run_row(3, state=2**63)]), OverflowError),
+        (Batch(runs=[run_row(2), run_row(3, workflow_id="\ud800")]), UnicodeEncodeError),
+    ],
+)
+def test_a_value_that_fits_no_column_leaves_nothing_pending(store: SqliteStore, batch: Batch, fault: type[Exception]):
+    with pytest.raises(fault):
+        store.commit([Batch(runs=[run_row(9)]), batch])
+    store.commit([SECOND])
+    reader = store.reader()
+    assert [run.key for run in reader.open_runs()] == [1]
+    assert reader.events(1, 0, 9) == log_of(1, 2)
+    reader.close()
 
 
 def test_a_directory_that_is_missing_is_made(tmp_path: Path):

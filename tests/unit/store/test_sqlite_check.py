@@ -6,7 +6,7 @@ import apsw
 import pytest
 
 from aether.store import sqlite_check
-from aether.store.interface import Batch, Damage, RunChange
+from aether.store.interface import Batch, Damage, RunChange, StoreDamaged
 from aether.store.sqlite import SqliteStore
 from tests.conformance.store_suite import log_of, run_row
 
@@ -63,12 +63,26 @@ def test_events_without_a_run_are_found(store: SqliteStore):
     assert list(store.check()) == ["run 3 has events but is not stored itself"]
 
 
+def test_altered_runs_are_found(store: SqliteStore):
+    edit(store, "UPDATE runs SET run_id = 'another' WHERE key = 2; UPDATE runs SET created_at = 0 WHERE key = 3")
+    assert list(store.check()) == [f"run {key} is not what was written (checksum)" for key in (2, 3)]
+
+
+def test_a_text_that_is_none_is_a_finding_and_refused_at_the_start(store: SqliteStore):
+    path = Path(store.location)
+    # The schema itself: every statement reads it.
+    path.write_bytes(path.read_bytes().replace(b"runs_by_parent", b"runs\xff\xfe_parent"))
+    assert any("not UTF-8" in line or "damaged" in line for line in store.check())
+    with pytest.raises(StoreDamaged):
+        store.open()
+
+
 def test_findings_are_bounded(store: SqliteStore, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sqlite_check, "_FAULTS_MAX", 3)
     edit(store, "UPDATE log SET crc = crc + 1")
     lines = list(store.check())
     assert len(lines) == 4
-    assert lines[-1] == "more checksums may be wrong: stopped counting"
+    assert lines[-1] == "there are more of these: stopped after 3"
 
 
 def test_a_damaged_structure_is_found(store: SqliteStore):

@@ -53,6 +53,12 @@ def test_every_error_has_one_meaning(code: int, system_errno: int, kind: type[St
     assert str(translated).startswith("/data/a.db: ")
 
 
+def test_a_text_that_is_none_is_damage():
+    with pytest.raises(UnicodeDecodeError) as caught:
+        b"\xff".decode()
+    assert isinstance(translate(caught.value, "f", 0), StoreDamaged)
+
+
 def test_an_unforeseen_error_is_named_as_sqlite_names_it():
     error = apsw.exception_for(apsw.SQLITE_IOERR_FSYNC)
     assert isinstance(error, apsw.Error)

@@ -83,6 +83,22 @@ def test_one_damaged_run_does_not_hide_the_others(path: str, reader: SqliteReade
     assert events == log_of(1, 5) + log_of(2, 2) + log_of(3, 5) + log_of(4, 1)
 
 
+@pytest.mark.parametrize(
+    "change", ["workflow_id = 'x'", "run_id = 'x'", "type = 'x'", "queue = 'x'", "parent_key = NULL", "created_at = 1"]
+)
+def test_an_altered_run_is_named_and_hides_no_other(path: str, reader: SqliteReader, change: str):
+    edit(path, f"UPDATE runs SET {change} WHERE key = 2")
+    with pytest.raises(StoreDamaged, match="run 2 is not what was written") as caught:
+        reader.run_by_key(2)
+    assert (caught.value.run_key, caught.value.seq) == (2, None)
+    stream = reader.open_runs()
+    assert next(stream).key == 1
+    with pytest.raises(StoreDamaged, match="run 2"):
+        next(stream)
+    assert [run.key for run in stream] == [3, 4]
+    assert [run.key for run in reader.list_runs(limit=9)] == [4, 3, 2, 1]
+
+
 def test_a_damaged_file_does_not_read_like_the_end_of_it(path: str):
     store = SqliteStore(path)
     store.open()
