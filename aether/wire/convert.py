@@ -127,11 +127,26 @@ def _fact(
 
 
 def event_to_proto(event: e.Event) -> pb.Event:
-    message = _FACT_TO_PROTO[type(event.fact)](event.fact)
+    fact = event.fact
+    message = _step_to_proto(fact) if type(fact) is e.StepCompleted else _FACT_TO_PROTO[type(fact)](fact)
     message.seq = event.seq
     message.at_us = event.at
     if event.parked:
         message.parked = True
+    return message
+
+
+def _step_to_proto(fact: e.StepCompleted) -> pb.Event:
+    """By far the most frequent fact: setting fields in place takes half the time of building messages to be copied."""
+    message = pb.Event()
+    step = message.step_completed
+    step.path = fact.path
+    step.name = fact.name
+    step.attempt = fact.attempt
+    step.started_at_us = fact.started_at
+    step.result.data = fact.result.data
+    if fact.result.encoding:
+        step.result.encoding = fact.result.encoding
     return message
 
 
