@@ -143,6 +143,8 @@ def _read_open_events(reader: Reader) -> tuple[list[EventRow], list[StoreDamaged
         try:
             row = next(source, None)
         except StoreDamaged as fault:
+            if fault.run_key is None:
+                raise  # not one run but the file
             damage.append(fault)
             continue
         if row is None:
