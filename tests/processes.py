@@ -86,7 +86,7 @@ class Server(Child):
         port = () if "--grpc-port" in options else ("--grpc-port", "0")
         super().__init__("-m", "aether.cli", "serve", *port, *options, cwd=folder, **variables)
         try:
-            self.url = self.wait_for("http://")
+            self.url = self.wait_for("://")
         except BaseException:
             self.__exit__()
             raise

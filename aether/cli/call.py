@@ -8,7 +8,7 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from attrs import frozen
 from google.protobuf.message import Message
@@ -23,6 +23,7 @@ from aether.wire.status import Code, RpcError
 TIMEOUT_S = 30.0
 _READ_BYTES = 64 * 1024
 _PORTS = {"http": 80, "https": 443}
+_TLS_VARIABLES = ("AETHER_SERVER_CA", "AETHER_CLIENT_CERT", "AETHER_CLIENT_KEY")
 _LEAST_S = 0.001  # a socket takes 0 for "do not wait at all", which is something else
 
 
@@ -44,9 +45,9 @@ class Caller:
         """The answers as they come."""
         deadline = monotonic() + self.timeout_s
         url = self._url()
-        with self._connect(url, deadline) as sock:
-            authority = url.netloc or "localhost"
-            link = ClientLink(TransportLimits(), monotonic(), authority=authority, scheme=_scheme(url))
+        tls = _tls() if url.scheme == "https" else None
+        with self._connect(url, tls, deadline) as sock:
+            link = ClientLink(TransportLimits(), monotonic(), authority=url.netloc, scheme=url.scheme)
             call = link.open(path, timeout_s=self.timeout_s)
             call.send(request.SerializeToString())
             call.half_close()
@@ -80,30 +81,21 @@ class Caller:
     def _url(self) -> SplitResult:
         url = urlsplit(self.target)
         try:
-            is_right = (url.scheme in _PORTS and bool(url.hostname) and url.port != 0) or (
-                url.scheme == "unix" and bool(url.path) and not url.netloc
-            )
+            is_right = url.scheme in _PORTS and bool(url.hostname) and url.port != 0
         except ValueError:
             is_right = False
         if not is_right:
             raise InvalidArgument(
-                f"{self.target!r} is no address of a server: write http://host:port, https://host:port or unix:///path",
+                f"{self.target!r} is no address of a server: write http://host:port or https://host:port",
                 field="--server",
             )
         return url
 
-    def _connect(self, url: SplitResult, deadline: float) -> socket.socket:
+    def _connect(self, url: SplitResult, tls: ssl.SSLContext | None, deadline: float) -> socket.socket:
         try:
-            if url.scheme == "unix":
-                sock = socket.socket(socket.AF_UNIX)
-                _settle(sock, deadline)
-                sock.connect(unquote(url.path))
-                return sock
             host = url.hostname or ""
             sock = socket.create_connection((host, url.port or _PORTS[url.scheme]), deadline - monotonic())
-            if url.scheme == "http":
-                return sock
-            return _tls().wrap_socket(sock, server_hostname=host)
+            return tls.wrap_socket(sock, server_hostname=host) if tls else sock
         except OSError as error:
             raise ServerUnavailable(
                 f"no server answers at {self.target} ({error.strerror or error}); start one with `aether serve`, "
@@ -116,19 +108,20 @@ class Caller:
         return error_from_status(error.code, error.message, error.details)
 
 
-def _scheme(url: SplitResult) -> str:
-    return "https" if url.scheme == "https" else "http"
-
-
 def _settle(sock: socket.socket, deadline: float) -> None:
     sock.settimeout(max(deadline - monotonic(), _LEAST_S))
 
 
 def _tls() -> ssl.SSLContext:
-    """What a server that asks for certificates is shown; docs/configuration.md names the variables."""
-    context = ssl.create_default_context(cafile=os.environ.get("AETHER_SERVER_CA"))
+    """What a server that asks for certificates is shown; docs/command-line.md names the variables."""
+    authority, certificate, key = (os.environ.get(name) or None for name in _TLS_VARIABLES)
+    try:
+        context = ssl.create_default_context(cafile=authority)
+        if certificate:
+            context.load_cert_chain(certificate, key)
+    except OSError as error:
+        given = [f"{name}={os.environ[name]}" for name in _TLS_VARIABLES if os.environ.get(name)]
+        raise InvalidArgument(f"{', '.join(given)} can not be used: {error.strerror or error}") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["h2"])
-    if certificate := os.environ.get("AETHER_CLIENT_CERT"):
-        context.load_cert_chain(certificate, os.environ.get("AETHER_CLIENT_KEY"))
     return context

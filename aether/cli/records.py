@@ -41,7 +41,7 @@ def plain_event(event: model_pb2.Event) -> dict[str, object]:
 
 def plain_payload(payload: model_pb2.Payload) -> object:
     """What a payload holds; bytes that are not JSON are given in base64."""
-    if not payload.encoding:
+    if payload.encoding.partition(";")[0] in {"", "json"}:
         try:
             return json.loads(payload.data, parse_constant=str)
         except (ValueError, RecursionError):

@@ -1,6 +1,7 @@
 """`aether serve`: settings from all their sources, then the server until it is told to stop."""
 
 import os
+import ssl
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -11,7 +12,7 @@ import typer
 
 from aether.cli.exit_codes import ExitCode
 from aether.cli.options import say
-from aether.errors import AetherError
+from aether.errors import AetherError, SettingsError
 from aether.server.listener import BindError
 from aether.server.serve import serve
 from aether.server.settings import Settings, load_settings
@@ -24,6 +25,10 @@ def run_server(flags: Mapping[str, object], config: Path | None) -> None:
     configure_logging(settings.log_format, settings.log_level)
     try:
         trio.run(partial(serve, settings, ready=partial(_announce, settings)))
+    except ssl.SSLError as error:
+        files = [str(path) for path in (settings.tls_cert, settings.tls_key, settings.tls_client_ca) if path]
+        reason = (error.reason or str(error)).replace("_", " ").lower()
+        raise SettingsError([f"tls: {', '.join(files)} can not be used together: {reason}"]) from None
     except BindError as error:
         say(f"aether: {error}")
         raise typer.Exit(ExitCode.FAILED) from None

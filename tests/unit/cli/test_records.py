@@ -59,6 +59,7 @@ def test_a_payload_is_what_it_holds():
     assert plain_payload(payload('{"a": [1, null]}')) == {"a": [1, None]}
     assert plain_payload(payload("NaN")) == "NaN"
     assert plain_payload(pb.Payload(data=b"\xff\x00")) == {"base64": base64.b64encode(b"\xff\x00").decode()}
+    assert plain_payload(pb.Payload(data=b"[1]", encoding="json;type=shop:Order")) == [1]
     assert plain_payload(pb.Payload(data=b"xx", encoding="aes")) == {"encoding": "aes", "base64": "eHg="}
     assert plain_payload(payload("[" * 100_000)) == {"base64": base64.b64encode(b"[" * 100_000).decode()}
     assert value_text(payload('{"a":"ü"}')) == '{"a": "ü"}'
