@@ -238,6 +238,7 @@ class _Family:
         """The task of one branch."""
         PLACE.set((self.run, branch))
         try:
+            await self.run.begin(branch)
             await function()
         except Exception as error:  # noqa: BLE001 - it is raised by whoever opened the branches
             await self.fail(branch.prefix, error, group)

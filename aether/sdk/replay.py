@@ -9,7 +9,8 @@ The rules that make a second run equal the first one:
 1. Facts are delivered strictly in order, and the next one only when every branch of the run is at rest in a durable
    call. So branches go on in the recorded order, whatever the scheduler does. `_active` counts those not at rest. A
    branch that waits for something of its own would stop the run for ever; after a while the shell calls
-   `pump(impatient=True)`, and a fact whose waiter is there is delivered all the same.
+   `pump(impatient=True)`, and a fact whose waiter is there is delivered all the same. New branches begin one by one
+   in the same way, before the next fact is delivered.
 2. A call without a record goes *live* (its function runs, its command is sent) only when everything that was received
    is delivered and, if it had to wait for that, every branch is at rest. So no side effect happens before the whole
    history has been matched, and none of a call that the last fact of the history cancels.
@@ -26,8 +27,8 @@ A waiter's states:
       └──"started"──> STARTED (a timer, activity or child that the server has) ──────> OVER
                         └──cancelled──> CANCELLING ──────────────────────────────────> OVER
 
-The shell reads three outputs after each call: `woken` (waiters to resume), `commands` (to send), and `cancel` (the
-run's code is to be cancelled; when that has reached every branch, the shell calls `settled`).
+The shell reads the outputs after each call: `woken` (waiters to resume), `begun` (branches to begin), `commands` (to
+send), and `cancel` (the run's code is to be cancelled; when that has reached every branch, the shell calls `settled`).
 """
 
 from collections import deque
@@ -117,6 +118,9 @@ class Branch:
     # Random numbers and uuids drawn since the last durable call.
     draws: int = 0
     waiter: "Waiter | None" = None
+    has_begun: bool = False
+    # Belongs to the shell: how it lets the branch begin.
+    begin: Callable[[], None] | None = None
 
     def next_path(self) -> str:
         """Where the next durable call stands."""
@@ -168,12 +172,15 @@ class Replay:
 
     root: Branch = field(factory=lambda: Branch(""))
     woken: list[Waiter] = field(factory=list)
+    begun: list[Branch] = field(factory=list)
     commands: list[c.RunCommand] = field(factory=list)
     cancel: e.CancelRequested | None = None
     # Steps whose function runs, or whose record is not acknowledged yet.
     live_steps: int = 0
     waiters: dict[str, Waiter] = field(factory=dict)
     _queue: deque[tuple[int, Record]] = field(factory=deque)
+    # Branches that have not begun, in the order in which they were opened.
+    _new: deque[Branch] = field(factory=deque)
     _held: list[Waiter] = field(factory=list)
     # Paths at which the code opened branches.
     _forks: set[str] = field(factory=set)
@@ -198,12 +205,17 @@ class Replay:
     @property
     def is_restless(self) -> bool:
         """Something waits for a branch that is not at rest. If that lasts, `pump(impatient=True)`."""
-        return self._active > 0 and bool(self._queue or self._held)
+        return self._active > 0 and bool(self._queue or self._new or self._held)
 
     @property
     def waits_for_server(self) -> bool:
         """The run has nothing to do before the server sends something."""
-        return self._active == 0 and self.live_steps == 0 and not self._queue
+        return self._active == 0 and self.live_steps == 0 and not self._queue and not self._new
+
+    def sleepers(self) -> list[Callable[[], None]]:
+        """What wakes everybody who waits here, for when the run is taken away."""
+        wakes = [waiter.wake for waiter in self.waiters.values()] + [branch.begin for branch in self._new]
+        return [wake for wake in wakes if wake is not None]
 
     # What the code does.
 
@@ -222,9 +234,10 @@ class Replay:
         self._active -= 1
         if self._queue or self._held:
             self._held.append(waiter)
-            self.pump()
         else:
             self._go_live(waiter)
+        if self._queue or self._held or self._new:
+            self.pump()
         return waiter
 
     def record(self, command: c.RecordStep) -> None:
@@ -259,13 +272,19 @@ class Replay:
         return fork
 
     def open_branch(self, fork: Fork) -> Branch:
+        """It begins when everybody is at rest: see `begun`."""
         fork.opened += 1
         fork.running += 1
-        self._active += 1
-        return Branch(f"{fork.path}.{fork.opened}.", fork.branch.clock)
+        branch = Branch(f"{fork.path}.{fork.opened}.", fork.branch.clock)
+        self._new.append(branch)
+        return branch
 
     def close_branch(self, fork: Fork, branch: Branch) -> None:
         """The branch's function has ended. Whoever waits for the last one goes on in its stead."""
+        if not branch.has_begun:
+            # Cancelled before its turn.
+            self._new.remove(branch)
+            self._active += 1
         fork.running -= 1
         fork.branch.clock = max(fork.branch.clock, branch.clock)
         if fork.is_joining and fork.running == 0:
@@ -304,14 +323,16 @@ class Replay:
 
     def pump(self, *, impatient: bool = False) -> None:
         """Deliver what may be delivered now. `NonDeterminism` out of it is the end of this object."""
-        queue = self._queue
-        while queue:
+        queue, new = self._queue, self._new
+        while queue or new:
             if self._active and not impatient:
                 return
-            at, record = queue[0]
-            if not self._deliver(at, record):
+            if new:
+                self._begin(new.popleft())
+            elif self._deliver(*queue[0]):
+                queue.popleft()
+            else:
                 return
-            queue.popleft()
             if self._active:
                 impatient = False
         if self._owed:
@@ -319,6 +340,11 @@ class Replay:
             self._owed.clear()
         if self._held and (impatient or not self._active):
             self._go_on_live()
+
+    def _begin(self, branch: Branch) -> None:
+        branch.has_begun = True
+        self._active += 1
+        self.begun.append(branch)
 
     def _deliver(self, at: int, record: Record) -> bool:
         """False: not now, the code must reach the record's path first."""

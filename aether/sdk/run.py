@@ -202,13 +202,25 @@ class Run:
         return self.replay.fork(branch)
 
     def open_branch(self, fork: Fork) -> Branch:
-        return self.replay.open_branch(fork)
+        branch = self.replay.open_branch(fork)
+        self._act()
+        return branch
+
+    async def begin(self, branch: Branch) -> None:
+        """Wait for the branch's turn, in its own task."""
+        if not branch.has_begun:
+            event = anyio.Event()
+            branch.begin = event.set
+            await event.wait()
+        if self.is_dropped:
+            await self._vanish()
 
     def close_branch(self, fork: Fork, branch: Branch) -> None:
         if not self.is_dropped:
             self._guard(self.replay.close_branch, fork, branch)
 
     def join(self, fork: Fork) -> None:
+        """The branch waits for those that it has opened, which begin then."""
         if not self.is_dropped:
             self._guard(self.replay.join, fork)
 
@@ -361,9 +373,8 @@ class Run:
         self._scope.cancel()
         for scope in list(self._shields):
             scope.cancel()
-        for waiter in self.replay.waiters.values():
-            if waiter.wake is not None:
-                waiter.wake()
+        for wake in self.replay.sleepers():
+            wake()
 
     def _block(self, mismatch: NonDeterminism) -> None:
         self._stop()
@@ -392,6 +403,11 @@ class Run:
                 if waiter.wake is not None:
                     waiter.wake()
             replay.woken.clear()
+        if replay.begun:
+            for branch in replay.begun:
+                if branch.begin is not None:
+                    branch.begin()
+            replay.begun.clear()
         if replay.commands:
             self._commands += replay.commands
             replay.commands.clear()

@@ -460,3 +460,50 @@ def test_calls_are_described_by_kind_and_name():
     assert describe("timer", "") == "timer"
     replay = begun()
     assert str(replay.register(replay.root, "step", "a")) == "step 'a'"
+
+
+def test_branches_begin_one_by_one_in_the_order_written():
+    replay = begun()
+    fork = replay.fork(replay.root)
+    left, right = replay.open_branch(fork), replay.open_branch(fork)
+    assert replay.begun == [], "the opening branch is not at rest"
+    replay.join(fork)
+    assert replay.begun == [left]
+    replay.register(left, "step", "a")
+    assert replay.begun == [left, right]
+
+
+def test_a_branch_of_a_nursery_begins_when_the_block_comes_to_rest():
+    replay = begun()
+    fork = replay.fork(replay.root)
+    branch = replay.open_branch(fork)
+    assert replay.is_restless
+    waiter = replay.register(replay.root, "step", "beside")
+    assert (waiter.state, replay.begun) == (LIVE, [branch])
+
+
+def test_a_branch_that_is_cancelled_before_its_turn_never_begins():
+    replay = begun()
+    fork = replay.fork(replay.root)
+    left, right = replay.open_branch(fork), replay.open_branch(fork)
+    replay.join(fork)
+    replay.close_branch(fork, right)
+    replay.close_branch(fork, left)
+    assert replay.begun == [left]
+    assert not replay.is_at_rest
+    replay.finish()
+    assert replay.is_at_rest
+
+
+def test_everybody_who_waits_can_be_woken():
+    replay = begun()
+    fork = replay.fork(replay.root)
+    branch = replay.open_branch(fork)
+    waiter = replay.register(branch, "step", "a")
+    woken = []
+    assert replay.sleepers() == []
+    waiter.wake = lambda: woken.append("waiter")
+    branch.begin = lambda: woken.append("branch")
+    for wake in replay.sleepers():
+        wake()
+    assert woken == ["waiter", "branch"]
