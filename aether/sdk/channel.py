@@ -86,9 +86,11 @@ class Channel:
                 if data:
                     await self._pipe.write(data)
                     self._written.open()
-                elif link.is_closed or link.is_spent:
-                    break
-                await self._output.wait()
+                if link.is_closed or link.is_spent:
+                    if not data:
+                        break
+                else:
+                    await self._output.wait()
         except GONE as error:
             link.lost(str(error) or "connection reset")
         scope.cancel()

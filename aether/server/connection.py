@@ -211,11 +211,15 @@ class Connection:
                 if data:
                     await self._pipe.write(data)
                     self._written.open()
-                elif link.is_closed or link.is_drained:
-                    break
-                await self._output.wait()
+                if link.is_closed or link.is_drained:
+                    if not data:
+                        break
+                else:
+                    await self._output.wait()
             self._end_soon()
-            await self._pipe.end_writing()
+            # A drained client closes by itself; one that sees the end of the stream first may drop its last answer.
+            if link.is_closed:
+                await self._pipe.end_writing()
         except _GONE:
             self._scope.cancel()
 
