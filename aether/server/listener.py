@@ -42,14 +42,11 @@ class Listener:
         self.socket = sock
         self.address = address
         """What clients connect to: "host:port" with the real port, or "unix:///path"."""
+        self.port = 0 if path is not None else int(sock.getsockname()[1])
+        """The TCP port; 0 for a Unix socket."""
         self.tls = tls
         self._path = path
         self._inode = path.stat().st_ino if path is not None else 0
-
-    @property
-    def port(self) -> int:
-        """The TCP port; 0 for a Unix socket."""
-        return 0 if self._path is not None else int(self.socket.getsockname()[1])
 
     def close(self) -> None:
         self.socket.close()
