@@ -35,6 +35,7 @@ _MEMORY: Final = "memory"
 # How long a request is repeated while the server can not be reached.
 _TIMEOUT_S: Final = 30.0
 _GRACE_S: Final = 10.0
+_RESIDENT_MAX: Final = 1_000
 # Ids that are made here stay below the server's bound on names, and keep their random end.
 _ID_MAX: Final = 150
 
@@ -197,11 +198,14 @@ class Client:
     # The worker.
 
     @asynccontextmanager
-    async def serve(self, *workflows: Workflow[..., Any], grace_s: float = _GRACE_S) -> AsyncIterator[Self]:
+    async def serve(
+        self, *workflows: Workflow[..., Any], grace_s: float = _GRACE_S, resident_max: int = _RESIDENT_MAX
+    ) -> AsyncIterator[Self]:
         """Connect, and run a worker while the block lasts: of these workflows, or of all there are, and all activities.
 
         The block begins when the server knows the worker. At its end the worker takes nothing new and has `grace_s` to
-        bring to an end what is in hand; what is not, goes to another worker or waits for one.
+        bring to an end what is in hand; what is not, goes to another worker or waits for one. At most `resident_max`
+        runs stay in memory while they wait; others are replayed when they go on.
         """
         from aether.sdk.worker import Worker, new_worker_id, settings_of
 
@@ -211,6 +215,7 @@ class Client:
             self._definitions.served(workflows),
             self._definitions.activities,
             self._slots,
+            resident_max,
         )
         failures: list[Exception] = []
         async with AsyncExitStack() as stack:

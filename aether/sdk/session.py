@@ -56,7 +56,7 @@ class WorkerSettings:
     workflow_slots: int
     activity_slots: int
     # Runs kept in memory while they wait; those unused for longest are replayed when they go on.
-    resident_max: int = 1_000
+    resident_max: int
 
     def registration(self) -> pb.RegisterRequest:
         return pb.RegisterRequest(
@@ -188,8 +188,6 @@ class Session:
             request = message.completions.add(token=run.token, blocked=is_blocked, known_seq=run.known_seq)
             for command in commands:
                 size += _add_command(request, command)
-            if is_blocked:
-                self._evict()
             if size > _MESSAGE_BYTES:
                 self._send(message)
                 message, size = pb.WorkerMessage(), 0
@@ -250,6 +248,8 @@ class Session:
         run.acknowledge(response.seq, response.at_us)
         if run.is_over:
             del self._runs[run.token]
+        elif len(self._runs) > self.settings.resident_max and run.is_parked:
+            self._evict()
         if self.is_draining:
             self._is_idle.open()
 
@@ -392,11 +392,8 @@ class Session:
         self._forget(run)
 
     def _evict(self) -> None:
-        """Too many runs in memory: give back the one that was not used for longest, if it only waits."""
-        if len(self._runs) > self.settings.resident_max:
-            run = next((run for run in self._runs.values() if run.is_parked), None)
-            if run is not None:
-                self._release(run)
+        """Too many runs are in memory: give back the one that was not used for longest of those that only wait."""
+        self._release(next(run for run in self._runs.values() if run.is_parked))
 
 
 def _add_command(request: pb.CompleteStepRequest, command: c.Command) -> int:

@@ -37,10 +37,11 @@ def settings_of(
     workflows: Mapping[str, Workflow[..., Any]],
     activities: Mapping[str, Activity[..., Any]],
     slots: tuple[int, int],
+    resident_max: int,
 ) -> WorkerSettings:
     if not workflows and not activities:
         raise InvalidArgument("nothing to serve: this client has no workflows and no activities")
-    return WorkerSettings(worker_id, task_queue, workflows, activities, *slots)
+    return WorkerSettings(worker_id, task_queue, workflows, activities, *slots, resident_max)
 
 
 class Worker:
