@@ -1,0 +1,132 @@
+"""What type checkers see of the public API; checked by mypy and pyright, both strict, and never run.
+
+A line that ends in `# type: ignore[...]` is a wrong use that must be refused: both checkers are told to complain about
+an ignore that nothing needs.
+"""
+
+from collections.abc import Coroutine
+from datetime import datetime
+from typing import Any, assert_type
+from uuid import UUID
+
+import attrs
+
+import aether
+
+client = aether.Client("http://localhost:7233", task_queue="orders")
+
+
+@attrs.frozen
+class Stock:
+    total: int
+
+
+@attrs.frozen
+class Receipt:
+    order_id: str
+    cents: int
+
+
+@client.activity("charge", retry=aether.RetryPolicy(max_attempts=3), start_to_close_s=30)
+async def charge(order_id: str, cents: int) -> Receipt:
+    aether.heartbeat({"at": 1})
+    assert_type(aether.activity_info().attempt, int)
+    return Receipt(order_id, cents)
+
+
+@client.activity("pack")
+def pack(order_id: str) -> bytes:
+    return order_id.encode()
+
+
+async def check(order_id: str) -> Stock:
+    return Stock(len(order_id))
+
+
+def count(text: str, times: int = 1) -> int:
+    return len(text) * times
+
+
+@client.workflow("ship")
+async def ship(ctx: aether.Context, order_id: str, fast: bool = False) -> str:
+    return order_id
+
+
+@client.workflow("order")
+async def order(ctx: aether.Context, order_id: str) -> Receipt:
+    assert_type(await ctx.step("check", check, order_id), Stock)
+    assert_type(await ctx.step("check", lambda: check(order_id)), Stock)
+    assert_type(await ctx.step("count", count, "a", times=3), int)
+    assert_type(await ctx.step("count", lambda: 1.5), float)
+    assert_type(await ctx.activity(charge, order_id, 5), Receipt)
+    assert_type(await ctx.activity(pack, order_id), bytes)
+    assert_type(await ctx.child(ship, order_id, fast=True), str)
+    assert_type(await ctx.child(ship.options(workflow_id="s"), order_id), str)
+    assert_type(await ctx.parallel([lambda: ctx.step("a", check, "a"), lambda: ctx.step("b", check, "b")]), list[Stock])
+    assert_type(ctx.now(), datetime)
+    assert_type(ctx.uuid(), UUID)
+    assert_type(ctx.random(), float)
+    await ctx.sleep(hours=1, minutes=30)
+    async with ctx.nursery() as nursery:
+        nursery.start_soon(ctx.step, "c", check, "c")
+        nursery.start_soon(ship, ctx, "c")
+    with ctx.shield():
+        assert_type(await ship(ctx, order_id), str)
+
+    await ctx.step("check", check, 5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    await ctx.activity(charge, order_id, "5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await ctx.activity(charge, order_id)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await ctx.activity(check, order_id)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    await ctx.child(ship, 5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await ctx.child(charge, order_id, 5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    await ctx.sleep(weeks=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    return Receipt(order_id, 5)
+
+
+async def use() -> None:
+    assert_type(await order.start_and_wait("a"), Receipt)
+    handle = await order.options(workflow_id="a").start("a")
+    assert_type(handle, aether.Handle[Receipt])
+    assert_type(await handle.result(timeout_s=5), Receipt)
+    assert_type((await handle.status()).state, aether.RunState)
+    assert_type([event.seq async for event in handle.history()], list[int])
+    assert_type([info.run_id async for info in client.list(state=aether.RunState.FAILED)], list[str])
+    assert_type(await client.handle("a", result_type=Receipt).result(), Receipt)
+    assert_type(client.handle("a"), aether.Handle[Any])
+    called: Coroutine[Any, Any, Receipt] = charge("a", 1)
+    assert_type(await called, Receipt)
+    assert_type(pack("a"), bytes)
+    async with client.serve(order, ship) as served:
+        assert_type(served, aether.Client)
+
+    await order.start(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await order.start()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await order.start_and_wait("a", "b")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await charge("a")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+@client.workflow("plain")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+def plain(ctx: aether.Context) -> int:
+    return 1
+
+
+@client.workflow("no-context")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+async def no_context(order_id: str) -> int:
+    return 1
+
+
+class Zip:
+    def encode(self, payload: aether.Payload) -> aether.Payload:
+        return payload
+
+    def decode(self, payload: aether.Payload) -> aether.Payload:
+        return payload
+
+
+class HalfACodec:
+    def encode(self, payload: aether.Payload) -> aether.Payload:
+        return payload
+
+
+aether.Client(codec=Zip())
+aether.Client(codec=HalfACodec())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
