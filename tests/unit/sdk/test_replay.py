@@ -478,8 +478,10 @@ def test_a_branch_of_a_nursery_begins_when_the_block_comes_to_rest():
     fork = replay.fork(replay.root)
     branch = replay.open_branch(fork)
     assert replay.is_restless
-    waiter = replay.register(replay.root, "step", "beside")
-    assert (waiter.state, replay.begun) == (LIVE, [branch])
+    beside = replay.register(replay.root, "step", "beside")
+    assert (beside.state, replay.begun) == (HELD, [branch])
+    inner = replay.register(branch, "step", "inner")
+    assert (beside.state, inner.state) == (LIVE, LIVE)
 
 
 def test_a_branch_that_is_cancelled_before_its_turn_never_begins():
@@ -498,12 +500,13 @@ def test_a_branch_that_is_cancelled_before_its_turn_never_begins():
 def test_everybody_who_waits_can_be_woken():
     replay = begun()
     fork = replay.fork(replay.root)
-    branch = replay.open_branch(fork)
-    waiter = replay.register(branch, "step", "a")
+    replay.open_branch(fork)
+    later = replay.open_branch(fork)
+    waiter = replay.register(replay.root, "step", "a")
     woken = []
     assert replay.sleepers() == []
     waiter.wake = lambda: woken.append("waiter")
-    branch.begin = lambda: woken.append("branch")
+    later.begin = lambda: woken.append("branch")
     for wake in replay.sleepers():
         wake()
     assert woken == ["waiter", "branch"]
