@@ -46,7 +46,7 @@ __all__ = [
 
 # Four frames: at most this much of one peer is worked on before the others get a turn.
 _READ_BYTES: Final = 65_536
-_GONE: Final = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
+_GONE: Final = (OSError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError)
 _log = structlog.get_logger("aether.transport")
 
 
@@ -56,7 +56,10 @@ class Pipe(Protocol):
     async def read(self) -> bytes:
         """Octets, or nothing at the end."""
 
-    async def write(self, data: bytes) -> None: ...
+    def write_now(self, data: bytes) -> int:
+        """Writes what can be written without waiting, and says how much that was."""
+
+    async def write(self, data: bytes | memoryview) -> None: ...
 
     async def end_writing(self) -> None:
         """Tells the peer that nothing follows."""
@@ -79,19 +82,16 @@ class SocketPipe:
             except BlockingIOError:
                 continue
 
-    async def write(self, data: bytes) -> None:
-        sent = self._send(data)
-        if sent < len(data):
-            view = memoryview(data)
-            while sent < len(data):
-                await trio.lowlevel.wait_writable(self._fd)
-                sent += self._send(view[sent:])
-
-    def _send(self, data: bytes | memoryview) -> int:
+    def write_now(self, data: bytes | memoryview) -> int:
         try:
             return self._sock.send(data)
         except BlockingIOError:
             return 0
+
+    async def write(self, data: bytes | memoryview) -> None:
+        while data:
+            await trio.lowlevel.wait_writable(self._fd)
+            data = data[self.write_now(data) :]
 
     async def end_writing(self) -> None:
         self._sock.shutdown(socket.SHUT_WR)
@@ -110,7 +110,10 @@ class StreamPipe:
     async def read(self) -> bytes:
         return bytes(await self._stream.receive_some(_READ_BYTES))
 
-    async def write(self, data: bytes) -> None:
+    def write_now(self, data: bytes) -> int:
+        return 0
+
+    async def write(self, data: bytes | memoryview) -> None:
         await self._stream.send_all(data)
 
     async def end_writing(self) -> None:
@@ -209,7 +212,10 @@ class Connection:
             while True:
                 data = link.pull()
                 if data:
-                    await self._pipe.write(data)
+                    sent = self._pipe.write_now(data)
+                    if sent < len(data):
+                        with trio.fail_after(self._limits.write_s):
+                            await self._pipe.write(memoryview(data)[sent:])
                     self._written.open()
                 if link.is_closed or link.is_drained:
                     if not data:

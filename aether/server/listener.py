@@ -194,11 +194,13 @@ class _Door:
     async def serve(self, listeners: Sequence[Listener]) -> None:
         try:
             with self._drain.limit():
-                async with trio.open_nursery() as connections, trio.open_nursery() as doors:
-                    for listener in listeners:
-                        doors.start_soon(self._accept, listener, connections)
-                    await self._drain.started()
-                    doors.cancel_scope.cancel()
+                async with trio.open_nursery() as connections:
+                    async with trio.open_nursery() as doors:
+                        for listener in listeners:
+                            doors.start_soon(self._accept, listener, connections)
+                        await self._drain.started()
+                        doors.cancel_scope.cancel()
+                    # Only now, for an accept in the same pass would find its socket closed.
                     for listener in listeners:
                         listener.close()
                     for connection in list(self._connections):

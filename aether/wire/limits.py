@@ -51,12 +51,14 @@ class TransportLimits:
     noise: int = 100_000
     """Frames without a message (window updates, priorities, empty DATA): a reader may credit each frame."""
     control_bytes: int = 256 * KIB
-    """Unsent replies to control frames: a peer that provokes them without reading them is cut off."""
+    """Unsent replies to control frames: nothing more is read from a peer that does not read them."""
     handshake_s: float = 10.0
     """From accept to the peer's first SETTINGS, TLS included."""
     keepalive_s: float = 30.0
     """A peer with open calls that is silent for so long is asked whether it lives."""
     keepalive_timeout_s: float = 10.0
     """How long it may take to answer."""
+    write_s: float = 60.0
+    """One write of at most `write_bytes` may take so long, which is 4 KiB a second; a slower reader is given up."""
     linger_s: float = 1.0
     """How long a refused peer may take to read why."""

@@ -135,8 +135,6 @@ class Link(Generic[AnyStream]):
             return
         if at < len(data):
             self._rest = data[at:]
-        if self._out_bytes > self.limits.control_bytes:
-            self.arm(now + self.limits.keepalive_s)
 
     def _read_frames(self, data: bytes) -> int:
         at = 0
@@ -254,7 +252,7 @@ class Link(Generic[AnyStream]):
                 stream.on_expired()
             elif due is not None and due < next_at:
                 next_at = due
-        if self.streams or self._out:
+        if self.streams:
             next_at = min(next_at, self._keep_alive(now))
         else:
             self._ping_sent_at = None
