@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -153,15 +154,14 @@ def _check_place(path: Path) -> Finding:
 
 
 def _refuse_foreign(path: Path) -> None:
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
-        sqlite_schema.is_new(connection, str(path))
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        with closing(connection):
+            sqlite_schema.is_new(connection, str(path))
     except apsw.NotADBError:
         raise StoreError("is no SQLite database", where=str(path), advice="name another file") from None
     except apsw.Error as error:
         raise StoreError(f"can not be read ({error})", where=str(path), advice="see who else has it") from None
-    finally:
-        connection.close()
 
 
 def lock_holder(path: Path) -> str:

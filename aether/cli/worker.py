@@ -59,7 +59,7 @@ class _Worker:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._listen, signals, group.cancel_scope)
-                say(f"aether worker: waiting for a server at {self._server}")
+                say(f"aether worker: waiting for a server ({SERVER_VARIABLE} is {self._server})")
                 async with self._client.serve():
                     self._is_serving = True
                     say(f"aether worker: serving {self._place}, stop with Ctrl-C")

@@ -1,6 +1,8 @@
 """The command line as a whole: quick to answer, and clear about what is wrong."""
 
 import re
+import signal
+import socket
 import subprocess
 import sys
 import tomllib
@@ -8,7 +10,7 @@ import tomllib
 import pytest
 
 from aether.cli.exit_codes import ExitCode
-from tests.processes import ROOT, aether, environment
+from tests.processes import ROOT, Child, aether, environment
 
 COMMANDS = ["", "serve", "worker", "init", "workflow", "workflow list", "status", "history", "cancel", "doctor"]
 HEAVY = {"trio", "anyio", "asyncio", "grpc", "google", "rich", "apsw", "cattrs", "structlog", "hpack", "ssl"}
@@ -77,3 +79,14 @@ def test_where_no_server_answers_one_line_says_so(command, free_port):
         f"aether: no server answers at http://127.0.0.1:{free_port} (Connection refused); start one with "
         "`aether serve`, or name another with --server\n"
     )
+
+
+def test_ctrl_c_ends_a_command_with_130_and_no_traceback():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with Child("-m", "aether.cli", "status", "x", "--server", url, cwd=ROOT) as asking:
+            connection = silent.accept()[0]
+            with connection:
+                assert connection.recv(1)
+                asking.tell(signal.SIGINT)
+                assert asking.finish() == (ExitCode.INTERRUPTED, "")

@@ -1,0 +1,94 @@
+"""What the doctor finds where a whole machine would have to be ill."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from aether.cli.doctor import Level, check_clock, check_database, check_sqlite, lock_holder
+from aether.server.settings import Persistence, Settings
+from aether.store.interface import Batch
+from aether.store.sqlite import SqliteStore
+
+NOW = 1_800_000_000_000_000
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(db_path=tmp_path / "data" / "aether.db")
+
+
+def found(settings):
+    return [(each.level, each.subject, each.text) for each in check_database(settings)]
+
+
+def test_an_sqlite_that_can_corrupt_files_is_refused():
+    assert check_sqlite("3.51.3").level is Level.OK
+    finding = check_sqlite("3.40.1")
+    assert finding.level is Level.FAIL
+    assert "apsw" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("now", "last_written", "level"),
+    [
+        (NOW, 0, Level.OK),
+        (NOW, NOW + 1_000_000, Level.OK),
+        (NOW, NOW + 60_000_000, Level.WARN),
+        (0, 0, Level.FAIL),
+    ],
+)
+def test_a_clock_that_runs_behind_its_own_writes_is_told(now, last_written, level):
+    assert check_clock(now, last_written).level is level
+
+
+def test_a_database_that_is_not_there_yet_is_well(settings):
+    ((level, _, text),) = found(settings)
+    assert level is Level.OK
+    assert "not there yet" in text
+
+
+def test_without_a_database_there_is_nothing_to_check():
+    ((level, _, text),) = found(Settings(persistence=Persistence.MEMORY))
+    assert level is Level.OK
+    assert "everything is gone when the server ends" in text
+
+
+def test_a_folder_that_is_closed_to_the_user_is_told_before_a_server_fails(settings, monkeypatch):
+    monkeypatch.setattr("aether.cli.doctor.os.access", lambda path, mode: False)  # root may write everywhere
+    ((level, _, text),) = found(settings)
+    assert level is Level.FAIL
+    assert "is closed to this user" in text
+
+
+def test_a_disk_that_is_nearly_full_is_told(settings, monkeypatch):
+    store = SqliteStore(str(settings.db_path))
+    store.open()
+    store.close()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(100 << 30, 99 << 30, 5 << 20))
+    first, second = found(settings)
+    assert first == (Level.WARN, "disk", f"5 MiB left beside {settings.db_path}")
+    assert second[0] is Level.OK
+
+
+def test_a_database_in_use_names_its_owner_and_is_not_disturbed(settings):
+    store = SqliteStore(str(settings.db_path))
+    store.open()
+    try:
+        ((level, _, text),) = found(settings)
+        assert level is Level.OK
+        assert "in use by pid" in text
+        store.commit([Batch()])
+    finally:
+        store.close()
+    assert not lock_holder(settings.db_path)
+    ((_, _, text),) = found(settings)
+    assert "not in use" in text
+
+
+def test_a_folder_in_the_place_of_the_database_is_told(settings):
+    settings.db_path.mkdir(parents=True)
+    ((level, _, text),) = found(settings)
+    assert level is Level.FAIL
+    assert str(settings.db_path) in text
+    assert not lock_holder(Path("/nowhere/at/all.db"))
