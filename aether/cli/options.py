@@ -35,17 +35,29 @@ def reported(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except SettingsError as error:
-            for fault in error.faults:
-                say(fault)
-            raise typer.Exit(exit_code_of(error)) from None
         except AetherError as error:
-            say(f"aether: {error}")
-            raise typer.Exit(exit_code_of(error)) from None
+            raise _reported(error) from None
+        except BaseExceptionGroup as group:
+            # What ended a nursery. Anything in it but errors of ours is a defect: whoever mends it needs the traceback.
+            ours, others = group.split(AetherError)
+            if ours is None or others is not None:
+                raise
+            raise _reported(_first(ours)) from None
         except KeyboardInterrupt:
             raise typer.Exit(ExitCode.INTERRUPTED) from None
 
     return run
+
+
+def _reported(error: AetherError) -> typer.Exit:
+    for line in error.faults if isinstance(error, SettingsError) else [f"aether: {error}"]:
+        say(line)
+    return typer.Exit(exit_code_of(error))
+
+
+def _first(group: BaseExceptionGroup[AetherError]) -> AetherError:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 def say(text: str) -> None:

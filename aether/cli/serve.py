@@ -12,7 +12,7 @@ import typer
 
 from aether.cli.exit_codes import ExitCode
 from aether.cli.options import say
-from aether.errors import AetherError, SettingsError
+from aether.errors import SettingsError
 from aether.server.listener import BindError
 from aether.server.serve import serve
 from aether.server.settings import Settings, load_settings
@@ -32,19 +32,6 @@ def run_server(flags: Mapping[str, object], config: Path | None) -> None:
     except BindError as error:
         say(f"aether: {error}")
         raise typer.Exit(ExitCode.FAILED) from None
-    except BaseExceptionGroup as group:
-        # What is fatal comes out of the nurseries that it ended. Anything but an error of ours is a defect, and whoever
-        # mends it needs the whole traceback.
-        ours = group.split(AetherError)[0]
-        if ours is None:
-            raise
-        raise _first(ours) from None
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def _announce(settings: Settings, address: str) -> None:

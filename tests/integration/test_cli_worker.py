@@ -150,3 +150,12 @@ def test_a_module_that_can_not_be_imported_shows_where(tmp_path):
     assert done.returncode != 0
     assert "No module named 'no_such_package'" in done.stderr
     assert "broken.py" in done.stderr
+
+
+def test_a_client_that_defines_nothing_ends_the_worker_with_one_line(server, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("empty")
+    (folder / "empty.py").write_text("import aether\nclient = aether.Client()\n")
+    done = aether("worker", "empty:client", cwd=folder, AETHER_SERVER=server.url)
+    assert done.returncode == ExitCode.USAGE
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("aether: ")
