@@ -1,12 +1,16 @@
 """Rules that a user sets for an activity. Durations are seconds. What they decide: `core/retry.py`."""
 
 from collections.abc import Iterable
+from math import inf
 
 from attrs import field, frozen
-from attrs.validators import ge, le
+from attrs.validators import ge, le, lt
 
 
 def _class_names(kinds: Iterable[type[BaseException] | str]) -> tuple[str, ...]:
+    if isinstance(kinds, str):
+        # Or it would be taken for a series of names of one letter each.
+        kinds = (kinds,)
     return tuple(kind if isinstance(kind, str) else kind.__name__ for kind in kinds)
 
 
@@ -18,9 +22,9 @@ class RetryPolicy:
     `jitter`. `max_attempts` 0 means without end. `non_retryable` takes exception classes or their names.
     """
 
-    initial_s: float = field(default=1.0, validator=ge(0))
-    factor: float = field(default=2.0, validator=ge(1))
-    maximum_s: float = field(default=100.0, validator=ge(0))
+    initial_s: float = field(default=1.0, validator=[ge(0), lt(inf)])
+    factor: float = field(default=2.0, validator=[ge(1), lt(inf)])
+    maximum_s: float = field(default=100.0, validator=[ge(0), lt(inf)])
     jitter: float = field(default=0.1, validator=[ge(0), le(1)])
     max_attempts: int = field(default=0, validator=ge(0))
     non_retryable: tuple[str, ...] = field(default=(), converter=_class_names)
@@ -30,10 +34,10 @@ class RetryPolicy:
 class ActivityTimeouts:
     """Bounds of an activity in seconds; 0 means none."""
 
-    schedule_to_start_s: float = field(default=0.0, validator=ge(0))
-    start_to_close_s: float = field(default=0.0, validator=ge(0))
-    schedule_to_close_s: float = field(default=0.0, validator=ge(0))
-    heartbeat_s: float = field(default=0.0, validator=ge(0))
+    schedule_to_start_s: float = field(default=0.0, validator=[ge(0), lt(inf)])
+    start_to_close_s: float = field(default=0.0, validator=[ge(0), lt(inf)])
+    schedule_to_close_s: float = field(default=0.0, validator=[ge(0), lt(inf)])
+    heartbeat_s: float = field(default=0.0, validator=[ge(0), lt(inf)])
 
 
 DEFAULT_RETRY = RetryPolicy()
