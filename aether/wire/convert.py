@@ -52,8 +52,9 @@ def failure_from_proto(message: pb.Failure) -> Failure:
 
 
 def _ms(seconds: float) -> int:
-    """Rounded up, so that a bound that is set never becomes "none"."""
-    return -int(-seconds * 1000 // 1)
+    """Rounded up, so that a bound that is set never becomes "none"; exact for what milliseconds came from."""
+    # By way of microseconds, because `ms / 1000 * 1000` is a little more than `ms` for one number in a hundred.
+    return -(-round(seconds * 1_000_000) // 1000) or int(seconds > 0)
 
 
 def retry_to_proto(policy: RetryPolicy) -> pb.RetryPolicy:
@@ -406,9 +407,9 @@ def command_from_proto(message: wpb.Command) -> c.Command:
 
 
 def _record_step(m: wpb.RecordStep) -> c.RecordStep:
-    if m.HasField("failure"):
-        return c.RecordStep(m.path, m.name, None, failure_from_proto(m.failure), m.attempt, m.started_at_us)
-    return c.RecordStep(m.path, m.name, payload_from_proto(m.result), None, m.attempt, m.started_at_us)
+    result = payload_from_proto(m.result) if m.HasField("result") else None
+    failure = failure_from_proto(m.failure) if m.HasField("failure") else None
+    return c.RecordStep(m.path, m.name, result, failure, m.attempt, m.started_at_us)
 
 
 def _schedule(m: wpb.ScheduleActivity) -> c.ScheduleActivity:

@@ -68,13 +68,13 @@ def error_from_status(code: int, message: str, details: bytes) -> errors.AetherE
 
     reason = field = ""
     try:
-        packed = status_pb2.Status.FromString(details).details
+        for detail in status_pb2.Status.FromString(details).details:
+            info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+            if detail.Unpack(info) and info.domain == _DOMAIN:
+                reason = info.reason
+            elif detail.Unpack(bad) and bad.field_violations:
+                field = bad.field_violations[0].field
     except DecodeError:
-        packed = []
-    for detail in packed:
-        info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-        if detail.Unpack(info) and info.domain == _DOMAIN:
-            reason = info.reason
-        elif detail.Unpack(bad) and bad.field_violations:
-            field = bad.field_violations[0].field
+        # Whatever a proxy made of them: the code and the sentence are left.
+        pass
     return error_from_refusal(code, reason, message, field)

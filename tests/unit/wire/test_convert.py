@@ -1,0 +1,196 @@
+import typing
+
+import pytest
+
+from aether.errors import InvalidArgument
+from aether.model import commands as c
+from aether.model import events as e
+from aether.model.payload import Failure, Payload
+from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
+from aether.wire.convert import (
+    KINDS,
+    command_from_proto,
+    command_to_proto,
+    decode_event,
+    encode_event,
+    event_from_proto,
+    event_to_proto,
+    failure_from_proto,
+    failure_to_proto,
+    payload_from_proto,
+    payload_to_proto,
+    retry_from_proto,
+    retry_to_proto,
+    timeouts_from_proto,
+    timeouts_to_proto,
+)
+from aether.wire.generated.aether.v1 import model_pb2 as pb
+from aether.wire.generated.aether.v1 import worker_pb2 as wpb
+
+DATA = Payload(b"\x00data", "zstd")
+DEEP = Failure(
+    "ExceptionGroup",
+    "two",
+    "Traceback",
+    (Failure("ValueError", "one", non_retryable=True), Failure("KeyError", "two", retry_after_ms=7)),
+    group=True,
+)
+RETRY = RetryPolicy(0.25, 1.5, 12.5, 0.0, 7, (ValueError, "CardDeclined"))
+TIMEOUTS = ActivityTimeouts(1.5, 2.25, 3.001, 0.004)
+
+FACTS: list[e.Fact] = [
+    e.RunCreated("w", "r", "order", "q", DATA, "parent", "parent-run", "1.2"),
+    e.RunStarted("worker-1", 2, "lost"),
+    e.RunCompleted(DATA),
+    e.RunFailed(DEEP),
+    e.RunCancelled("why"),
+    e.CancelRequested("why"),
+    e.StepCompleted("1", "pack", DATA, 3, 99),
+    e.StepFailed("1", "pack", DEEP, 3, 99),
+    e.TimerStarted("1", 2**60),
+    e.TimerFired("1"),
+    e.TimerCancelled("1"),
+    e.ActivityScheduled("1", "charge", "far", DATA, RETRY, TIMEOUTS),
+    e.ActivityScheduled("1", "charge", "far", DATA),
+    e.ActivityStarted("1", 2, "worker-1"),
+    e.ActivityRetried("1", 2, DEEP, 123, DATA),
+    e.ActivityRetried("1", 2, DEEP, 123),
+    e.ActivityRetried("1", 2, DEEP, 123, Payload(b"")),
+    e.ActivityCompleted("1", 2, DATA),
+    e.ActivityFailed("1", 0, DEEP),
+    e.ActivityCancelRequested("1"),
+    e.ActivityCancelled("1"),
+    e.ChildStarted("1", "kid", "kid-run", "ship"),
+    e.ChildCompleted("1", DATA),
+    e.ChildFailed("1", DEEP),
+    e.ChildCancelRequested("1"),
+    e.ChildCancelled("1"),
+]
+COMMANDS: list[c.Command] = [
+    c.RecordStep("1", "pack", DATA, None, 2, 99),
+    c.RecordStep("1", "pack", Payload(b"")),
+    c.RecordStep("1", "pack", None, DEEP, 2, 99),
+    c.StartTimer("1", 2**40),
+    c.ScheduleActivity("1", "charge", "far", DATA, RETRY, TIMEOUTS),
+    c.ScheduleActivity("1", "charge", "", DATA),
+    c.StartChild("1", "ship", "kid", "far", DATA),
+    c.CancelPending("1"),
+    c.CompleteRun(DATA),
+    c.FailRun(DEEP),
+    c.CancelRun("why"),
+    c.BlockRun(DEEP),
+    c.CompleteActivity(DATA),
+    c.FailActivity(DEEP),
+    c.CancelActivity(),
+]
+
+
+def name(thing: object) -> str:
+    return type(thing).__name__
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=name)
+@pytest.mark.parametrize("parked", [True, False])
+def test_an_event_comes_back_from_disk_as_it_was(fact, parked):
+    event = e.Event(2**40, 2**52, fact, parked)
+    assert decode_event(encode_event(event)) == event
+    assert encode_event(decode_event(encode_event(event))) == encode_event(event)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=name)
+def test_a_command_arrives_as_it_was_sent(command):
+    message = wpb.Command.FromString(command_to_proto(command).SerializeToString())
+    assert command_from_proto(message) == command
+
+
+def test_no_fact_and_no_command_is_missing():
+    assert {type(fact) for fact in FACTS} == set(typing.get_args(e.Fact)) == set(KINDS)
+    assert {type(command) for command in COMMANDS} == set(typing.get_args(c.Command))
+
+
+def test_the_kind_of_an_event_is_its_number_in_the_protos():
+    assert KINDS[e.RunCreated] == 10
+    assert len(set(KINDS.values())) == len(KINDS)
+    for kind, number in KINDS.items():
+        message = pb.Event.DESCRIPTOR.fields_by_number[number].message_type
+        assert message is not None
+        assert message.name == kind.__name__
+
+
+def test_an_event_of_a_later_version_is_refused_by_name():
+    with pytest.raises(InvalidArgument) as caught:
+        decode_event(pb.Event(seq=1).SerializeToString() + b"\xa2\x06\x00")
+    assert caught.value.field == "fact"
+    with pytest.raises(InvalidArgument):
+        event_from_proto(pb.Event())
+
+
+def test_a_command_of_no_kind_is_refused_by_name():
+    with pytest.raises(InvalidArgument) as caught:
+        command_from_proto(wpb.Command())
+    assert caught.value.field == "commands"
+
+
+def test_a_step_says_what_came_of_it_as_it_was_sent_both_or_neither_too():
+    both = wpb.RecordStep(path="1", name="pack", result=pb.Payload(data=b"x"), failure=pb.Failure(type="E"))
+    step = command_from_proto(wpb.Command(record_step=both))
+    assert isinstance(step, c.RecordStep)
+    assert (step.result, step.failure) == (Payload(b"x"), Failure("E", ""))
+    neither = command_from_proto(wpb.Command(record_step=wpb.RecordStep(path="1", name="pack")))
+    assert isinstance(neither, c.RecordStep)
+    assert (neither.result, neither.failure) == (None, None)
+
+
+def test_payloads_and_failures_go_both_ways():
+    assert payload_from_proto(payload_to_proto(DATA)) == DATA
+    assert failure_from_proto(failure_to_proto(DEEP)) == DEEP
+
+
+def test_an_activity_that_says_nothing_of_retries_has_the_defaults():
+    scheduled = command_from_proto(wpb.Command(schedule_activity=wpb.ScheduleActivity(path="1", activity_type="a")))
+    assert isinstance(scheduled, c.ScheduleActivity)
+    assert (scheduled.retry, scheduled.timeouts) == (DEFAULT_RETRY, NO_TIMEOUTS)
+
+
+def test_a_policy_without_a_factor_has_the_default_one():
+    assert retry_from_proto(pb.RetryPolicy(initial_ms=5)).factor == DEFAULT_RETRY.factor
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        pb.RetryPolicy(factor=0.5),
+        pb.RetryPolicy(factor=-1),
+        pb.RetryPolicy(factor=float("nan")),
+        pb.RetryPolicy(factor=float("inf")),
+        pb.RetryPolicy(jitter=1.5),
+        pb.RetryPolicy(jitter=float("nan")),
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_the_senders_fault(policy):
+    with pytest.raises(InvalidArgument) as caught:
+        retry_from_proto(policy)
+    assert caught.value.field == "retry"
+
+
+def test_every_whole_number_of_milliseconds_comes_back_as_it_was():
+    wrong = []
+    for ms in (*range(5_000), *range(10**9, 10**9 + 5_000), 316_224_000_000):
+        message = pb.ActivityTimeouts(start_to_close_ms=ms)
+        if timeouts_to_proto(timeouts_from_proto(message)) != message:
+            wrong.append(ms)
+    assert wrong == []
+
+
+def test_a_bound_below_a_millisecond_is_rounded_up_and_never_becomes_none():
+    assert timeouts_to_proto(ActivityTimeouts(heartbeat_s=1e-9)).heartbeat_ms == 1
+    assert timeouts_to_proto(ActivityTimeouts(heartbeat_s=0.0011)).heartbeat_ms == 2
+    assert timeouts_to_proto(NO_TIMEOUTS) == pb.ActivityTimeouts()
+    assert retry_to_proto(RetryPolicy(initial_s=1e-5)).initial_ms == 1
+
+
+def test_what_is_not_parked_takes_no_byte_to_say_so():
+    assert not event_to_proto(e.Event(1, 2, e.TimerFired("1"))).parked
+    assert len(encode_event(e.Event(1, 2, e.TimerFired("1"), parked=True))) == 2 + len(
+        encode_event(e.Event(1, 2, e.TimerFired("1")))
+    )
