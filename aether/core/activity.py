@@ -15,7 +15,7 @@ from aether.core.dispatch import drop_lease, fill, queue_activity, unqueue, wake
 from aether.core.effects import CancelAttempt
 from aether.core.retry import RetryAt, decide_retry, draw
 from aether.core.run import Activity, ActivityState
-from aether.core.sessions import Lease
+from aether.core.sessions import Lease, Session
 from aether.core.state import State
 from aether.model import commands as c
 from aether.model import events as e
@@ -60,10 +60,11 @@ def command(state: State, lease: Lease, activity: Activity, command: c.ActivityC
 
 def lost(state: State, activity: Activity, reason: str) -> None:
     """The worker that had the attempt is gone."""
-    attempt_failed(state, activity, Failure("WorkerLost", reason))
+    # That says nothing about the activity: the next worker may try at once.
+    attempt_failed(state, activity, Failure("WorkerLost", reason), at_once=True)
 
 
-def attempt_failed(state: State, activity: Activity, failure: Failure) -> None:
+def attempt_failed(state: State, activity: Activity, failure: Failure, *, at_once: bool = False) -> None:
     """The attempt that was started last is over without a result; its lease is gone already."""
     _disarm(state, activity, ("start_to_close", "heartbeat"))
     if activity.cancel_requested:
@@ -72,21 +73,20 @@ def attempt_failed(state: State, activity: Activity, failure: Failure) -> None:
     run, bound_s = activity.run, activity.timeouts.schedule_to_close_s
     give_up_at = activity.scheduled_at + int(bound_s * 1e6) if bound_s else None
     drawn = draw(run.run_id, activity.path, activity.attempt)
-    verdict = decide_retry(activity.retry, activity.attempt, failure, state.now, give_up_at, drawn)
-    if not isinstance(verdict, RetryAt):
+    verdict = decide_retry(activity.retry, activity.attempt, failure, state.now, give_up_at, drawn, at_once=at_once)
+    # A full history has no room for attempts without end.
+    if not isinstance(verdict, RetryAt) or run.last_seq >= state.limits.history_max:
         _close(state, activity, e.ActivityFailed(activity.path, activity.attempt, failure))
         return
-    # A lost worker says nothing about the activity: the next one may try at once.
-    at = state.now if failure.type == "WorkerLost" else verdict.at
     beat = activity.last_beat or activity.heartbeat
-    state.record(run, e.ActivityRetried(activity.path, activity.attempt, failure, at, beat))
+    state.record(run, e.ActivityRetried(activity.path, activity.attempt, failure, verdict.at, beat))
     _tell_active(state, activity)
-    state.timers.arm(("retry", run.key, activity.path), at)
+    state.timers.arm(("retry", run.key, activity.path), verdict.at)
 
 
 def retry_due(state: State, activity: Activity) -> None:
-    if activity.state is ActivityState.BACKING_OFF:
-        queue_activity(state, activity)
+    assert activity.state is ActivityState.BACKING_OFF
+    queue_activity(state, activity)
 
 
 def timed_out(state: State, activity: Activity, name: str) -> None:
@@ -96,6 +96,7 @@ def timed_out(state: State, activity: Activity, name: str) -> None:
         # Another timer of the same tick has ended the attempt.
         return
     if name == "schedule_to_start" and activity.attempt:
+        # A slot that became free in the same tick was just in time for it.
         return
     bound_s: float = getattr(activity.timeouts, f"{name}_s")
     failure = Failure(
@@ -126,15 +127,16 @@ def cancel(state: State, activity: Activity) -> None:
     )
 
 
-def abandon(state: State, activity: Activity) -> None:
-    """Its run is closed: forget it, and stop whoever works on it."""
+def abandon(state: State, activity: Activity) -> list[Session]:
+    """Its run is closed: forget it, and stop whoever works on it. Sessions that have a free slot now."""
     _disarm(state, activity, (*TIMEOUTS, "retry"))
     unqueue(state, activity)
     lease = activity.lease
-    if lease is not None:
-        drop_lease(state, lease)
-        state.effects.append(CancelAttempt(lease.session.session_id, lease.token, "its run is closed"))
-        fill(state, lease.session)
+    if lease is None:
+        return []
+    drop_lease(state, lease)
+    state.effects.append(CancelAttempt(lease.session.session_id, lease.token, "its run is closed"))
+    return [lease.session]
 
 
 def beat(state: State, lease: Lease, activity: Activity) -> None:

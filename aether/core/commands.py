@@ -10,17 +10,16 @@ from collections.abc import Callable
 
 from aether.core import activity as activities
 from aether.core import lifecycle
-from aether.core.dispatch import block, drop_lease, fill, push_news, resume, wake_run
+from aether.core.dispatch import block, drop_lease, fill, push_news, resume, revoke, wake_run
 from aether.core.effects import Recorded
 from aether.core.inputs import Complete
 from aether.core.run import Activity, Child, Run, Timer
 from aether.core.sessions import Lease
 from aether.core.state import State
 from aether.core.validate import check_command
-from aether.errors import AetherError, InvalidArgument, StaleLease
+from aether.errors import AetherError, InvalidArgument, LimitExceeded, StaleLease
 from aether.model import commands as c
 from aether.model import events as e
-from aether.model.payload import Failure
 
 Consequence = Callable[[], None]
 _CLOSING = (c.CompleteRun, c.FailRun, c.CancelRun)
@@ -29,12 +28,16 @@ _CLOSING = (c.CompleteRun, c.FailRun, c.CancelRun)
 def complete(state: State, item: Complete) -> None:
     lease = state.leases.get(item.token)
     if lease is None:
-        state.reply(item.reply, StaleLease(f"task {item.token} belongs to somebody else by now; nothing was changed"))
+        state.reply(item.reply, _answer_before(state, item))
         return
     # Whoever works is alive, even if its heartbeats come late.
     lease.session.last_seen = state.now
     if item.number and item.number == lease.number:
         state.reply(item.reply, lease.answer)
+        return
+    if 0 < item.number < lease.number:
+        late = f"request {item.number} of task {item.token} came after request {lease.number}"
+        state.reply(item.reply, InvalidArgument(late, field="number"))
         return
     try:
         _check(state, lease, item)
@@ -45,6 +48,27 @@ def complete(state: State, item: Complete) -> None:
         _complete_activity(state, item, lease, lease.activity)
     else:
         _complete_run(state, item, lease)
+
+
+def _answer(state: State, item: Complete, lease: Lease, answer: object) -> None:
+    state.reply(item.reply, answer)
+    if item.number:
+        lease.number, lease.answer = item.number, answer
+
+
+def _remember(state: State, item: Complete, lease: Lease) -> None:
+    """The request has ended its lease; its answer may be lost all the same."""
+    if item.number:
+        state.answered[item.token] = (item.number, lease.answer)
+        if len(state.answered) > state.limits.answers_max:
+            state.answered.popitem(last=False)
+
+
+def _answer_before(state: State, item: Complete) -> object:
+    number, answer = state.answered.get(item.token, (0, None))
+    if number and number == item.number:
+        return answer
+    return StaleLease(f"task {item.token} belongs to somebody else by now; nothing was changed")
 
 
 def _check(state: State, lease: Lease, item: Complete) -> None:
@@ -92,46 +116,65 @@ def _check_run_commands(state: State, run: Run, commands: tuple[c.Command, ...])
 def _complete_activity(state: State, item: Complete, lease: Lease, activity: Activity) -> None:
     command = item.commands[0]
     assert isinstance(command, c.ActivityCommand)
-    state.reply(item.reply, Recorded(item.token, 0, state.now))
+    _answer(state, item, lease, Recorded(item.token, 0, state.now))
     activities.command(state, lease, activity, command)
+    _remember(state, item, lease)
 
 
 def _complete_run(state: State, item: Complete, lease: Lease) -> None:
     run = lease.run
     if lease.is_idle:
+        if item.release and not item.commands:
+            _release_idle(state, item, lease)
+            return
         # A worker that goes on by itself; it takes its slot again even if that is one too many for a while.
         resume(state, lease)
-    if run.last_seq + len(item.commands) > state.limits.history_max:
+    if _outgrows(state, run, item.commands):
         _overflow(state, item, lease)
         return
-    consequences: list[Consequence] = []
     parks = item.blocked and item.known_seq >= lease.pushed_seq
-    answer = Recorded(item.token, 0, state.now)
-    if item.commands:
-        last = len(item.commands)
-        for number, command in enumerate(item.commands, start=1):
-            _RULES[type(command)](state, run, command, parks and number == last, consequences)
-        if run.state.is_closed:
-            consequences.clear()
-        answer = Recorded(item.token, run.last_seq, state.now)
-        lease.known_seq = run.last_seq
-    lease.number, lease.answer = item.number, answer
-    state.reply(item.reply, answer)
-    for consequence in consequences:
-        consequence()
+    consequences: list[Consequence] = []
+    before, last = run.last_seq, len(item.commands)
+    for number, command in enumerate(item.commands, start=1):
+        parked = parks and number == last and _leaves_pending(run, command)
+        _RULES[type(command)](state, run, command, parked, consequences)
+    lease.known_seq = run.last_seq
+    _answer(state, item, lease, Recorded(item.token, run.last_seq if run.last_seq > before else 0, state.now))
+    if not run.state.is_closed:
+        for consequence in consequences:
+            consequence()
     if state.leases.get(lease.token) is lease:
-        _settle(state, item, lease, parks=parks)
+        # A run that waits for nothing does not wait: it stays in the hands of its worker.
+        _settle(state, item, lease, parks=parks and bool(run.pending))
+    if lease.token not in state.leases:
+        _remember(state, item, lease)
+
+
+def _leaves_pending(run: Run, command: c.Command) -> bool:
+    """Is something pending when the command is done?"""
+    if isinstance(command, c.StartTimer | c.ScheduleActivity | c.StartChild):
+        return True
+    if isinstance(command, c.CancelPending) and isinstance(run.pending.get(command.path), Timer):
+        return len(run.pending) > 1
+    return bool(run.pending)
+
+
+def _release_idle(state: State, item: Complete, lease: Lease) -> None:
+    had_news = lease.is_waking
+    _answer(state, item, lease, Recorded(item.token, 0, state.now))
+    drop_lease(state, lease)
+    if had_news:
+        wake_run(state, lease.run)
+    _remember(state, item, lease)
 
 
 def _settle(state: State, item: Complete, lease: Lease, *, parks: bool) -> None:
     """After the commands: does the worker keep the run, and its slot?"""
     run, session = lease.run, lease.session
     if item.release:
-        has_news = lease.pushed_seq > item.known_seq or not (parks or lease.is_idle)
         drop_lease(state, lease)
-        if has_news:
-            run.interrupted = "the worker gave it back"
-            wake_run(state, run)
+        if not parks or lease.pushed_seq > item.known_seq:
+            lifecycle.hand_out_again(state, run, "the worker gave it back")
         fill(state, session)
     elif parks and lease.pushed_seq <= item.known_seq:
         lease.is_idle = True
@@ -141,13 +184,21 @@ def _settle(state: State, item: Complete, lease: Lease, *, parks: bool) -> None:
         push_news(state, lease)
 
 
+def _outgrows(state: State, run: Run, commands: tuple[c.Command, ...]) -> bool:
+    growth = len(commands)
+    if commands and isinstance(commands[-1], (*_CLOSING, c.BlockRun)):
+        # A run may always say its last word.
+        growth -= 1
+    return growth > 0 and run.last_seq + growth > state.limits.history_max
+
+
 def _overflow(state: State, item: Complete, lease: Lease) -> None:
-    run, bound = lease.run, state.limits.history_max
-    failure = Failure(
-        "LimitExceeded", f"its history would grow beyond {bound} events; divide the work among child workflows"
-    )
-    state.reply(item.reply, InvalidArgument(failure.message, field="commands"))
-    lifecycle.close(state, run, e.RunFailed(failure))
+    failure = lifecycle.outgrown(state)
+    _answer(state, item, lease, LimitExceeded(failure.message))
+    revoke(state, lease, failure.message)
+    lifecycle.close(state, lease.run, e.RunFailed(failure))
+    fill(state, lease.session)
+    _remember(state, item, lease)
 
 
 _Rule = Callable[[State, Run, c.Command, bool, list[Consequence]], None]
@@ -199,9 +250,9 @@ def _(state: State, run: Run, command: c.ScheduleActivity, parks: bool, then: li
 
 @_rule(c.StartChild)
 def _(state: State, run: Run, command: c.StartChild, parks: bool, then: list[Consequence]) -> None:
-    workflow_id, run_id = lifecycle.child_ids(run, command)
-    state.record(run, e.ChildStarted(command.path, workflow_id, run_id, command.workflow_type), parked=parks)
-    then.append(lambda: lifecycle.begin_child(state, run, command))
+    fact = lifecycle.child_of(run, command)
+    state.record(run, fact, parked=parks)
+    then.append(lambda: lifecycle.begin_child(state, run, command, fact))
 
 
 @_rule(c.CancelPending)

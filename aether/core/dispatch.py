@@ -66,7 +66,8 @@ def queue_activity(state: State, activity: Activity) -> None:
 
 def _place(state: State, item: Run | Activity) -> None:
     key = key_of(item)
-    session = _free_taker(state, key)
+    # Who waits already is first, even if a slot has just become free: it is filled when the caller is done.
+    session = None if state.queues.head(key) else _free_taker(state, key)
     if session is None:
         state.queues.push(key, item, state.now)
     else:
@@ -115,6 +116,7 @@ def _start_attempt(state: State, lease: Lease, activity: Activity) -> None:
     state.record(run, e.ActivityStarted(activity.path, activity.attempt + 1, session.worker_id))
     activity.lease = lease
     activity.last_beat = None
+    state.timers.cancel(("schedule_to_start", run.key, activity.path))
     if run.lease is not None and not run.lease.is_idle:
         push_news(state, run.lease)
     for name, bound_s in (
@@ -164,8 +166,9 @@ def fill(state: State, session: Session) -> None:
     """Give the session tasks while it has slots and there is something for it."""
     while session.waking and session.has_slot(TaskKind.WORKFLOW):
         resume(state, next(iter(session.waking.values())))
-    if state.blocked:
-        _retry_blocked(state, session)
+    while session.has_slot(TaskKind.WORKFLOW) and (run := _blocked_for(state, session)) is not None:
+        unblock(state, run)
+        grant(state, session, run)
     for kind in TaskKind:
         while session.has_slot(kind):
             key = _longest_waiting(state, session, kind)
@@ -191,28 +194,33 @@ def block(state: State, lease: Lease, failure: Failure) -> None:
     run.blocked = failure
     run.blocked_by = lease.session.session_id
     run.interrupted = run.interrupted or f"blocked: {failure.type}"
-    state.blocked.setdefault(key_of(run), {})[run.key] = run
+    state.blocked.setdefault(key_of(run), {}).setdefault(run.blocked_by, {})[run.key] = run
     fill(state, lease.session)
+    for session in state.takers.get(key_of(run), {}).values():
+        if session.session_id > run.blocked_by and session.has_slot(TaskKind.WORKFLOW):
+            fill(state, session)
+            return
 
 
 def unblock(state: State, run: Run) -> None:
-    key = key_of(run)
+    by_session = state.blocked[key_of(run)]
     run.blocked = None
-    del state.blocked[key][run.key]
-    if not state.blocked[key]:
-        del state.blocked[key]
+    del by_session[run.blocked_by][run.key]
+    if not by_session[run.blocked_by]:
+        del by_session[run.blocked_by]
+    if not by_session:
+        del state.blocked[key_of(run)]
 
 
-def _retry_blocked(state: State, session: Session) -> None:
+def _blocked_for(state: State, session: Session) -> Run | None:
     """A worker that came after the one whose code did not fit may bring code that does."""
+    if not state.blocked:
+        return None
     for type_ in session.types[TaskKind.WORKFLOW]:
-        key = QueueKey(session.task_queue, TaskKind.WORKFLOW, type_)
-        for run in list(state.blocked.get(key, {}).values()):
-            if not session.has_slot(TaskKind.WORKFLOW):
-                return
-            if run.blocked_by < session.session_id:
-                unblock(state, run)
-                grant(state, session, run)
+        by_session = state.blocked.get(QueueKey(session.task_queue, TaskKind.WORKFLOW, type_))
+        if by_session and (oldest := min(by_session)) < session.session_id:
+            return next(iter(by_session[oldest].values()))
+    return None
 
 
 def unqueue(state: State, item: Run | Activity) -> None:

@@ -88,7 +88,11 @@ def _take_up(state: State, run: Run) -> None:
 
 
 def _tick(state: State, item: inputs.Tick) -> None:
-    for key in state.timers.advance(state.now):
+    due = state.timers.advance(state.now, state.limits.due_max)
+    for key in due:
+        if key[0] == "session":
+            membership.suspect(state, state.sessions[key[1]])
+    for key in due:
         _DUE[key[0]](state, key)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from aether.core import activity as activities
-from aether.core.dispatch import drop_lease, fill, unblock, unqueue, wake_run
+from aether.core.dispatch import drop_lease, fill, unqueue, wake_run
 from aether.core.effects import CancelAccepted, Closed, NotOpen, Started
 from aether.core.inputs import AwaitRun, CancelRun, DescribeRun, ForgetAwait, StartRun
 from aether.core.run import Activity, Child, Run, Timer, digest
+from aether.core.sessions import Session
 from aether.core.state import State
 from aether.core.views import describe
 from aether.errors import LimitExceeded, WorkflowAlreadyExists
@@ -24,7 +25,7 @@ def start(state: State, item: StartRun) -> None:
     there = state.open_ids.get(item.workflow_id)
     if there is None:
         if len(state.runs) >= state.limits.open_runs_max:
-            state.reply(item.reply, LimitExceeded(f"{len(state.runs)} runs are open, the most this server holds"))
+            state.reply(item.reply, LimitExceeded(_too_many(state)))
             return
         run = create(
             state,
@@ -83,14 +84,14 @@ def await_run(state: State, item: AwaitRun) -> None:
     else:
         state.waiter_count += 1
         if run.awaited_by is None:
-            run.awaited_by = []
-        run.awaited_by.append(item.reply)
+            run.awaited_by = {}
+        run.awaited_by[item.reply] = None
 
 
 def forget_await(state: State, item: ForgetAwait) -> None:
     run = state.open_ids.get(item.workflow_id)
     if run is not None and run.awaited_by and item.reply in run.awaited_by:
-        run.awaited_by.remove(item.reply)
+        del run.awaited_by[item.reply]
         state.waiter_count -= 1
 
 
@@ -116,17 +117,15 @@ def request_cancel(state: State, run: Run, reason: str) -> None:
 
 def close(state: State, run: Run, fact: ClosingFact) -> None:
     """The run's last fact."""
-    _clear_pending(state, run)
+    freed = _clear_pending(state, run)
     state.record(run, fact)
-    session = run.lease.session if run.lease else None
     if run.lease is not None:
+        freed.append(run.lease.session)
         drop_lease(state, run.lease)
     unqueue(state, run)
-    if run.blocked is not None:
-        unblock(state, run)
+    assert run.blocked is None, "only the worker that has a run, or the lack of any, can end it"
     del state.runs[run.key]
-    if state.open_ids.get(run.workflow_id) is run:
-        del state.open_ids[run.workflow_id]
+    del state.open_ids[run.workflow_id]
     state.counters.runs_closed += 1
     if run.awaited_by:
         outcome = Closed(
@@ -140,28 +139,50 @@ def close(state: State, run: Run, fact: ClosingFact) -> None:
         for reply in run.awaited_by:
             state.reply(reply, outcome)
     _tell_parent(state, run, fact)
-    if session is not None:
+    # Only now that nothing of the run is left which could take a slot.
+    for session in freed:
         fill(state, session)
 
 
-def _clear_pending(state: State, run: Run) -> None:
+def hand_out_again(state: State, run: Run, reason: str) -> None:
+    """Its worker does not have it any more: another one replays it, unless its history is full."""
+    if run.last_seq >= state.limits.history_max:
+        close(state, run, e.RunFailed(outgrown(state)))
+        return
+    run.interrupted = reason
+    wake_run(state, run)
+
+
+def outgrown(state: State) -> Failure:
+    bound = state.limits.history_max
+    return Failure(
+        "LimitExceeded", f"its history would grow beyond {bound} events; divide the work among child workflows"
+    )
+
+
+def _clear_pending(state: State, run: Run) -> list[Session]:
+    """Sessions that have a free slot now."""
+    freed = []
     for pending in list(run.pending.values()):
         if isinstance(pending, Timer):
             state.timers.cancel(("timer", run.key, pending.path))
         elif isinstance(pending, Activity):
-            activities.abandon(state, pending)
+            freed += activities.abandon(state, pending)
         else:
-            child = find(state, pending.workflow_id, pending.run_id)
-            if child is not None:
-                request_cancel(state, child, "its parent is closed")
+            child = state.open_ids[pending.workflow_id]
+            assert child.run_id == pending.run_id
+            request_cancel(state, child, "its parent is closed")
     run.pending = {}
+    return freed
 
 
 def _tell_parent(state: State, run: Run, fact: ClosingFact) -> None:
     parent = state.runs.get(run.parent_key) if run.parent_key is not None else None
-    child = parent.pending.get(run.parent_path) if parent else None
-    if parent is None or not isinstance(child, Child) or child.run_id != run.run_id:
+    if parent is None:
         return
+    child = parent.pending[run.parent_path]
+    assert isinstance(child, Child)
+    assert child.run_id == run.run_id
     news: e.Fact
     if isinstance(fact, e.RunCompleted):
         news = e.ChildCompleted(run.parent_path, fact.result)
@@ -173,33 +194,53 @@ def _tell_parent(state: State, run: Run, fact: ClosingFact) -> None:
     wake_run(state, parent)
 
 
-def child_ids(parent: Run, command: c.StartChild) -> tuple[str, str]:
-    """(workflow id, run id) of a child, the same each time they are asked for."""
-    run_id = blake2b(f"{parent.run_id}/{command.path}".encode(), digest_size=16).hexdigest()
-    return command.workflow_id or f"{parent.workflow_id}/{command.path}", run_id
+def child_of(parent: Run, command: c.StartChild) -> e.ChildStarted:
+    """The fact that a command for a child becomes. The child's run id follows from it: randomness is an input."""
+    place = f"{parent.run_id}/{parent.last_seq + 1}"
+    run_id = blake2b(place.encode(), digest_size=16).hexdigest()
+    workflow_id = command.workflow_id or f"{parent.workflow_id}/{command.path}"
+    return e.ChildStarted(command.path, workflow_id, run_id, command.workflow_type)
 
 
-def begin_child(state: State, parent: Run, command: c.StartChild) -> None:
-    """The parent has recorded the child: make it, unless its id is taken."""
-    workflow_id, run_id = child_ids(parent, command)
-    there = state.open_ids.get(workflow_id)
-    if there is not None:
-        failure = Failure("WorkflowAlreadyExists", str(already_exists(there, command.workflow_type)))
-        state.record(parent, e.ChildFailed(command.path, failure))
+def begin_child(state: State, parent: Run, command: c.StartChild, fact: e.ChildStarted) -> None:
+    """The parent has recorded the child: make it, if there can be one."""
+    failure = _why_no_child(state, fact)
+    if failure is not None:
+        state.record(parent, e.ChildFailed(fact.path, failure))
         wake_run(state, parent)
         return
     run = create(
         state,
         e.RunCreated(
-            workflow_id,
-            run_id,
-            command.workflow_type,
+            fact.workflow_id,
+            fact.run_id,
+            fact.workflow_type,
             command.task_queue or parent.task_queue,
             command.input,
             parent.workflow_id,
             parent.run_id,
-            command.path,
+            fact.path,
         ),
         parent,
     )
     wake_run(state, run)
+
+
+def _why_no_child(state: State, fact: e.ChildStarted) -> Failure | None:
+    there = state.open_ids.get(fact.workflow_id)
+    if there is not None:
+        message = f"workflow id {fact.workflow_id!r} is open (run {there.run_id}); choose another id for the child"
+        return Failure("WorkflowAlreadyExists", message)
+    longest = state.limits.name_max
+    if len(fact.workflow_id) > longest:
+        message = (
+            f"the child's workflow id would have {len(fact.workflow_id)} characters; at most {longest}: choose one"
+        )
+        return Failure("InvalidArgument", message)
+    if len(state.runs) >= state.limits.open_runs_max:
+        return Failure("LimitExceeded", _too_many(state))
+    return None
+
+
+def _too_many(state: State) -> str:
+    return f"{len(state.runs)} runs are open, the most this server holds"

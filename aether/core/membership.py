@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aether.core import activity as activities
+from aether.core import lifecycle
 from aether.core.dispatch import drop_lease, fill, revoke, wake_run
 from aether.core.effects import EndSession, HeartbeatSeen
 from aether.core.inputs import CloseSession, DrainSession, Heartbeat, OpenSession
@@ -67,13 +68,23 @@ def heartbeat(state: State, item: Heartbeat) -> None:
     state.reply(item.reply, HeartbeatSeen(lease.activity.cancel_requested))
 
 
+def suspect(state: State, session: Session) -> None:
+    """Whoever is about to be ended takes nothing from others that are ended in the same tick."""
+    if _is_silent(state, session):
+        session.draining = True
+
+
 def silence(state: State, session: Session) -> None:
     """The session's timer: it may have been heard of since it was armed."""
-    if state.now - session.last_seen < state.limits.session_timeout_ms * 1000:
+    if not _is_silent(state, session):
         _watch(state, session)
         return
     state.effects.append(EndSession(session.session_id, "no sign of life"))
     _end(state, session, f"worker {session.worker_id} fell silent")
+
+
+def _is_silent(state: State, session: Session) -> bool:
+    return state.now - session.last_seen >= state.limits.session_timeout_ms * 1000
 
 
 def _watch(state: State, session: Session) -> None:
@@ -89,20 +100,24 @@ def _end(state: State, session: Session, reason: str) -> None:
         if not state.takers[key]:
             del state.takers[key]
     session.draining = True
-    for lease in list(session.leases.values()):
-        _lose(state, lease, reason)
+    _lose(state, list(session.leases.values()), reason)
 
 
-def _lose(state: State, lease: Lease, reason: str) -> None:
-    was_idle, had_news = lease.is_idle, lease.is_waking
-    drop_lease(state, lease)
-    if lease.activity is not None:
-        activities.lost(state, lease.activity, reason)
-        return
-    if not was_idle:
-        lease.run.interrupted = reason
-    if not was_idle or had_news:
-        wake_run(state, lease.run)
+def _lose(state: State, leases: list[Lease], reason: str) -> None:
+    interrupted = [lease.run for lease in leases if lease.activity is None and not lease.is_idle]
+    had_news = [lease.run for lease in leases if lease.is_waking]
+    # All of them before anything follows from one: it must not find another in the hands of who is gone.
+    for lease in leases:
+        drop_lease(state, lease)
+    for run in interrupted:
+        run.interrupted = reason
+    for lease in leases:
+        if lease.activity is not None:
+            activities.lost(state, lease.activity, reason)
+    for run in interrupted:
+        lifecycle.hand_out_again(state, run, reason)
+    for run in had_news:
+        wake_run(state, run)
 
 
 def _keys(session: Session) -> list[QueueKey]:

@@ -15,6 +15,8 @@ from aether.core.run import Activity, Run
 from aether.model.runs import TaskKind
 
 Item = Run | Activity
+# Stale entries of a line that are not worth a clean-up; beyond them at most half of a line is stale.
+_STALE_MIN = 64
 
 
 class QueueKey(NamedTuple):
@@ -41,6 +43,9 @@ class TaskQueues:
         assert item.queued
         item.queued = 0
         self._uncount(key)
+        line = self._lines[key]
+        if len(line) > _STALE_MIN + 2 * self._counts.get(key, 0):
+            self._lines[key] = deque(entry for entry in line if entry[2].queued == entry[0])
 
     def head(self, key: QueueKey) -> tuple[int, int, Item] | None:
         """(place, since when, item) of the first in line."""
@@ -61,6 +66,10 @@ class TaskQueues:
         head[2].queued = 0
         self._uncount(key)
         return head[2]
+
+    def waiting(self, key: QueueKey) -> Iterator[Item]:
+        """Everybody in the line, first in line first."""
+        return (item for place, _, item in self._lines.get(key, ()) if item.queued == place)
 
     def depths(self) -> Iterator[tuple[QueueKey, int, int]]:
         """(line, how many wait, since when the first does) of each line that is not empty."""

@@ -34,23 +34,34 @@ def draw(*identity: object) -> float:
 
 
 def decide_retry(
-    policy: RetryPolicy, attempt: int, failure: Failure, now: int, give_up_at: int | None, drawn: float
+    policy: RetryPolicy,
+    attempt: int,
+    failure: Failure,
+    now: int,
+    give_up_at: int | None,
+    drawn: float,
+    *,
+    at_once: bool = False,
 ) -> RetryAt | GiveUp:
     """What follows when `attempt` (from 1) ended with `failure` at `now`.
 
-    `give_up_at` is the end of schedule-to-close, if the activity has one; `drawn` is in [0, 1).
+    `give_up_at` is the end of schedule-to-close, if the activity has one; `drawn` is in [0, 1). `at_once`: there is no
+    reason to wait, if there is another attempt at all.
     """
     if failure.non_retryable or failure.type in policy.non_retryable:
         return GiveUp(f"{failure.type} is not retryable")
     if policy.max_attempts and attempt >= policy.max_attempts:
         return GiveUp(f"attempt {attempt} of {policy.max_attempts} failed")
-    at = now + (failure.retry_after_ms * 1000 or _delay(policy, attempt, drawn))
+    at = now if at_once else now + (failure.retry_after_ms * 1000 or _delay(policy, attempt, drawn))
     if give_up_at is not None and at >= give_up_at:
         return GiveUp("the next attempt would start after schedule_to_close")
     return RetryAt(at)
 
 
 def _delay(policy: RetryPolicy, attempt: int, drawn: float) -> int:
-    # The exponent is bounded because a float overflows long before anybody waits that long.
-    grown = policy.initial_s * policy.factor ** min(attempt - 1, 60)
+    try:
+        grown = policy.initial_s * policy.factor ** (attempt - 1)
+    except OverflowError:
+        # Beyond what a float holds, and so beyond any maximum.
+        grown = policy.maximum_s if policy.initial_s else 0.0
     return int(min(grown, policy.maximum_s) * (1 - policy.jitter * drawn) * _US)

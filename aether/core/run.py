@@ -117,13 +117,15 @@ class Run:
     # Why the worker that had it does not any more; empty when it was parked or never had.
     interrupted: str = ""
     blocked: Failure | None = None
+    # The session whose code did not fit.
     blocked_by: int = 0
-    awaited_by: list[object] | None = None
+    awaited_by: dict[object, None] | None = None
 
 
 def digest(payload: Payload) -> bytes:
     """Enough of an input to tell a repeated start from another one."""
-    return blake2b(payload.data, digest_size=16, person=payload.encoding.encode()[:16]).digest()
+    encoding = payload.encoding.encode()
+    return blake2b(b"%d %b%b" % (len(encoding), encoding, payload.data), digest_size=16).digest()
 
 
 def fold(run: Run, event: e.Event) -> None:

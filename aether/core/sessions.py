@@ -1,7 +1,7 @@
 """Workers that are connected, and the leases they hold.
 
 A lease is a session's right to one run or one activity attempt. Its token is the fencing token: tokens only grow, also
-over restarts of the server (the upper half is the store's epoch), so whoever shows an older one is late and is refused.
+over restarts of the server (the upper bits are the store's epoch), so whoever shows an older one is late and refused.
 Leases are not written down. After a restart nobody has one, and everything that was in somebody's hands is handed out
 anew.
 """
@@ -13,7 +13,8 @@ from attrs import define, field
 from aether.core.run import Activity, Run
 from aether.model.runs import TaskKind
 
-_EPOCH_SHIFT = 32
+# Room for a million leases a second in eleven days, and for more restarts than there will be.
+_EPOCH_SHIFT = 40
 
 
 @define(eq=False)
@@ -62,6 +63,11 @@ class Tokens:
 
     def __init__(self, epoch: int) -> None:
         self._last = epoch << _EPOCH_SHIFT
+
+    @property
+    def last(self) -> int:
+        """The greatest that was drawn."""
+        return self._last
 
     def draw(self) -> int:
         self._last += 1

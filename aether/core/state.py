@@ -6,6 +6,8 @@ change durable things only through `record`, and the world only through `effects
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from attrs import define, field
 
 from aether.core.effects import Decision, Effect, EventRecorded, Record, Reply, RunChanged, RunOpened
@@ -43,9 +45,11 @@ class State:
     # Which sessions take a kind of task, the one that was served longest ago first.
     takers: dict[QueueKey, dict[int, Session]] = field(factory=dict)
     queues: TaskQueues = field(factory=TaskQueues)
-    # Runs whose code did not fit, by the line in which they would wait.
-    blocked: dict[QueueKey, dict[int, Run]] = field(factory=dict)
+    # Runs whose code did not fit, by the line in which they would wait and by the session that had that code.
+    blocked: dict[QueueKey, dict[int, dict[int, Run]]] = field(factory=dict)
     waiter_count: int = 0
+    # Counted requests that ended their lease, with their answers, for a repetition: token -> (number, answer).
+    answered: OrderedDict[int, tuple[int, object]] = field(factory=OrderedDict)
     counters: Counters = field(factory=Counters)
     records: list[Record] = field(factory=list)
     effects: list[Effect] = field(factory=list)

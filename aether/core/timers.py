@@ -3,12 +3,13 @@
 Theory of operation. Time is counted in milliseconds, rounded up, so nothing is ever early. Six levels have 256 slots
 each; a timer lives at the level of the highest byte in which its deadline differs from the wheel's present, in the slot
 that this byte names. Hence a slot of a lower level is always due before any slot of a higher one, and the next slot to
-open is the lowest set bit of the lowest level that has one. Opening a slot of level 0 fires its timers; opening one of
-a higher level moves the present to the slot's beginning and files its timers anew, lower down. A timer is filed at most
-six times in its life.
+open is the lowest set bit of the lowest level that has one. Opening a slot moves the present to the slot's beginning
+and files its timers anew: lower down, or, those that are due, into a heap, from which they are handed out. A timer is
+filed at most seven times in its life.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -26,8 +27,11 @@ class TimerWheel(Generic[K]):
         self._now_ms = now // _US_PER_MS
         self._slots: list[dict[int, dict[K, int]]] = [{} for _ in range(_LEVELS)]
         self._occupied = [0] * _LEVELS
+        # Level and slot of each key; of one that is overdue, -1 and its entry's number.
         self._places: dict[K, tuple[int, int]] = {}
-        self._overdue: dict[K, int] = {}
+        # (deadline, number, key), the earliest first; entries of keys that have gone meanwhile are passed over.
+        self._overdue: list[tuple[int, int, K]] = []
+        self._last_overdue = 0
 
     def __len__(self) -> int:
         return len(self._places)
@@ -44,7 +48,6 @@ class TimerWheel(Generic[K]):
             return False
         level, slot = place
         if level < 0:
-            del self._overdue[key]
             return True
         timers = self._slots[level][slot]
         del timers[key]
@@ -52,38 +55,58 @@ class TimerWheel(Generic[K]):
             self._vacate(level, slot)
         return True
 
+    def deadlines(self) -> Iterator[tuple[K, int]]:
+        """Everything that is armed, with its deadline as it was rounded up."""
+        for slots in self._slots:
+            for timers in slots.values():
+                for key, due_ms in timers.items():
+                    yield key, due_ms * _US_PER_MS
+        for due_ms, number, key in self._overdue:
+            if self._places.get(key) == (-1, number):
+                yield key, due_ms * _US_PER_MS
+
     def next_due(self) -> int | None:
         """When `advance` has something to do next, in microseconds; never later than the next deadline."""
-        if self._overdue:
-            return self._now_ms * _US_PER_MS
+        if self._has_overdue():
+            return self._overdue[0][0] * _US_PER_MS
         opening = self._next_opening()
         return None if opening is None else opening[0] * _US_PER_MS
 
-    def advance(self, now: int) -> list[K]:
-        """Move the present to `now`; the keys that are due, by deadline."""
+    def advance(self, now: int, at_most: int) -> list[K]:
+        """Move the present to `now`; the keys that are due, by deadline, those beyond `at_most` with the next call."""
         now_ms = now // _US_PER_MS
-        due = sorted(self._overdue, key=self._overdue.__getitem__)
-        for key in due:
-            del self._places[key]
-        self._overdue.clear()
-        while (opening := self._next_opening()) is not None and opening[0] <= now_ms:
-            opens_at, level, slot = opening
-            timers = self._slots[level][slot]
-            self._vacate(level, slot)
-            self._now_ms = opens_at
-            for key, due_ms in timers.items():
+        due: list[K] = []
+        while len(due) < at_most:
+            if self._has_overdue():
+                key = heappop(self._overdue)[2]
                 del self._places[key]
-                if due_ms <= opens_at:
-                    due.append(key)
-                else:
-                    self._file(key, due_ms)
-        self._now_ms = max(self._now_ms, now_ms)
+                due.append(key)
+                continue
+            opening = self._next_opening()
+            if opening is None or opening[0] > now_ms:
+                self._now_ms = max(self._now_ms, now_ms)
+                break
+            self._open(*opening)
         return due
+
+    def _open(self, opens_at: int, level: int, slot: int) -> None:
+        timers = self._slots[level][slot]
+        self._vacate(level, slot)
+        self._now_ms = opens_at
+        for key, due_ms in timers.items():
+            self._file(key, due_ms)
+
+    def _has_overdue(self) -> bool:
+        overdue = self._overdue
+        while overdue and self._places.get(overdue[0][2]) != (-1, overdue[0][1]):
+            heappop(overdue)
+        return bool(overdue)
 
     def _file(self, key: K, due_ms: int) -> None:
         if due_ms <= self._now_ms:
-            self._overdue[key] = due_ms
-            self._places[key] = (-1, 0)
+            self._last_overdue += 1
+            heappush(self._overdue, (due_ms, self._last_overdue, key))
+            self._places[key] = (-1, self._last_overdue)
             return
         level = ((due_ms ^ self._now_ms).bit_length() - 1) // _BITS
         slot = (due_ms >> (_BITS * level)) & _MASK

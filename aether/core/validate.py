@@ -67,6 +67,8 @@ def check_command(limits: Limits, command: c.Command) -> None:
         check_payload(limits, command.input, "input")
     elif isinstance(command, c.CancelPending):
         check_path(limits, command.path)
+    elif isinstance(command, c.CancelRun):
+        check_name(limits, command.reason, "reason", required=False)
     _check_outcome(limits, command)
 
 
@@ -75,6 +77,12 @@ def _check_schedule(limits: Limits, command: c.ScheduleActivity) -> None:
     check_name(limits, command.activity_type, "activity_type")
     check_name(limits, command.task_queue, "task_queue", required=False)
     check_payload(limits, command.input, "input")
+    if len(command.retry.non_retryable) > limits.non_retryable_max:
+        raise LimitExceeded(
+            f"non_retryable has {len(command.retry.non_retryable)} names; at most {limits.non_retryable_max}"
+        )
+    for name in command.retry.non_retryable:
+        check_name(limits, name, "non_retryable")
     bounds = command.timeouts
     longest_s = max(
         bounds.schedule_to_start_s,

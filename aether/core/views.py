@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from aether.core.queues import QueueKey
+from aether.core.queues import QueueKey, key_of
 from aether.core.run import Activity, ActivityState, Child, Run, Timer
 from aether.core.state import State
 from aether.model.payload import Failure, Payload
@@ -72,9 +72,12 @@ class EngineView:
 
 def describe(state: State, run: Run) -> RunView:
     pending = [_pending(item) for item in run.pending.values()]
-    if run.lease is None and not pending and not run.parked:
-        where = "no worker has its type" if not run.queued else f"waits in task queue {run.task_queue}"
-        pending.append(PendingView("", "worker", where if run.blocked is None else "blocked"))
+    if run.blocked is not None:
+        pending.append(PendingView("", "worker", "blocked"))
+    elif run.queued:
+        has_taker = key_of(run) in state.takers
+        where = f"waits in task queue {run.task_queue}" if has_taker else "no worker has its type"
+        pending.append(PendingView("", "worker", where))
     return RunView(
         run.workflow_id,
         run.run_id,

@@ -38,6 +38,12 @@ class Limits:
     session_timeout_ms: int = 15_000
     # Ten years: beyond that, arithmetic on times is somebody's mistake.
     delay_max_ms: int = 10 * 366 * 24 * 3600 * 1000
+    # Timers that fire in one decision; the next ones follow at once, after what else has come in.
+    due_max: int = 1_000
+    # Failure types that a retry policy may name.
+    non_retryable_max: int = 100
+    # Answers kept for workers that ask again because an answer was lost.
+    answers_max: int = 10_000
     list_max: int = 1_000
     list_default: int = 100
 

@@ -1,0 +1,261 @@
+"""The engine under anything that workers, clients, the clock and restarts can do, and then under good workers only.
+
+After each input `Room` checks the invariants, folds the records and compares. At the end the faults stop: whatever
+state the engine was left in, every run must close within a bounded number of inputs.
+"""
+
+import os
+from itertools import count
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from aether.core import inputs as i
+from aether.core.effects import Closed
+from aether.errors import AetherError
+from aether.model import commands as c
+from aether.model.policy import ActivityTimeouts, RetryPolicy
+from tests.unit.core.engine_room import BOOM, Room, data
+
+IDS = st.sampled_from(("a", "b", "c", "a/1"))
+TYPES = ("order", "ship")
+ACTIVITIES = ("charge", "mail")
+PATHS = st.sampled_from(("1", "2", "3", "1.1"))
+QUEUES = st.sampled_from(("q", "q", "q", "other"))
+SECONDS = st.sampled_from((0.0, 0.0, 0.001, 0.5, 1.0, 3.0, 20.0, 3600.0, 86_400.0 * 40))
+
+RETRIES = st.builds(
+    RetryPolicy,
+    initial_s=st.sampled_from((0.0, 0.5, 5.0)),
+    factor=st.sampled_from((1.0, 2.0, 1e300)),
+    maximum_s=st.sampled_from((0.0, 10.0)),
+    max_attempts=st.sampled_from((1, 2, 3)),
+    non_retryable=st.sampled_from(((), ("ValueError",), ("WorkerLost",))),
+)
+BOUND = st.sampled_from((0.0, 0.0, 0.5, 1.0, 5.0))
+TIMEOUTS = st.builds(ActivityTimeouts, BOUND, BOUND, BOUND, BOUND)
+SCHEDULES = st.builds(
+    c.ScheduleActivity,
+    PATHS,
+    st.sampled_from(ACTIVITIES),
+    st.sampled_from(("", "", "other")),
+    st.just(data("in")),
+    RETRIES,
+    TIMEOUTS,
+)
+RUN_COMMANDS = st.one_of(
+    st.builds(c.RecordStep, PATHS, st.just("pack"), st.just(data("out"))),
+    st.builds(c.StartTimer, PATHS, st.sampled_from((0, 1, 500, 1000, 60_000))),
+    SCHEDULES,
+    SCHEDULES,
+    st.builds(
+        c.StartChild, PATHS, st.sampled_from(TYPES), st.sampled_from(("", "", "b", "kid")), st.just(""), st.just(data())
+    ),
+    st.builds(c.CancelPending, PATHS),
+)
+ENDINGS = st.one_of(
+    st.just(c.CompleteRun(data("done"))),
+    st.just(c.FailRun(BOOM)),
+    st.just(c.CancelRun("obeyed")),
+    st.just(c.BlockRun(BOOM)),
+)
+OUTCOMES = st.one_of(st.just(c.CompleteActivity(data())), st.just(c.FailActivity(BOOM)), st.just(c.CancelActivity()))
+STEPS_MAX = 2_000
+
+
+class EngineMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names = count(1)
+        self.sessions = count(1)
+        self.waiting: dict[str, str] = {}
+
+    @initialize(history_max=st.sampled_from((12, 200, 200)), open_runs_max=st.sampled_from((3, 100)))
+    def begin(self, history_max: int, open_runs_max: int) -> None:
+        self.room = Room(history_max=history_max, open_runs_max=open_runs_max, waiters_max=3, pending_max=3, due_max=2)
+
+    def name(self) -> str:
+        return f"n{next(self.names)}"
+
+    # Clients.
+
+    @rule(id=IDS, kind=st.sampled_from(TYPES), text=st.sampled_from(("", "x")), queue=QUEUES)
+    def start(self, id: str, kind: str, text: str, queue: str) -> None:  # noqa: A002
+        assert self.room.start(id, kind, text, queue) is not None
+
+    @rule(id=IDS)
+    def cancel(self, id: str) -> None:  # noqa: A002
+        assert self.room.cancel(id) is not None
+
+    @rule(id=IDS)
+    def describe(self, id: str) -> None:  # noqa: A002
+        assert self.room.ask(i.DescribeRun, id) is not None
+        self.room.engine.overview()
+
+    @rule(id=IDS)
+    def wait(self, id: str) -> None:  # noqa: A002
+        name = self.name()
+        self.room.await_result(name, id)
+        if name not in self.room.replies:
+            self.waiting[name] = id
+
+    @precondition(lambda self: self.waiting)
+    @rule(draw=st.data(), id=IDS)
+    def forget(self, draw: st.DataObject, id: str) -> None:  # noqa: A002
+        name = draw.draw(st.sampled_from(sorted(self.waiting)))
+        self.room.apply(i.ForgetAwait(name, draw.draw(st.sampled_from((self.waiting[name], id)))))
+
+    # Workers.
+
+    @rule(
+        workflows=st.sets(st.sampled_from(TYPES)),
+        activities=st.sets(st.sampled_from(ACTIVITIES)),
+        slots=st.integers(1, 3),
+        queue=QUEUES,
+    )
+    def open(self, workflows: set[str], activities: set[str], slots: int, queue: str) -> None:
+        self.room.open(
+            next(self.sessions),
+            workflows=tuple(sorted(workflows)),
+            activities=tuple(sorted(activities)),
+            slots=slots,
+            activity_slots=slots,
+            queue=queue,
+        )
+
+    @rule(draw=st.data(), how=st.sampled_from((Room.close, Room.drain)))
+    def leave(self, draw: st.DataObject, how: object) -> None:
+        sessions = sorted(self.room.engine.state.sessions)
+        how(self.room, draw.draw(st.sampled_from([*sessions, 999])))  # type: ignore[operator]
+
+    @rule(draw=st.data(), with_details=st.booleans())
+    def beat(self, draw: st.DataObject, with_details: bool) -> None:
+        state = self.room.engine.state
+        session = draw.draw(st.sampled_from([*sorted(state.sessions), 999]))
+        token = draw.draw(st.sampled_from([0, 7, *sorted(state.leases)]))
+        assert self.room.beat(session, token, data("beat") if with_details else None) is not None
+
+    def _lease(self, draw: st.DataObject, *, is_run: bool) -> int | None:
+        leases = self.room.engine.state.leases.values()
+        tokens = sorted(lease.token for lease in leases if (lease.activity is None) is is_run)
+        return draw.draw(st.sampled_from(tokens)) if tokens else None
+
+    @rule(
+        draw=st.data(),
+        commands=st.lists(RUN_COMMANDS, max_size=4),
+        ending=st.one_of(st.none(), st.none(), st.none(), ENDINGS),
+        blocked=st.booleans(),
+        release=st.sampled_from((False, False, False, True)),
+        number=st.sampled_from((0, 0, 1, 2, 3)),
+    )
+    def answer_run(
+        self,
+        draw: st.DataObject,
+        commands: list[c.RunCommand],
+        ending: c.RunCommand | None,
+        blocked: bool,
+        release: bool,
+        number: int,
+    ) -> None:
+        token = self._lease(draw, is_run=True)
+        if token is None:
+            return
+        late_by = draw.draw(st.sampled_from((0, 0, 0, 1, 2)))
+        everything = (*commands, ending) if ending else tuple(commands)
+        known_seq = max(self.room.seen[token] - late_by, 0)
+        before = {key: run.last_seq for key, run in self.room.engine.state.runs.items()}
+        answer = self.room.ask(i.Complete, token, everything, blocked, known_seq, release, number)
+        assert answer is not None
+        if isinstance(answer, AetherError) and ending is None and "grow beyond" not in str(answer):
+            assert before == {key: run.last_seq for key, run in self.room.engine.state.runs.items()}
+
+    @rule(draw=st.data(), outcome=OUTCOMES)
+    def answer_activity(self, draw: st.DataObject, outcome: c.ActivityCommand) -> None:
+        token = self._lease(draw, is_run=False)
+        if token is not None:
+            self.room.complete(token, outcome)
+
+    @rule(
+        draw=st.data(),
+        commands=st.lists(st.one_of(RUN_COMMANDS, ENDINGS, OUTCOMES), max_size=3),
+        known_seq=st.integers(0, 2**64 - 1),
+    )
+    def answer_nonsense(self, draw: st.DataObject, commands: list[c.Command], known_seq: int) -> None:
+        token = draw.draw(st.sampled_from([3, 2**63, *sorted(self.room.engine.state.leases)]))
+        answer = self.room.complete(token, *commands, blocked=True, known_seq=known_seq)
+        assert answer is not None
+
+    # The world.
+
+    @rule(seconds=SECONDS)
+    def tick(self, seconds: float) -> None:
+        self.room.tick(seconds)
+
+    @rule(seconds=st.sampled_from((0.001, 1.0, 6.0, 30.0)))
+    def sleep(self, seconds: float) -> None:
+        self.room.sleep(seconds)
+
+    @rule(seconds=SECONDS)
+    def restart(self, seconds: float) -> None:
+        self.waiting.clear()
+        self.room.now += int(seconds * 1e6)
+        self.room.restart()
+
+    # And they lived happily ever after.
+
+    def teardown(self) -> None:
+        if not hasattr(self, "room"):
+            return
+        room = self.room
+        for queue in ("q", "other"):
+            room.open(
+                next(self.sessions), workflows=TYPES, activities=ACTIVITIES, slots=50, activity_slots=50, queue=queue
+            )
+        for _ in range(STEPS_MAX):
+            if not room.engine.state.runs:
+                break
+            moves = [self._behave(token) for token in sorted(room.engine.state.leases)]
+            if not any(moves):
+                due = room.engine.next_due()
+                assert due is not None, "open runs, nobody has anything to do, and no time will change that"
+                room.now = max(room.now, due)
+                room.tick()
+            for session_id in list(room.engine.state.sessions):
+                room.beat(session_id)
+        else:
+            raise AssertionError(f"{len(room.engine.state.runs)} runs are open after {STEPS_MAX} steps")
+        for name in self.waiting:
+            answered = room.replies.get(name)
+            assert answered is None or isinstance(answered, Closed)
+        assert room.engine.state.waiter_count == 0
+
+    def _behave(self, token: int) -> bool:
+        """A good worker's next move for one lease; says whether there was one."""
+        room = self.room
+        lease = room.engine.state.leases.get(token)
+        if lease is None or lease.is_idle:
+            return False
+        if lease.activity is not None:
+            room.complete(token, c.CompleteActivity(data()))
+            return True
+        pending = lease.run.pending
+        seen = room.seen[token]
+        if not pending:
+            room.complete(token, c.CancelRun() if lease.run.cancel_requested else c.CompleteRun(data()))
+        elif lease.run.cancel_requested and not all(
+            getattr(item, "cancel_requested", False) for item in pending.values()
+        ):
+            room.complete(token, *[c.CancelPending(path) for path in pending])
+        else:
+            room.complete(token, blocked=True, known_seq=seen)
+        return True
+
+
+TestEngineMachine = EngineMachine.TestCase
+TestEngineMachine.settings = settings(
+    max_examples=int(os.environ.get("AETHER_TEST_EXAMPLES", "60")),
+    stateful_step_count=int(os.environ.get("AETHER_TEST_STEPS", "40")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)

@@ -1,0 +1,323 @@
+"""An engine with a clock that the test turns, which checks after each input all that must hold after any input."""
+
+from collections.abc import Iterable
+from itertools import count
+from typing import Any
+
+from attrs import evolve
+
+from aether.core import inputs as i
+from aether.core.effects import (
+    CancelAttempt,
+    Decision,
+    EndSession,
+    EventRecorded,
+    Record,
+    Recorded,
+    Reply,
+    Revoke,
+    RunChanged,
+    RunOpened,
+    SendActivity,
+    SendEvents,
+)
+from aether.core.engine import Engine
+from aether.core.invariants import check
+from aether.core.run import Activity, Child, Run, Timer, fold
+from aether.model import commands as c
+from aether.model import events as e
+from aether.model.limits import DEFAULT_LIMITS, Limits
+from aether.model.payload import Failure, Payload
+from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
+
+S = 1_000_000
+T0 = 1_700_000_000 * S
+CLOSING = (e.RunCompleted, e.RunFailed, e.RunCancelled)
+BOOM = Failure("ValueError", "boom")
+
+
+def data(text: str = "") -> Payload:
+    return Payload(text.encode())
+
+
+def activity(
+    path: str = "1",
+    kind: str = "charge",
+    *,
+    queue: str = "",
+    retry: RetryPolicy = DEFAULT_RETRY,
+    **timeouts: Any,
+) -> c.ScheduleActivity:
+    bounds = ActivityTimeouts(**timeouts) if timeouts else NO_TIMEOUTS
+    return c.ScheduleActivity(path, kind, queue, data(path), retry, bounds)
+
+
+def child(path: str = "1", kind: str = "ship", *, id: str = "", queue: str = "") -> c.StartChild:  # noqa: A002
+    return c.StartChild(path, kind, id, queue, data(path))
+
+
+def step(path: str = "1", name: str = "pack") -> c.RecordStep:
+    return c.RecordStep(path, name, data(name))
+
+
+def done(text: str = "") -> c.CompleteRun:
+    return c.CompleteRun(data(text))
+
+
+def durable(run: Run) -> tuple[object, ...]:
+    """What of a run must survive a restart."""
+    return (
+        (run.key, run.workflow_id, run.run_id, run.workflow_type, run.task_queue, run.parent_key, run.created_at),
+        (run.parent_workflow_id, run.parent_path, run.state, run.input_digest, run.last_seq, run.attempts),
+        (run.cancel_requested, run.cancel_reason, run.parked),
+        [_durable(pending) for pending in run.pending.values()],
+    )
+
+
+def _durable(pending: Timer | Child | Activity) -> tuple[object, ...]:
+    if isinstance(pending, Timer):
+        return "timer", pending.path, pending.fire_at
+    if isinstance(pending, Child):
+        return "child", pending.path, pending.workflow_id, pending.run_id, pending.cancel_requested
+    return (
+        ("activity", pending.path, pending.activity_type, pending.task_queue, pending.input, pending.retry),
+        (pending.timeouts, pending.scheduled_at, pending.state, pending.attempt, pending.next_at),
+        (pending.heartbeat, pending.last_failure, pending.cancel_requested),
+    )
+
+
+class Log:
+    """What a disk would hold, and the runs folded from it, which must equal the engine's own."""
+
+    def __init__(self) -> None:
+        self.opened: dict[int, RunOpened] = {}
+        self.histories: dict[int, list[e.Event]] = {}
+        self.folded: dict[int, Run] = {}
+        self.ids: set[str] = set()
+
+    def take(self, records: Iterable[Record]) -> None:
+        for record in records:
+            if isinstance(record, RunOpened):
+                assert record.run_id not in self.ids, "two runs have one run id"
+                self.ids.add(record.run_id)
+                self.opened[record.key] = record
+                self.histories[record.key] = []
+                self.folded[record.key] = empty_run(record)
+            elif isinstance(record, EventRecorded):
+                history = self.histories[record.run_key]
+                assert record.event.seq == len(history) + 1, "a gap in the history"
+                assert not (history and isinstance(history[-1].fact, CLOSING)), "an event after the last"
+                history.append(record.event)
+                fold(self.folded[record.run_key], record.event)
+            else:
+                assert isinstance(record, RunChanged)
+                run = self.folded[record.key]
+                assert run.state is record.state
+                assert (record.closed_at is not None) == record.state.is_closed
+
+    def compare(self, engine: Engine) -> None:
+        runs = engine.state.runs
+        assert {key for key, run in self.folded.items() if not run.state.is_closed} == set(runs)
+        for key, run in runs.items():
+            assert durable(run) == durable(self.folded[key])
+
+    def open_runs(self) -> list[RunOpened]:
+        return [opened for key, opened in self.opened.items() if not self.folded[key].state.is_closed]
+
+    def open_events(self) -> list[tuple[int, e.Event]]:
+        return [(opened.key, event) for opened in self.open_runs() for event in self.histories[opened.key]]
+
+
+def empty_run(opened: RunOpened) -> Run:
+    return Run(
+        opened.key,
+        opened.workflow_id,
+        opened.run_id,
+        opened.workflow_type,
+        opened.task_queue,
+        opened.parent_key,
+        opened.created_at,
+    )
+
+
+class Room:
+    def __init__(self, **limits: int) -> None:
+        self.limits: Limits = evolve(DEFAULT_LIMITS, **limits)
+        self.now = T0
+        self.epoch = 1
+        self.engine = Engine(self.now, limits=self.limits)
+        self.log = Log()
+        self.decision = Decision([], [])
+        self.replies: dict[object, Any] = {}
+        # Last event that the worker of a lease was sent, or knows as its own.
+        self.seen: dict[int, int] = {}
+        self._names = count(1)
+        self._last_token = 0
+
+    # Turning the crank.
+
+    def apply(self, item: i.Input) -> Decision:
+        before = set(self.engine.state.sessions)
+        self.decision = self.engine.apply(item, self.now)
+        self._check(before)
+        return self.decision
+
+    def tick(self, seconds: float = 0.0) -> Decision:
+        """Let time pass without anything falling due, and then see what is due."""
+        self.now += int(seconds * S)
+        return self.apply(i.Tick())
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass as the timekeeper would: a Tick at each deadline."""
+        until = self.now + int(seconds * S)
+        for _ in range(100_000):
+            due = self.engine.next_due()
+            if due is None or due > until:
+                break
+            self.now = max(self.now, due)
+            self.apply(i.Tick())
+        self.now = until
+
+    def restart(self) -> Decision:
+        """A new server takes up what the log holds."""
+        self.epoch += 1
+        next_key = max(self.log.opened, default=0) + 1
+        self.engine = Engine(self.now, epoch=self.epoch, next_run_key=next_key, limits=self.limits)
+        self.decision = self.engine.recover(self.log.open_runs(), self.log.open_events(), self.now)
+        self._check(set())
+        return self.decision
+
+    def _check(self, sessions_before: set[int]) -> None:
+        self.log.take(self.decision.records)
+        check(self.engine.state)
+        self.log.compare(self.engine)
+        ended = {effect.session_id for effect in self.decision.effects if isinstance(effect, EndSession)}
+        sessions = self.engine.state.sessions.keys() | (sessions_before & ended)
+        for effect in self.decision.effects:
+            if isinstance(effect, Reply):
+                self.replies[effect.to] = effect.answer
+                if isinstance(effect.answer, Recorded):
+                    self.seen[effect.answer.token] = max(self.seen[effect.answer.token], effect.answer.seq)
+                continue
+            assert effect.session_id in sessions, f"{effect} to nobody"
+            if isinstance(effect, EndSession):
+                sessions.remove(effect.session_id)
+                continue
+            if isinstance(effect, SendActivity) or (isinstance(effect, SendEvents) and effect.task is not None):
+                assert effect.token > self._last_token, "a token that did not grow"
+                self._last_token = effect.token
+                self.seen[effect.token] = 0
+            if isinstance(effect, SendEvents):
+                assert effect.first_seq == self.seen[effect.token] + 1, (
+                    f"{effect} after event {self.seen[effect.token]}"
+                )
+                assert effect.last_seq >= effect.first_seq
+                self.seen[effect.token] = effect.last_seq
+
+    # What clients do.
+
+    def ask(self, kind: type, *args: object, **fields: object) -> Any:
+        """The answer to an input that is answered; None if there is none yet."""
+        name = f"reply-{next(self._names)}"
+        self.apply(kind(name, *args, **fields))
+        return self.replies.get(name)
+
+    def start(self, id: str = "w", kind: str = "order", text: str = "", queue: str = "q") -> Any:  # noqa: A002
+        return self.ask(i.StartRun, kind, id, f"run-{next(self._names)}", queue, data(text))
+
+    def cancel(self, id: str = "w", reason: str = "enough") -> Any:  # noqa: A002
+        return self.ask(i.CancelRun, id, "", reason)
+
+    def await_result(self, name: str, id: str = "w") -> None:  # noqa: A002
+        self.apply(i.AwaitRun(name, id))
+
+    # What workers do.
+
+    def open(
+        self,
+        session: int = 1,
+        *,
+        workflows: tuple[str, ...] = ("order", "ship"),
+        activities: tuple[str, ...] = ("charge",),
+        slots: int = 10,
+        activity_slots: int = 10,
+        queue: str = "q",
+    ) -> Decision:
+        return self.apply(
+            i.OpenSession(session, f"worker-{session}", queue, workflows, activities, slots, activity_slots)
+        )
+
+    def close(self, session: int = 1) -> Decision:
+        return self.apply(i.CloseSession(session, "its stream ended"))
+
+    def drain(self, session: int = 1) -> Decision:
+        return self.apply(i.DrainSession(session))
+
+    def beat(self, session: int = 1, token: int = 0, details: Payload | None = None) -> Any:
+        return self.ask(i.Heartbeat, session, token, details)
+
+    def complete(self, token: int, *commands: c.Command, **fields: object) -> Any:
+        return self.ask(i.Complete, token, commands, **fields)
+
+    def park(self, token: int, *commands: c.Command) -> Any:
+        """Commands, and then nothing to do with all that is known."""
+        known = self.engine.state.leases[token].known_seq
+        return self.complete(token, *commands, blocked=True, known_seq=known)
+
+    # What there is to see.
+
+    def run(self, id: str = "w") -> Any:  # noqa: A002
+        return self.engine.state.open_ids[id]
+
+    def token(self, id: str = "w") -> int:  # noqa: A002
+        """Of the lease on the run."""
+        token = self.run(id).lease.token
+        assert isinstance(token, int)
+        return token
+
+    def activity(self, path: str = "1", id: str = "w") -> Any:  # noqa: A002
+        pending = self.run(id).pending[path]
+        assert isinstance(pending, Activity)
+        return pending
+
+    def attempt(self, path: str = "1", id: str = "w") -> int:  # noqa: A002
+        """Token of the lease on the activity's attempt."""
+        token = self.activity(path, id).lease.token
+        assert isinstance(token, int)
+        return token
+
+    def history(self, id: str = "w") -> list[Any]:  # noqa: A002
+        """Facts of the newest run with that id."""
+        key = max(key for key, opened in self.log.opened.items() if opened.workflow_id == id)
+        return [event.fact for event in self.log.histories[key]]
+
+    def last(self, id: str = "w") -> Any:  # noqa: A002
+        return self.history(id)[-1]
+
+    def kinds(self, id: str = "w") -> list[str]:  # noqa: A002
+        return [type(fact).__name__ for fact in self.history(id)]
+
+    def is_open(self, id: str = "w") -> bool:  # noqa: A002
+        return id in self.engine.state.open_ids
+
+    def tasks(self) -> list[Any]:
+        """Runs that the last input handed out."""
+        return [effect for effect in self.decision.effects if isinstance(effect, SendEvents) and effect.task]
+
+    def news(self) -> list[tuple[int, int, int]]:
+        """(session, first, last) of what the last input told about runs in hand."""
+        return [
+            (effect.session_id, effect.first_seq, effect.last_seq)
+            for effect in self.decision.effects
+            if isinstance(effect, SendEvents) and effect.task is None
+        ]
+
+    def attempts(self) -> list[SendActivity]:
+        return [effect for effect in self.decision.effects if isinstance(effect, SendActivity)]
+
+    def stopped(self) -> list[int]:
+        """Attempts that the last input asked to stop."""
+        return [effect.token for effect in self.decision.effects if isinstance(effect, CancelAttempt)]
+
+    def revoked(self) -> list[int]:
+        return [effect.token for effect in self.decision.effects if isinstance(effect, Revoke)]

@@ -1,0 +1,95 @@
+from aether.core.timers import TimerWheel
+
+MS = 1_000
+ALL = 1_000_000
+
+
+def wheel(now: int = 0, **deadlines: int) -> TimerWheel[str]:
+    made: TimerWheel[str] = TimerWheel(now)
+    for key, due in deadlines.items():
+        made.arm(key, due)
+    return made
+
+
+def test_nothing_is_due_while_nothing_is_armed():
+    made = wheel()
+    assert made.next_due() is None
+    assert made.advance(10**15, ALL) == []
+    assert len(made) == 0
+
+
+def test_a_timer_is_never_early_and_at_most_a_millisecond_late():
+    made = wheel(a=5 * MS + 1)
+    assert made.advance(5 * MS + 999, ALL) == []
+    assert made.next_due() == 6 * MS
+    assert made.advance(6 * MS, ALL) == ["a"]
+    assert made.next_due() is None
+
+
+def test_timers_fire_in_the_order_of_their_deadlines_not_of_their_arming():
+    made = wheel(late=900 * MS, early=2 * MS, year=31_536_000_000 * MS)
+    assert made.advance(40_000_000_000 * MS, ALL) == ["early", "late", "year"]
+
+
+def test_what_is_armed_in_the_past_is_due_at_once_the_longest_overdue_first():
+    made = wheel(1_000 * MS, b=500 * MS, a=400 * MS, c=1_000 * MS)
+    assert made.next_due() == 400 * MS
+    assert made.advance(0, ALL) == ["a", "b", "c"]
+
+
+def test_arming_again_moves_a_deadline():
+    made = wheel(a=10 * MS, b=70_000 * MS)
+    made.arm("a", 90_000 * MS)
+    made.arm("b", 1 * MS)
+    assert len(made) == 2
+    assert dict(made.deadlines()) == {"a": 90_000 * MS, "b": 1 * MS}
+    assert made.advance(80_000 * MS, ALL) == ["b"]
+    assert made.advance(90_000 * MS, ALL) == ["a"]
+
+
+def test_what_is_cancelled_does_not_fire_wherever_it_waited():
+    made = wheel(near=3 * MS, near2=3 * MS, far=70_000 * MS, overdue=0)
+    assert made.cancel("near")
+    assert made.cancel("far")
+    assert made.cancel("overdue")
+    assert not made.cancel("far")
+    assert dict(made.deadlines()) == {"near2": 3 * MS}
+    assert made.advance(10**12, ALL) == ["near2"]
+
+
+def test_an_overdue_timer_that_is_moved_keeps_one_deadline_only():
+    made = wheel(a=0, b=0)
+    made.arm("a", 5 * MS)
+    assert made.advance(0, ALL) == ["b"]
+    assert made.advance(5 * MS, ALL) == ["a"]
+
+
+def test_a_wheel_turned_in_small_steps_agrees_with_one_turned_at_once():
+    deadlines = {f"t{number}": (number * 7919 % 100_000) * MS for number in range(200)}
+    slow, quick = wheel(**deadlines), wheel(**deadlines)
+    fired = [key for now in range(0, 100_001 * MS, 333 * MS) for key in slow.advance(now, ALL)]
+    fired += slow.advance(100_001 * MS, ALL)
+    assert fired == quick.advance(100_001 * MS, ALL) == sorted(deadlines, key=deadlines.__getitem__)
+
+
+def test_many_that_are_due_together_are_handed_out_in_portions_and_none_is_lost():
+    made = wheel(**{f"t{number:03}": (1_000 + number % 10) * MS for number in range(100)})
+    fired = []
+    for _ in range(15):
+        portion = made.advance(5_000 * MS, 7)
+        assert len(portion) <= 7
+        fired += portion
+        assert len(fired) == 100 or made.next_due() <= 5_000 * MS  # type: ignore[operator]
+        assert len(made) == 100 - len(fired)
+    assert sorted(fired) == sorted(f"t{number:03}" for number in range(100))
+    assert fired == sorted(fired, key=lambda key: (int(key[1:]) % 10, fired.index(key)))
+
+
+def test_what_is_armed_between_two_portions_is_due_in_its_turn():
+    made = wheel(a=1 * MS, b=2 * MS, d=400 * MS)
+    assert made.advance(500 * MS, 1) == ["a"]
+    made.arm("c", 3 * MS)
+    made.arm("far", 900 * MS)
+    assert made.advance(500 * MS, ALL) == ["b", "c", "d"]
+    assert made.next_due() is not None
+    assert made.advance(900 * MS, ALL) == ["far"]

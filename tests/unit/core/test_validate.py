@@ -1,0 +1,155 @@
+"""What may come in."""
+
+import pytest
+from attrs import evolve
+
+from aether.core.validate import check_command, check_failure, check_name, check_path, check_payload
+from aether.errors import InvalidArgument, LimitExceeded
+from aether.model import commands as c
+from aether.model.limits import DEFAULT_LIMITS
+from aether.model.payload import Failure, Payload
+from aether.model.policy import ActivityTimeouts, RetryPolicy
+
+LIMITS = evolve(
+    DEFAULT_LIMITS, name_max=8, path_max=8, payload_max=4, failure_text_max=5, failure_depth_max=3, failure_causes_max=2
+)
+OK, NONE = Failure("Boom", "m"), Payload(b"")
+BIG = Payload(b"12345")
+TEN_YEARS_S = DEFAULT_LIMITS.delay_max_ms / 1000
+
+
+def field_of(command: c.Command) -> str:
+    with pytest.raises(InvalidArgument) as caught:
+        check_command(LIMITS, command)
+    return caught.value.field
+
+
+def too_much(command: c.Command) -> str:
+    with pytest.raises(LimitExceeded) as caught:
+        check_command(LIMITS, command)
+    return str(caught.value)
+
+
+def test_a_name_is_short_and_can_be_seen():
+    check_name(LIMITS, "Bestellung"[:8], "id")
+    check_name(LIMITS, "größe 1", "id")
+    check_name(LIMITS, "", "id", required=False)
+    for text, why in (("", "is empty"), ("123456789", "9 characters; at most 8"), ("a\nb", "can not be printed")):
+        with pytest.raises(InvalidArgument, match=why) as caught:
+            check_name(LIMITS, text, "id")
+        assert caught.value.field == "id"
+
+
+@pytest.mark.parametrize("path", ["1", "12", "1.2", "1.2.3", "10.0.7"])
+def test_a_path_is_numbers_joined_by_dots(path):
+    check_path(LIMITS, path)
+
+
+@pytest.mark.parametrize("path", ["", ".", "1.", ".1", "1..2", "a", "1.a", "-1", "1 ", "\u0661", "1.\u0661", "1" * 9])
+def test_anything_else_is_no_path(path):
+    with pytest.raises(InvalidArgument) as caught:
+        check_path(LIMITS, path)
+    assert caught.value.field == "path"
+
+
+def test_a_payload_has_a_bound_and_a_printable_encoding():
+    check_payload(LIMITS, Payload(b"1234", "zstd"), "input")
+    with pytest.raises(LimitExceeded, match="input has 5 bytes; at most 4"):
+        check_payload(LIMITS, BIG, "input")
+    with pytest.raises(InvalidArgument) as caught:
+        check_payload(LIMITS, Payload(b"", "a\tb"), "input")
+    assert caught.value.field == "input.encoding"
+
+
+def test_a_failure_has_a_type_and_bounds_in_every_direction():
+    deep = Failure("A", "", causes=(Failure("B", "", causes=(Failure("C", ""),)),))
+    check_failure(LIMITS, deep, "failure")
+    with pytest.raises(InvalidArgument, match=r"failure\.type is empty"):
+        check_failure(LIMITS, Failure("", "m"), "failure")
+    with pytest.raises(LimitExceeded, match=r"failure\.message has 6"):
+        check_failure(LIMITS, Failure("A", "123456"), "failure")
+    with pytest.raises(LimitExceeded, match=r"failure\.traceback has 6"):
+        check_failure(LIMITS, Failure("A", "", "123456"), "failure")
+    with pytest.raises(LimitExceeded, match="nested deeper than 3"):
+        check_failure(LIMITS, Failure("Z", "", causes=(deep,)), "failure")
+    with pytest.raises(LimitExceeded, match="causes has 3 members; at most 2"):
+        check_failure(LIMITS, Failure("A", "", causes=(OK, OK, OK)), "failure")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        c.RecordStep("1", "pack", NONE),
+        c.RecordStep("1", "pack", None, OK),
+        c.StartTimer("1", DEFAULT_LIMITS.delay_max_ms),
+        c.ScheduleActivity("1", "charge", "", NONE),
+        c.StartChild("1", "ship", "", "", NONE),
+        c.CancelPending("1"),
+        c.CompleteRun(NONE),
+        c.FailRun(OK),
+        c.CancelRun("why"),
+        c.BlockRun(OK),
+        c.CompleteActivity(NONE),
+        c.FailActivity(OK),
+        c.CancelActivity(),
+    ],
+)
+def test_a_good_command_passes(command):
+    check_command(LIMITS, command)
+
+
+@pytest.mark.parametrize(
+    ("command", "field"),
+    [
+        (c.RecordStep("x", "pack", NONE), "path"),
+        (c.RecordStep("1", "", NONE), "name"),
+        (c.RecordStep("1", "pack", None), "result"),
+        (c.RecordStep("1", "pack", NONE, OK), "result"),
+        (c.RecordStep("1", "pack", None, Failure("", "m")), "failure.type"),
+        (c.StartTimer("x", 1), "path"),
+        (c.StartTimer("1", DEFAULT_LIMITS.delay_max_ms + 1), "delay_ms"),
+        (c.ScheduleActivity("x", "charge", "", NONE), "path"),
+        (c.ScheduleActivity("1", "", "", NONE), "activity_type"),
+        (c.ScheduleActivity("1", "charge", "a\nb", NONE), "task_queue"),
+        (c.ScheduleActivity("1", "charge", "", NONE, RetryPolicy(initial_s=TEN_YEARS_S + 1)), "timeouts"),
+        (c.ScheduleActivity("1", "charge", "", NONE, RetryPolicy(maximum_s=1e300)), "timeouts"),
+        (c.ScheduleActivity("1", "charge", "", NONE, RetryPolicy(non_retryable=("",))), "non_retryable"),
+        (
+            c.ScheduleActivity("1", "charge", "", NONE, timeouts=ActivityTimeouts(heartbeat_s=TEN_YEARS_S + 1)),
+            "timeouts",
+        ),
+        (c.StartChild("x", "ship", "", "", NONE), "path"),
+        (c.StartChild("1", "", "", "", NONE), "workflow_type"),
+        (c.StartChild("1", "ship", "a\nb", "", NONE), "workflow_id"),
+        (c.StartChild("1", "ship", "", "a\nb", NONE), "task_queue"),
+        (c.CancelPending("x"), "path"),
+        (c.CancelRun("far too long"), "reason"),
+        (c.FailRun(Failure("", "")), "failure.type"),
+        (c.BlockRun(Failure("", "")), "failure.type"),
+        (c.FailActivity(Failure("", "")), "failure.type"),
+        (c.FailActivity(Failure("A", "", retry_after_ms=DEFAULT_LIMITS.delay_max_ms + 1)), "retry_after_ms"),
+    ],
+)
+def test_a_wrong_command_is_refused_by_the_name_of_its_field(command, field):
+    assert field_of(command) == field
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        c.RecordStep("1", "pack", BIG),
+        c.ScheduleActivity("1", "charge", "", BIG),
+        c.StartChild("1", "ship", "", "", BIG),
+        c.CompleteRun(BIG),
+        c.CompleteActivity(BIG),
+    ],
+)
+def test_a_payload_that_is_too_large_is_refused_wherever_it_comes(command):
+    assert "has 5 bytes; at most 4" in too_much(command)
+
+
+def test_a_retry_policy_names_so_many_types_and_no_more():
+    names = tuple(f"E{number}" for number in range(101))
+    assert "101 names; at most 100" in too_much(
+        c.ScheduleActivity("1", "charge", "", NONE, RetryPolicy(non_retryable=names))
+    )
