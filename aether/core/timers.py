@@ -1,11 +1,11 @@
 """Timer wheel: what is due, at a cost that does not grow with how many sleep.
 
-Theory of operation. Time is counted in milliseconds, rounded up, so nothing is ever early. Six levels have 256 slots
-each; a timer lives at the level of the highest byte in which its deadline differs from the wheel's present, in the slot
-that this byte names. Hence a slot of a lower level is always due before any slot of a higher one, and the next slot to
-open is the lowest set bit of the lowest level that has one. Opening a slot moves the present to the slot's beginning
-and files its timers anew: lower down, or, those that are due, into a heap, from which they are handed out. A timer is
-filed at most seven times in its life.
+Theory of operation. Time is counted in milliseconds, rounded up, so nothing is ever early. Seven levels have 256 slots
+each, enough for any time that 64 bits hold. A timer lives at the level of the highest byte in which its deadline
+differs from the wheel's present, in the slot that this byte names. Hence a slot of a lower level is always due before
+any slot of a higher one, and the next slot to open is the lowest set bit of the lowest level that has one. Opening a
+slot moves the present to the slot's beginning and files its timers anew: lower down, or, those that are due, into a
+heap, from which they are handed out. A timer is filed at most eight times in its life.
 """
 
 from collections.abc import Hashable, Iterator
@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 _BITS = 8
-_LEVELS = 6
+_LEVELS = 7
 _MASK = (1 << _BITS) - 1
 _US_PER_MS = 1_000
 

@@ -93,3 +93,9 @@ def test_what_is_armed_between_two_portions_is_due_in_its_turn():
     assert made.advance(500 * MS, ALL) == ["b", "c", "d"]
     assert made.next_due() is not None
     assert made.advance(900 * MS, ALL) == ["far"]
+
+
+def test_the_last_moment_that_64_bits_hold_is_a_deadline_like_any_other():
+    made = wheel(1_700_000_000_000_000, a=2**63 - 1)
+    assert made.advance(2**62, ALL) == []
+    assert made.advance(2**63 + MS, ALL) == ["a"]
