@@ -306,8 +306,6 @@ class Run:
     def refuse(self, error: AetherError) -> bool:
         """The oldest unanswered request was refused: nothing of it was done. False: forget the run."""
         commands = self._sent.popleft()
-        if self.is_dropped:
-            return False
         if any(isinstance(command, c.BlockRun) for command in commands):
             return False
         failed = any(isinstance(command, c.FailRun) for command in commands)

@@ -17,7 +17,7 @@ import anyio.lowlevel
 from anyio.abc import TaskGroup
 from attrs import frozen
 
-from aether.errors import AetherError, InvalidArgument, SessionExpired, StaleLease
+from aether.errors import InvalidArgument, SessionExpired, StaleLease
 from aether.model import commands as c
 from aether.model import events as e
 from aether.model.limits import DEFAULT_LIMITS
@@ -33,6 +33,7 @@ from aether.sdk.transport import TransportStream
 from aether.wire.convert import command_to_proto, event_from_proto, payload_from_proto, payload_to_proto
 from aether.wire.errors import error_from_refusal
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
+from aether.wire.status import Code, RpcError
 
 # Larger messages are sent in parts; the transport's limit is 4 MiB.
 _MESSAGE_BYTES: Final = 512 * 1024
@@ -120,16 +121,18 @@ class Session:
         try:
             async with anyio.create_task_group() as group:
                 self._group = group
-                await self._read_registration()
-                on_registered()
-                group.start_soon(self._flush)
-                group.start_soon(self._keep_alive)
-                group.start_soon(self._nudge)
-                await self._read()
-                self._drop_all()
-                group.cancel_scope.cancel()
+                try:
+                    await self._read_registration()
+                    on_registered()
+                    group.start_soon(self._flush)
+                    group.start_soon(self._keep_alive)
+                    group.start_soon(self._nudge)
+                    await self._read()
+                finally:
+                    # Before the group waits for them: a shield would keep them here for ever.
+                    self._drop_all()
+                    group.cancel_scope.cancel()
         finally:
-            self._drop_all()
             self._stream.cancel()
 
     async def drain(self) -> None:
@@ -220,7 +223,7 @@ class Session:
                 self._registered = message.registered
             self._take(message)
         if not self._registered.session_id:
-            raise AetherError("the server ended the session before it began")
+            raise RpcError(Code.UNAVAILABLE, "the server ended the session before it began")
 
     async def _read(self) -> None:
         stream, parse = self._stream, pb.ServerMessage.FromString

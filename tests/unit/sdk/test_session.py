@@ -1,0 +1,513 @@
+"""A worker session against a peer that says exactly what the test wants: the protocol, message by message."""
+
+import threading
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+import aether
+from aether.model import events as e
+from aether.model.commands import RecordStep
+from aether.model.payload import Payload
+from aether.sdk.converters import Converter
+from aether.sdk.session import Outcomes, Session, WorkerSettings
+from aether.wire.convert import event_to_proto, payload_to_proto
+from aether.wire.generated.aether.v1 import model_pb2
+from aether.wire.generated.aether.v1 import worker_pb2 as pb
+from aether.wire.status import Code, RpcError
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["trio", "asyncio"])
+def anyio_backend(request):
+    return request.param
+
+
+class Peer:
+    """The other end of the stream. To the session it is the stream; to the test, the server."""
+
+    def __init__(self):
+        self.messages = []
+        self.is_half_closed = False
+        self._incoming = []
+        self._end = None
+        self._arrived = anyio.Event()
+        self._sent = anyio.Event()
+        self._seen = 0
+
+    # The session's side.
+
+    def send(self, data):
+        self.messages.append(pb.WorkerMessage.FromString(data))
+        self._sent.set()
+
+    async def receive(self):
+        while not self._incoming:
+            if self._end is not None:
+                if isinstance(self._end, RpcError):
+                    raise self._end
+                return []
+            await self._arrived.wait()
+            self._arrived = anyio.Event()
+        batch, self._incoming = self._incoming, []
+        return batch
+
+    async def drained(self): ...
+
+    def half_close(self):
+        self.is_half_closed = True
+        self.end()
+
+    def cancel(self): ...
+
+    # The test's side.
+
+    def say(self, *deliveries, **fields):
+        message = pb.ServerMessage(deliveries=deliveries, **fields)
+        self._incoming.append(message.SerializeToString())
+        self._arrived.set()
+
+    def end(self, error=""):
+        self._end = error
+        self._arrived.set()
+
+    async def completion(self):
+        """The next request, in the order sent."""
+        with anyio.fail_after(10):
+            while True:
+                completions = [item for message in self.messages for item in message.completions]
+                if len(completions) > self._seen:
+                    self._seen += 1
+                    return completions[self._seen - 1]
+                self._sent = anyio.Event()
+                await self._sent.wait()
+
+    @property
+    def is_silent(self):
+        return sum(len(message.completions) for message in self.messages) == self._seen
+
+    def workflow(self, *facts, token=1, first=1, kind="w", more=False):
+        events = [event_to_proto(e.Event(seq, seq * 1_000_000, fact)) for seq, fact in enumerate(facts, first)]
+        task = pb.WorkflowTask(workflow_id="id", run_id="run", workflow_type=kind, events=events, more=more)
+        self.say(pb.Delivery(task=pb.Task(token=token, workflow=task)))
+
+    def activity(self, kind="a", *, token=9, args=b"[]", **fields):
+        task = pb.ActivityTask(
+            workflow_id="id",
+            run_id="run",
+            path="1",
+            activity_type=kind,
+            attempt=2,
+            input=model_pb2.Payload(data=args),
+            scheduled_at_us=1_000_000,
+            **fields,
+        )
+        self.say(pb.Delivery(task=pb.Task(token=token, activity=task)))
+
+    def ack(self, seq, token=1):
+        self.say(pb.Delivery(response=pb.CompleteStepResponse(token=token, seq=seq, at_us=seq * 1_000_000)))
+
+    def refuse(self, error, code, token=1):
+        refusal = pb.Refusal(code=code, type=error, message="because")
+        self.say(pb.Delivery(response=pb.CompleteStepResponse(token=token, refusal=refusal)))
+
+    def revoke(self, token=1):
+        self.say(pb.Delivery(task=pb.Task(token=token, revoked=pb.RevokedTask(reason="late"))))
+
+
+def begun(*facts):
+    return (e.RunCreated("id", "run", "w", "default", Payload(b"[]")), e.RunStarted("worker", 1), *facts)
+
+
+def settings_of(client, **changes):
+    definitions = client._definitions
+    fields = {"workflow_slots": 0, "activity_slots": 0, "resident_max": 10}
+    return WorkerSettings("worker", "default", definitions.workflows, definitions.activities, **fields | changes)
+
+
+@asynccontextmanager
+async def serving(client, *, timeout_ms=60_000, outcomes=None, **changes):
+    peer = Peer()
+    session = Session(settings_of(client, **changes), Converter(), outcomes or Outcomes(), peer)
+    async with anyio.create_task_group() as group:
+        group.start_soon(session.run, lambda: None)
+        peer.session = session
+        peer.say(registered=pb.RegisterResponse(session_id="s", worker_id="worker", session_timeout_ms=timeout_ms))
+        yield peer
+        peer.end()
+
+
+def client_of(function=None):
+    client = aether.Client(db="memory")
+    if function is not None:
+        client.workflow("w")(function)
+    return client
+
+
+async def quiet():
+    """Long enough for everything that is ready to have happened."""
+    for _ in range(50):
+        await anyio.lowlevel.checkpoint()
+
+
+async def two_steps(ctx: aether.Context) -> int:
+    return await ctx.step("a", lambda: 1) + await ctx.step("b", lambda: 2)
+
+
+async def test_it_registers_first_and_says_what_it_has():
+    client = client_of(two_steps)
+
+    @client.activity("a")
+    def act() -> None: ...
+
+    async with serving(client, workflow_slots=5, activity_slots=6) as peer:
+        await quiet()
+        register = peer.messages[0].register
+    assert (register.worker_id, register.task_queue) == ("worker", "default")
+    assert (list(register.workflow_types), list(register.activity_types)) == (["w"], ["a"])
+    assert (register.workflow_slots, register.activity_slots) == (5, 6)
+
+
+async def test_a_run_says_one_thing_after_the_other():
+    async with serving(client_of(two_steps)) as peer:
+        peer.workflow(*begun())
+        request = await peer.completion()
+        record = request.commands[0].record_step
+        assert (request.token, request.blocked) == (1, False)
+        assert (record.path, record.name, record.result.data) == ("1", "a", b"1")
+        await quiet()
+        assert peer.is_silent, "nothing goes on before the record is acknowledged"
+        peer.ack(3)
+        second = (await peer.completion()).commands[0].record_step
+        assert (second.path, second.attempt) == ("2", 1)
+        assert second.started_at_us >= 3_000_000, "times are of the server's clock"
+        peer.ack(4)
+        assert (await peer.completion()).commands[0].complete_run.result.data == b"3"
+        peer.ack(0)
+        await quiet()
+        assert not peer.session._runs
+
+
+async def test_a_run_that_waits_says_so_with_the_command_that_makes_it_wait():
+    async def nap(ctx: aether.Context) -> None:
+        await ctx.sleep(1)
+
+    async with serving(client_of(nap)) as peer:
+        peer.workflow(*begun())
+        request = await peer.completion()
+        assert (request.commands[0].start_timer.delay_ms, request.blocked, request.known_seq) == (1000, True, 2)
+        peer.ack(3)
+        peer.workflow(e.TimerFired("1"), first=4)
+        assert (await peer.completion()).commands[0].HasField("complete_run")
+
+
+async def test_a_run_that_is_told_what_changes_nothing_says_that_it_still_waits():
+    client = client_of()
+
+    @client.activity("a")
+    async def act() -> None: ...
+
+    @client.workflow("w")
+    async def w(ctx: aether.Context) -> None:
+        await ctx.activity(act)
+
+    async with serving(client) as peer:
+        peer.workflow(*begun())
+        assert (await peer.completion()).blocked
+        peer.ack(3)
+        peer.workflow(e.ActivityStarted("1", 1, "worker"), first=4)
+        request = await peer.completion()
+        assert (list(request.commands), request.blocked, request.known_seq) == ([], True, 4)
+
+
+async def test_code_begins_when_its_history_is_complete():
+    async with serving(client_of(two_steps)) as peer:
+        peer.workflow(*begun(e.StepCompleted("1", "a", Payload(b"1"))), more=True)
+        await quiet()
+        assert peer.is_silent
+        peer.workflow(e.StepCompleted("2", "b", Payload(b"5")), first=4)
+        assert (await peer.completion()).commands[0].complete_run.result.data == b"6"
+
+
+@pytest.mark.parametrize("late", [True, False])
+async def test_a_lease_that_is_gone_ends_the_code_and_what_it_had_done_is_not_done_again(late):
+    ran, gone = [], []
+
+    async def work(ctx: aether.Context) -> int:
+        try:
+            first = await ctx.step("a", lambda: ran.append("a") or 1)
+            return first + await ctx.step("b", lambda: ran.append("b") or 2)
+        except anyio.get_cancelled_exc_class():
+            gone.append("cancelled")
+            with ctx.shield():
+                await ctx.step("tidy", lambda: ran.append("tidy"))
+            raise
+
+    outcomes = Outcomes()
+    async with serving(client_of(work), outcomes=outcomes) as peer:
+        peer.workflow(*begun())
+        await peer.completion()
+        if late:
+            peer.refuse("StaleLease", Code.ABORTED)
+        else:
+            peer.revoke()
+        await quiet()
+        assert gone == ["cancelled"]
+        assert ran == ["a"], "nothing more is done in its name"
+        peer.workflow(*begun(), token=2)
+        record = (await peer.completion()).commands[0].record_step
+        assert (record.path, record.result.data, ran) == ("1", b"1", ["a"])
+
+
+async def test_a_request_that_is_refused_for_what_it_says_fails_the_run():
+    async with serving(client_of(two_steps)) as peer:
+        peer.workflow(*begun())
+        await peer.completion()
+        peer.refuse("LimitExceeded", Code.RESOURCE_EXHAUSTED)
+        failure = (await peer.completion()).commands[0].fail_run.failure
+        assert (failure.type, failure.message) == ("LimitExceeded", "because")
+        peer.refuse("InvalidArgument", Code.INVALID_ARGUMENT)
+        assert (await peer.completion()).commands[0].block_run.failure.type == "InvalidArgument"
+        peer.refuse("InvalidArgument", Code.INVALID_ARGUMENT)
+        assert (await peer.completion()).release
+
+
+async def test_a_request_that_can_not_be_written_now_gives_the_run_back():
+    async with serving(client_of(two_steps)) as peer:
+        peer.workflow(*begun())
+        await peer.completion()
+        peer.refuse("StorageUnavailable", Code.UNAVAILABLE)
+        request = await peer.completion()
+        assert (request.token, request.release) == (1, True)
+        peer.ack(0)
+
+
+async def test_code_that_does_not_fit_is_answered_with_both_sides_and_nothing_is_done():
+    ran = []
+
+    async def other(ctx: aether.Context) -> None:
+        try:
+            await ctx.step("new", lambda: ran.append("new"))
+        finally:
+            with ctx.shield():
+                await ctx.step("tidy", lambda: ran.append("tidy"))
+
+    async with serving(client_of(other)) as peer:
+        peer.workflow(*begun(e.StepCompleted("1", "old", Payload(b"1"))))
+        failure = (await peer.completion()).commands[0].block_run.failure
+        assert failure.type == "NonDeterminism"
+        assert failure.message == "at 1 the history holds step 'old', the code asks for step 'new'"
+        peer.ack(0)
+        await quiet()
+        assert ran == []
+        assert peer.is_silent
+
+
+async def test_what_this_worker_does_not_know_is_answered_and_not_done():
+    async with serving(client_of(two_steps)) as peer:
+        peer.workflow(*begun(), kind="other", token=5)
+        request = await peer.completion()
+        assert request.token == 5
+        assert "no workflow 'other'" in request.commands[0].block_run.failure.message
+        peer.activity("other")
+        assert "no activity 'other'" in (await peer.completion()).commands[0].fail_activity.failure.message
+        peer.say(pb.Delivery(task=pb.Task(token=6, workflow=pb.WorkflowTask(events=[model_pb2.Event(seq=1)]))))
+        request = await peer.completion()
+        assert (request.token, request.commands[0].block_run.failure.type) == (6, "InvalidArgument")
+        peer.workflow(e.TimerFired("1"), first=9, token=7)
+        peer.revoke(77)
+        peer.say(pb.Delivery(task=pb.Task(token=78, cancel_activity=pb.CancelActivityTask())))
+        peer.say(pb.Delivery(task=pb.Task(drain=pb.DrainTask())))
+        peer.ack(1, token=79)
+        await quiet()
+        assert peer.is_silent
+
+
+async def test_an_activity_knows_its_attempt_and_tells_how_far_it_is():
+    client = client_of()
+    told = []
+
+    @client.activity("a")
+    def act(number: int) -> int:
+        info = aether.activity_info()
+        told.append((info.attempt, info.last_heartbeat, info.workflow_id, info.path, aether.cancelled()))
+        aether.heartbeat({"at": number})
+        return number + 1
+
+    async with serving(client) as peer:
+        peer.activity(args=b"[5]", last_heartbeat=payload_to_proto(Payload(b'"half"')))
+        request = await peer.completion()
+        assert (request.token, request.commands[0].complete_activity.result.data) == (9, b"6")
+        assert told == [(2, "half", "id", "1", False)]
+        beats = [beat for message in peer.messages for beat in message.heartbeats]
+        assert [(beat.token, beat.session_id, beat.details.data) for beat in beats] == [(9, "s", b'{"at":5}')]
+        peer.ack(0, token=9)
+
+
+async def test_an_activity_that_fails_or_is_given_nonsense_says_why():
+    client = client_of()
+
+    @client.activity("a")
+    async def act(number: int) -> int:
+        raise aether.RetryAfter(1.5, "busy")
+
+    async with serving(client) as peer:
+        peer.activity(args=b"[5]")
+        failure = (await peer.completion()).commands[0].fail_activity.failure
+        assert (failure.type, failure.message, failure.retry_after_ms) == ("RetryAfter", "busy", 1500)
+        peer.refuse("InvalidArgument", Code.INVALID_ARGUMENT, token=9)
+        assert (await peer.completion()).commands[0].fail_activity.failure.type == "InvalidArgument"
+        peer.activity(args=b'["x"]', token=10)
+        failure = (await peer.completion()).commands[0].fail_activity.failure
+        assert failure.message == "argument 'number' of activity 'a' does not fit int: 'x' is no int @ $"
+        peer.refuse("StaleLease", Code.ABORTED, token=10)
+        await quiet()
+        assert peer.is_silent
+
+
+async def test_a_cancelled_activity_stops_where_it_waits_and_a_thread_may_ask():
+    client = client_of()
+    started, go_on = threading.Event(), threading.Event()
+
+    @client.activity("a")
+    async def waits() -> None:
+        await anyio.sleep_forever()
+
+    @client.activity("b")
+    def works() -> bool:
+        started.set()
+        assert go_on.wait(10)
+        return aether.cancelled()
+
+    def cancel(token):
+        return pb.Delivery(task=pb.Task(token=token, cancel_activity=pb.CancelActivityTask(reason="enough")))
+
+    async with serving(client) as peer:
+        peer.activity("a")
+        await quiet()
+        peer.say(cancel(9))
+        assert (await peer.completion()).commands[0].HasField("cancel_activity")
+        peer.activity("b", token=10)
+        await anyio.to_thread.run_sync(started.wait)
+        peer.say(cancel(10))
+        await quiet()
+        go_on.set()
+        request = await peer.completion()
+        assert request.token == 10
+        assert request.commands[0].complete_activity.result.data == b"true"
+
+
+async def test_a_revoked_attempt_stops_and_says_nothing():
+    client = client_of()
+    stopped = anyio.Event()
+
+    @client.activity("a")
+    async def waits() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            stopped.set()
+
+    async with serving(client) as peer:
+        peer.activity("a")
+        await quiet()
+        peer.revoke(9)
+        with anyio.fail_after(5):
+            await stopped.wait()
+        await quiet()
+        assert peer.is_silent
+
+
+async def test_the_session_is_kept_alive():
+    async with serving(client_of(two_steps), timeout_ms=30) as peer:
+        with anyio.fail_after(10):
+            while sum(len(message.heartbeats) for message in peer.messages) < 3:
+                await peer._sent.wait()
+                peer._sent = anyio.Event()
+    assert {beat.session_id for message in peer.messages for beat in message.heartbeats} == {"s"}
+
+
+async def test_the_end_of_the_stream_ends_everything_even_behind_the_users_own_shield():
+    cancelled = []
+
+    async def stubborn(ctx: aether.Context) -> None:
+        with anyio.CancelScope(shield=True):
+            try:
+                await ctx.sleep(days=1)
+            except aether.InvalidArgument as error:
+                cancelled.append(str(error))
+                raise
+
+    with pytest.raises(ExceptionGroup) as caught:
+        async with serving(client_of(stubborn)) as peer:
+            peer.workflow(*begun())
+            await peer.completion()
+            with anyio.fail_after(5):
+                peer.end(RpcError(Code.UNAVAILABLE, "connection lost"))
+                await anyio.sleep_forever()
+    assert caught.group_contains(RpcError, match="connection lost")
+    assert cancelled == ["run run is not in the hands of this worker any more"]
+
+
+async def test_a_session_that_ends_before_it_began_is_an_error():
+    peer = Peer()
+    peer.end()
+    with pytest.raises(ExceptionGroup) as caught:
+        await Session(settings_of(client_of(two_steps)), Converter(), Outcomes(), peer).run(lambda: None)
+    assert caught.group_contains(RpcError)
+
+
+async def test_draining_ends_when_nothing_is_in_hand():
+    go_on = anyio.Event()
+
+    async def slow() -> int:
+        await go_on.wait()
+        return 1
+
+    async def work(ctx: aether.Context) -> None:
+        await ctx.step("slow", slow)
+        await ctx.step("never", slow)
+
+    async with serving(client_of(work)) as peer:
+        peer.workflow(*begun())
+        await quiet()
+        async with anyio.create_task_group() as group:
+            group.start_soon(peer.session.drain)
+            await quiet()
+            assert peer.messages[-1].drain
+            assert not peer.is_half_closed
+            go_on.set()
+            assert (await peer.completion()).commands[0].record_step.name == "slow"
+            await quiet()
+            assert not peer.is_half_closed, "the record is not acknowledged yet"
+            peer.ack(3)
+        assert peer.is_half_closed
+        assert peer.is_silent
+
+
+async def test_large_answers_leave_in_several_messages():
+    text = "x" * 300_000
+
+    async def work(ctx: aether.Context) -> None:
+        await ctx.parallel([lambda: ctx.step("big", lambda: text)] * 4)
+
+    async with serving(client_of(work)) as peer:
+        for token in (1, 2, 3):
+            peer.workflow(*begun(), token=token)
+        seen = 0
+        while seen < 12:
+            seen += len((await peer.completion()).commands)
+        assert all(message.ByteSize() < 2_000_000 for message in peer.messages)
+
+
+def test_outcomes_are_bounded_and_used_once():
+    outcomes = Outcomes(size_max=2)
+    for path in ("1", "2", "3"):
+        outcomes.keep("run", RecordStep(path, "a", Payload(b"1")))
+    assert outcomes.reuse("run", "1") is None
+    kept = outcomes.reuse("run", "3")
+    assert kept is not None
+    assert kept.path == "3"
+    assert outcomes.reuse("run", "3") is None
