@@ -5,7 +5,7 @@
 
 import threading
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -20,7 +20,10 @@ from aether.sdk.converters import Converter
 from aether.sdk.define import Activity
 from aether.sdk.failures import to_failure
 from aether.sdk.steps import call_in_thread
+from aether.wire.convert import payload_from_proto
+from aether.wire.generated.aether.v1 import worker_pb2 as pb
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ATTEMPT: ContextVar["Attempt | None"] = ContextVar("aether_attempt", default=None)
 
 
@@ -55,17 +58,16 @@ class Port(Protocol):
 class Attempt:
     """Executes one lease of one activity."""
 
-    def __init__(
-        self, port: Port, token: int, activity: Activity[..., Any], payload: Payload, info: ActivityInfo
-    ) -> None:
+    info: ActivityInfo
+
+    def __init__(self, port: Port, token: int, activity: Activity[..., Any], task: pb.ActivityTask) -> None:
         self.token = token
         self.activity = activity
-        self.info = info
         # The server, or whoever owns the session, wants it to stop.
         self.is_cancelled = False
         self._is_revoked = False
         self._port = port
-        self._input = payload
+        self._task = task
         self._scope = anyio.CancelScope()
         self._thread: Final = threading.get_ident()
 
@@ -81,7 +83,8 @@ class Attempt:
     async def _call(self) -> c.ActivityCommand:
         arguments, converter = self.activity.arguments, self._port.converter
         try:
-            args = arguments.decode(converter, self._input)
+            self.info = self._read_info()
+            args = arguments.decode(converter, payload_from_proto(self._task.input))
             if self.activity.is_async:
                 value = await self.activity.function(*args)
             else:
@@ -89,6 +92,21 @@ class Attempt:
             return c.CompleteActivity(converter.encode(value, f"the result of {arguments.subject}", arguments.returned))
         except Exception as error:  # noqa: BLE001 - whatever the user's code raises is the attempt's failure
             return c.FailActivity(to_failure(error))
+
+    def _read_info(self) -> ActivityInfo:
+        task, last = self._task, None
+        if task.HasField("last_heartbeat"):
+            place = f"the last heartbeat of {self.activity.arguments.subject}"
+            last = self._port.converter.decode(payload_from_proto(task.last_heartbeat), place)
+        return ActivityInfo(
+            task.workflow_id,
+            task.run_id,
+            task.path,
+            task.activity_type,
+            task.attempt,
+            last,
+            _EPOCH + timedelta(microseconds=task.scheduled_at_us),
+        )
 
     def cancel(self) -> None:
         """Stop, and say so. A thread can not be stopped: its code may ask `aether.cancelled()`."""

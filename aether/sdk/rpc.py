@@ -1,18 +1,21 @@
 """Calls to the server as the client makes them: the one seam where statuses become errors, and what is repeated."""
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Final, TypeVar
 
 import anyio
 from google.protobuf.message import Message
 
-from aether.errors import AetherError
+from aether.errors import AetherError, DeadlineExceeded, ServerUnavailable
 from aether.sdk.entropy import draw
 from aether.sdk.transport import Transport
 from aether.wire.errors import error_from_status
 from aether.wire.status import RpcError
 
 T = TypeVar("T")
+
+_log = logging.getLogger("aether.client")
 
 _BACKOFF_S: Final = 0.05
 _BACKOFF_FACTOR: Final = 2
@@ -36,14 +39,22 @@ async def call_until(
     """The same for a request that may be repeated: it is, while the server can not be reached, until the deadline."""
     deadline = None if timeout_s is None else anyio.current_time() + timeout_s
     backoff_s = _BACKOFF_S
+    unreachable: ServerUnavailable | None = None
     while True:
         left_s = None if deadline is None else deadline - anyio.current_time()
         try:
             return await call(transport, path, request, parse, timeout_s=left_s)
         except AetherError as error:
             is_late = deadline is not None and anyio.current_time() + backoff_s >= deadline
+            if isinstance(error, DeadlineExceeded) and is_late and unreachable is not None:
+                # That the time is over says less than why nothing came of it.
+                raise unreachable from error
             if not error.is_retryable or is_late:
                 raise
+            if isinstance(error, ServerUnavailable):
+                if unreachable is None:
+                    _log.warning("%s; trying again", error)
+                unreachable = error
         await anyio.sleep(backoff_s * (0.5 + draw()))
         backoff_s = min(backoff_s * _BACKOFF_FACTOR, _BACKOFF_MAX_S)
 

@@ -8,7 +8,6 @@ gives what they were at to somebody else, and nothing that they would say is hea
 
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 from attrs import frozen
+from google.protobuf.message import DecodeError
 
 from aether.errors import InvalidArgument, SessionExpired, StaleLease
 from aether.model import commands as c
@@ -25,12 +25,12 @@ from aether.model.payload import Failure, Payload
 from aether.sdk.context import Context
 from aether.sdk.converters import Converter
 from aether.sdk.define import Activity, Workflow
-from aether.sdk.execute import ActivityInfo, Attempt
+from aether.sdk.execute import Attempt
 from aether.sdk.failures import to_failure
 from aether.sdk.gate import Gate
 from aether.sdk.run import Run
 from aether.sdk.transport import TransportStream
-from aether.wire.convert import command_to_proto, event_from_proto, payload_from_proto, payload_to_proto
+from aether.wire.convert import command_to_proto, event_from_proto, payload_to_proto
 from aether.wire.errors import error_from_refusal
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.status import Code, RpcError
@@ -42,7 +42,6 @@ _PATIENCE_PASSES: Final = 10
 _HEARTBEATS_PER_TIMEOUT: Final = 3
 # Steps that are plain functions run in so many threads at a time; more of them wait.
 _STEP_THREADS: Final = 64
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FORGET: Final = (StaleLease, SessionExpired)
 
 
@@ -218,7 +217,7 @@ class Session:
 
     async def _read_registration(self) -> None:
         for data in await self._stream.receive():
-            message = pb.ServerMessage.FromString(data)
+            message = _parse(data)
             if message.HasField("registered"):
                 self._registered = message.registered
             self._take(message)
@@ -226,10 +225,9 @@ class Session:
             raise RpcError(Code.UNAVAILABLE, "the server ended the session before it began")
 
     async def _read(self) -> None:
-        stream, parse = self._stream, pb.ServerMessage.FromString
-        while batch := await stream.receive():
+        while batch := await self._stream.receive():
             for data in batch:
-                self._take(parse(data))
+                self._take(_parse(data))
 
     def _take(self, message: pb.ServerMessage) -> None:
         for delivery in message.deliveries:
@@ -323,20 +321,7 @@ class Session:
             failure = Failure("InvalidArgument", f"this worker has no activity {task.activity_type!r}")
             self.finish(token, c.FailActivity(failure))
             return
-        place = f"the last heartbeat of activity {task.activity_type!r}"
-        beat = None
-        if task.HasField("last_heartbeat"):
-            beat = self.converter.decode(payload_from_proto(task.last_heartbeat), place)
-        info = ActivityInfo(
-            task.workflow_id,
-            task.run_id,
-            task.path,
-            task.activity_type,
-            task.attempt,
-            beat,
-            _EPOCH + timedelta(microseconds=task.scheduled_at_us),
-        )
-        attempt = Attempt(self, token, activity, payload_from_proto(task.input), info)
+        attempt = Attempt(self, token, activity, task)
         self._attempts[token] = attempt
         self._group.start_soon(attempt.main, name=f"activity {task.activity_type} of {task.workflow_id}")
 
@@ -397,6 +382,13 @@ class Session:
     def _evict(self) -> None:
         """Too many runs are in memory: give back the one that was not used for longest of those that only wait."""
         self._release(next(run for run in self._runs.values() if run.is_parked))
+
+
+def _parse(data: bytes) -> pb.ServerMessage:
+    try:
+        return pb.ServerMessage.FromString(data)
+    except DecodeError:
+        raise RpcError(Code.INTERNAL, "the server sent what is not a ServerMessage") from None
 
 
 def _add_command(request: pb.CompleteStepRequest, command: c.Command) -> int:

@@ -1,0 +1,103 @@
+"""Exceptions as data: the whole chain, bounded, with the user's frames."""
+
+import pytest
+
+from aether.errors import NonRetryable, RetryAfter, StepFailed
+from aether.model.limits import Limits
+from aether.model.payload import Failure
+from aether.sdk.failures import clip, from_failure, to_failure
+
+
+def caught(function):
+    with pytest.raises(BaseException) as error:
+        function()
+    return error.value
+
+
+def test_a_chain_is_kept_with_the_users_frames():
+    def inner():
+        raise KeyError("deep")
+
+    def outer():
+        try:
+            inner()
+        except KeyError as error:
+            raise ValueError("no") from error
+
+    failure = to_failure(caught(outer))
+    assert (failure.type, failure.message, failure.group) == ("ValueError", "no", False)
+    assert failure.traceback.startswith("Traceback (most recent call last):")
+    assert "in outer" in failure.traceback
+    (cause,) = failure.causes
+    assert (cause.type, cause.message, cause.causes) == ("KeyError", "'deep'", ())
+
+
+def test_the_context_of_an_exception_counts_unless_it_is_suppressed():
+    def implicit():
+        try:
+            raise KeyError("a")
+        except KeyError:
+            raise ValueError("b")  # noqa: B904
+
+    def suppressed():
+        try:
+            raise KeyError("a")
+        except KeyError:
+            raise ValueError("b") from None
+
+    assert [cause.type for cause in to_failure(caught(implicit)).causes] == ["KeyError"]
+    assert to_failure(caught(suppressed)).causes == ()
+
+
+def test_a_group_holds_its_members():
+    failure = to_failure(ExceptionGroup("both", [ValueError("a"), KeyError("b")]))
+    assert (failure.type, failure.message, failure.group) == ("ExceptionGroup", "both", True)
+    assert [cause.type for cause in failure.causes] == ["ValueError", "KeyError"]
+
+
+def test_an_error_that_stands_for_a_failure_does_not_lose_the_original():
+    original = Failure("CardDeclined", "no money", "here")
+    error = from_failure(StepFailed, "step 'pay'", original)
+    assert str(error) == "step 'pay' failed: CardDeclined: no money"
+    error.__cause__ = ValueError("the object itself")
+    assert to_failure(error).causes == (original,)
+    assert str(from_failure(StepFailed, "it", Failure("Oops", ""))) == "it failed: Oops"
+    assert to_failure(StepFailed("bare")).causes == ()
+
+
+def test_what_steers_retries_is_kept():
+    class Final(NonRetryable):
+        pass
+
+    assert to_failure(Final()).non_retryable
+    assert to_failure(RetryAfter(1.5)).retry_after_ms == 1500
+    assert not to_failure(ValueError()).non_retryable
+
+
+def test_everything_is_bounded():
+    error = ValueError("x" * 1_000)
+    for _ in range(20):
+        outer = ValueError("outer")
+        outer.__cause__ = error
+        error = outer
+    failure = to_failure(error, Limits(failure_depth_max=3))
+    assert failure.causes[0].causes[0].causes == ()
+    group = ExceptionGroup("many", [ValueError(str(number)) for number in range(10)])
+    assert len(to_failure(group, Limits(failure_causes_max=4)).causes) == 4
+    short = to_failure(ValueError("x" * 1_000), Limits(failure_text_max=20))
+    assert len(short.message.encode()) <= 20
+
+
+def test_the_end_of_a_long_text_is_what_stays():
+    assert clip("short", 10) == "short"
+    assert clip("beginning and end", 10).endswith("end")
+    assert len(clip("ä" * 100, 11).encode()) <= 11
+    assert clip("\ud800", 10) == "?"
+
+
+def test_a_broken_exception_is_still_a_failure():
+    class Broken(Exception):
+        def __str__(self):
+            raise RuntimeError("no")
+
+    assert to_failure(Broken()).message == "<its __str__ raised RuntimeError>"
