@@ -6,7 +6,7 @@ from aether.errors import InvalidArgument, NonDeterminism
 from aether.model import commands as c
 from aether.model import events as e
 from aether.model.payload import Failure, Payload
-from aether.sdk.replay import CANCELLING, HELD, LIVE, MEANINGS, OVER, STARTED, Replay, describe
+from aether.sdk.replay import CANCELLING, HELD, LIVE, MEANINGS, OVER, STARTED, Branch, Fork, Replay
 
 INPUT = Payload(b"[]")
 ONE = Payload(b"1")
@@ -41,6 +41,13 @@ def acknowledge(replay: Replay, at: int = 100) -> None:
 
 def activity(path: str, name: str = "charge") -> c.ScheduleActivity:
     return c.ScheduleActivity(path, name, "", INPUT)
+
+
+def two_branches(replay: Replay) -> tuple[Fork, Branch, Branch]:
+    fork = replay.fork(replay.root)
+    left, right = replay.open_branch(fork), replay.open_branch(fork)
+    replay.join(fork)
+    return fork, left, right
 
 
 def scheduled(path: str) -> e.ActivityScheduled:
@@ -84,9 +91,7 @@ def test_a_recorded_step_is_over_when_it_is_asked_for():
 
 def test_nothing_goes_live_before_the_whole_history_is_delivered():
     replay = begun(e.StepCompleted("1.2.1", "b", ONE), e.StepCompleted("1.2.2", "c", ONE))
-    fork = replay.fork(replay.root)
-    left, right = replay.open_branch(fork), replay.open_branch(fork)
-    replay.join(fork)
+    _fork, left, right = two_branches(replay)
     waiting = replay.register(left, "step", "a")
     assert waiting.state is HELD
     assert replay.register(right, "step", "b").state is OVER
@@ -99,9 +104,7 @@ def test_nothing_goes_live_before_the_whole_history_is_delivered():
 
 def test_facts_are_delivered_in_order_and_only_at_rest():
     replay = begun(e.StepCompleted("1.2.1", "b", ONE), e.StepCompleted("1.1.1", "a", ONE))
-    fork = replay.fork(replay.root)
-    left, right = replay.open_branch(fork), replay.open_branch(fork)
-    replay.join(fork)
+    fork, left, right = two_branches(replay)
     first = replay.register(left, "step", "a")
     second = replay.register(right, "step", "b")
     assert (first.state, second.state) == (HELD, OVER), "the right branch was recorded first"
@@ -114,9 +117,7 @@ def test_facts_are_delivered_in_order_and_only_at_rest():
 
 def test_a_branch_that_waits_for_something_of_its_own_does_not_stop_the_others_for_ever():
     replay = begun(e.StepCompleted("1.1.1", "a", ONE), e.StepCompleted("1.2.1", "b", ONE))
-    fork = replay.fork(replay.root)
-    left, right = replay.open_branch(fork), replay.open_branch(fork)
-    replay.join(fork)
+    fork, left, right = two_branches(replay)
     first = replay.register(left, "step", "a")
     assert first.state is HELD
     for _ in range(3):
@@ -248,9 +249,7 @@ def test_history_that_goes_on_behind_the_end_of_the_code_is_a_mismatch():
 
 def test_a_fact_waits_for_its_branch_while_another_is_not_at_rest():
     replay = begun(e.StepCompleted("1.2.1", "b", ONE))
-    fork = replay.fork(replay.root)
-    left, right = replay.open_branch(fork), replay.open_branch(fork)
-    replay.join(fork)
+    _fork, left, right = two_branches(replay)
     replay.register(left, "step", "a")
     for _ in range(4):
         replay.pump(impatient=True)
@@ -315,9 +314,7 @@ def test_a_timer_that_was_cancelled_is_given_up_and_not_waited_for():
 @pytest.mark.parametrize("end", [e.TimerCancelled("1"), e.TimerFired("1")])
 def test_a_timer_that_the_history_says_is_over_is_not_given_up_again(end):
     replay = begun(e.StepFailed("1.2.1", "b", BAD), e.TimerStarted("1.1.1", 5), type(end)("1.1.1"))
-    fork = replay.fork(replay.root)
-    left, right = replay.open_branch(fork), replay.open_branch(fork)
-    replay.join(fork)
+    fork, left, right = two_branches(replay)
     timer = replay.register(left, "timer", "", c.StartTimer("1.1.1", 5))
     replay.register(right, "step", "b")
     assert replay.abandon(timer) is False
@@ -329,9 +326,7 @@ def test_a_timer_that_the_history_says_is_over_is_not_given_up_again(end):
 
 def test_a_call_that_was_cancelled_before_it_went_out_leaves_no_trace():
     replay = begun(e.StepFailed("1.2.1", "b", BAD))
-    fork = replay.fork(replay.root)
-    left, right = replay.open_branch(fork), replay.open_branch(fork)
-    replay.join(fork)
+    fork, left, right = two_branches(replay)
     held = replay.register(left, "activity", "charge", activity("1.1.1"))
     replay.register(right, "step", "b")
     assert replay.abandon(held) is False
@@ -376,9 +371,7 @@ def test_an_activity_that_is_scheduled_further_on_in_the_history_is_waited_for()
         e.ActivityCancelRequested("1.1.1"),
         e.ActivityCancelled("1.1.1"),
     )
-    fork = replay.fork(replay.root)
-    left, right = replay.open_branch(fork), replay.open_branch(fork)
-    replay.join(fork)
+    fork, left, right = two_branches(replay)
     held = replay.register(left, "activity", "charge", activity("1.1.1"))
     replay.register(right, "step", "b")
     assert replay.abandon(held) is True
@@ -399,9 +392,7 @@ def test_what_is_over_by_the_time_it_is_given_up_is_not_waited_for():
 
 def test_a_call_that_the_last_fact_cancels_never_goes_live():
     replay = begun(e.StepFailed("1.2.1", "b", BAD))
-    fork = replay.fork(replay.root)
-    left, right = replay.open_branch(fork), replay.open_branch(fork)
-    replay.join(fork)
+    fork, left, right = two_branches(replay)
     held = replay.register(left, "step", "a")
     assert replay.register(right, "step", "b").state is OVER
     assert (held.state, replay.is_caught_up, replay.is_restless) == (HELD, True, True)
@@ -414,9 +405,7 @@ def test_a_call_that_the_last_fact_cancels_never_goes_live():
 
 def test_a_held_call_goes_live_when_the_others_are_not_waited_for_any_more():
     replay = begun(e.StepCompleted("1.2.1", "b", ONE))
-    fork = replay.fork(replay.root)
-    left, right = replay.open_branch(fork), replay.open_branch(fork)
-    replay.join(fork)
+    _fork, left, right = two_branches(replay)
     held = replay.register(left, "step", "a")
     replay.register(right, "step", "b")
     replay.pump(impatient=True)
@@ -456,12 +445,6 @@ def test_every_fact_at_a_path_has_a_meaning_or_is_known_to_have_none():
     assert everything == silent | set(MEANINGS)
 
 
-def test_calls_are_described_by_kind_and_name():
-    assert describe("timer", "") == "timer"
-    replay = begun()
-    assert str(replay.register(replay.root, "step", "a")) == "step 'a'"
-
-
 def test_branches_begin_one_by_one_in_the_order_written():
     replay = begun()
     fork = replay.fork(replay.root)
@@ -486,9 +469,7 @@ def test_a_branch_of_a_nursery_begins_when_the_block_comes_to_rest():
 
 def test_a_branch_that_is_cancelled_before_its_turn_never_begins():
     replay = begun()
-    fork = replay.fork(replay.root)
-    left, right = replay.open_branch(fork), replay.open_branch(fork)
-    replay.join(fork)
+    fork, left, right = two_branches(replay)
     replay.close_branch(fork, right)
     replay.close_branch(fork, left)
     assert replay.begun == [left]

@@ -1,8 +1,5 @@
 """A worker session against a peer that says exactly what the test wants: the protocol, message by message."""
 
-import threading
-from contextlib import asynccontextmanager
-
 import anyio
 import pytest
 
@@ -11,11 +8,11 @@ from aether.model import events as e
 from aether.model.commands import RecordStep
 from aether.model.payload import Payload
 from aether.sdk.converters import Converter
-from aether.sdk.session import Outcomes, Session, WorkerSettings
-from aether.wire.convert import event_to_proto, payload_to_proto
+from aether.sdk.session import Outcomes, Session
 from aether.wire.generated.aether.v1 import model_pb2
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.status import Code, RpcError
+from tests.unit.sdk.peer import Peer, begun, client_of, quiet, serving, settings_of
 
 pytestmark = pytest.mark.anyio
 
@@ -23,133 +20,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(params=["trio", "asyncio"])
 def anyio_backend(request):
     return request.param
-
-
-class Peer:
-    """The other end of the stream. To the session it is the stream; to the test, the server."""
-
-    def __init__(self):
-        self.messages = []
-        self.is_half_closed = False
-        self._incoming = []
-        self._end = None
-        self._arrived = anyio.Event()
-        self._sent = anyio.Event()
-        self._seen = 0
-
-    # The session's side.
-
-    def send(self, data):
-        self.messages.append(pb.WorkerMessage.FromString(data))
-        self._sent.set()
-
-    async def receive(self):
-        while not self._incoming:
-            if self._end is not None:
-                if isinstance(self._end, RpcError):
-                    raise self._end
-                return []
-            await self._arrived.wait()
-            self._arrived = anyio.Event()
-        batch, self._incoming = self._incoming, []
-        return batch
-
-    async def drained(self): ...
-
-    def half_close(self):
-        self.is_half_closed = True
-        self.end()
-
-    def cancel(self): ...
-
-    # The test's side.
-
-    def say(self, *deliveries, **fields):
-        message = pb.ServerMessage(deliveries=deliveries, **fields)
-        self._incoming.append(message.SerializeToString())
-        self._arrived.set()
-
-    def end(self, error=""):
-        self._end = error
-        self._arrived.set()
-
-    async def completion(self):
-        """The next request, in the order sent."""
-        with anyio.fail_after(10):
-            while True:
-                completions = [item for message in self.messages for item in message.completions]
-                if len(completions) > self._seen:
-                    self._seen += 1
-                    return completions[self._seen - 1]
-                self._sent = anyio.Event()
-                await self._sent.wait()
-
-    @property
-    def is_silent(self):
-        return sum(len(message.completions) for message in self.messages) == self._seen
-
-    def workflow(self, *facts, token=1, first=1, kind="w", more=False):
-        events = [event_to_proto(e.Event(seq, seq * 1_000_000, fact)) for seq, fact in enumerate(facts, first)]
-        task = pb.WorkflowTask(workflow_id="id", run_id="run", workflow_type=kind, events=events, more=more)
-        self.say(pb.Delivery(task=pb.Task(token=token, workflow=task)))
-
-    def activity(self, kind="a", *, token=9, args=b"[]", **fields):
-        task = pb.ActivityTask(
-            workflow_id="id",
-            run_id="run",
-            path="1",
-            activity_type=kind,
-            attempt=2,
-            input=model_pb2.Payload(data=args),
-            scheduled_at_us=1_000_000,
-            **fields,
-        )
-        self.say(pb.Delivery(task=pb.Task(token=token, activity=task)))
-
-    def ack(self, seq, token=1):
-        self.say(pb.Delivery(response=pb.CompleteStepResponse(token=token, seq=seq, at_us=seq * 1_000_000)))
-
-    def refuse(self, error, code, token=1):
-        refusal = pb.Refusal(code=code, type=error, message="because")
-        self.say(pb.Delivery(response=pb.CompleteStepResponse(token=token, refusal=refusal)))
-
-    def revoke(self, token=1):
-        self.say(pb.Delivery(task=pb.Task(token=token, revoked=pb.RevokedTask(reason="late"))))
-
-
-def begun(*facts):
-    return (e.RunCreated("id", "run", "w", "default", Payload(b"[]")), e.RunStarted("worker", 1), *facts)
-
-
-def settings_of(client, **changes):
-    definitions = client._definitions
-    fields = {"workflow_slots": 0, "activity_slots": 0, "resident_max": 10}
-    return WorkerSettings("worker", "default", definitions.workflows, definitions.activities, **fields | changes)
-
-
-@asynccontextmanager
-async def serving(client, *, timeout_ms=60_000, outcomes=None, **changes):
-    peer = Peer()
-    session = Session(settings_of(client, **changes), Converter(), outcomes or Outcomes(), peer)
-    async with anyio.create_task_group() as group:
-        group.start_soon(session.run, lambda: None)
-        peer.session = session
-        peer.say(registered=pb.RegisterResponse(session_id="s", worker_id="worker", session_timeout_ms=timeout_ms))
-        yield peer
-        peer.end()
-
-
-def client_of(function=None):
-    client = aether.Client(db="memory")
-    if function is not None:
-        client.workflow("w")(function)
-    return client
-
-
-async def quiet():
-    """Long enough for everything that is ready to have happened."""
-    for _ in range(50):
-        await anyio.lowlevel.checkpoint()
 
 
 async def two_steps(ctx: aether.Context) -> int:
@@ -321,101 +191,6 @@ async def test_what_this_worker_does_not_know_is_answered_and_not_done():
         peer.say(pb.Delivery(task=pb.Task(token=78, cancel_activity=pb.CancelActivityTask())))
         peer.say(pb.Delivery(task=pb.Task(drain=pb.DrainTask())))
         peer.ack(1, token=79)
-        await quiet()
-        assert peer.is_silent
-
-
-async def test_an_activity_knows_its_attempt_and_tells_how_far_it_is():
-    client = client_of()
-    told = []
-
-    @client.activity("a")
-    def act(number: int) -> int:
-        info = aether.activity_info()
-        told.append((info.attempt, info.last_heartbeat, info.workflow_id, info.path, aether.cancelled()))
-        aether.heartbeat({"at": number})
-        return number + 1
-
-    async with serving(client) as peer:
-        peer.activity(args=b"[5]", last_heartbeat=payload_to_proto(Payload(b'"half"')))
-        request = await peer.completion()
-        assert (request.token, request.commands[0].complete_activity.result.data) == (9, b"6")
-        assert told == [(2, "half", "id", "1", False)]
-        beats = [beat for message in peer.messages for beat in message.heartbeats]
-        assert [(beat.token, beat.session_id, beat.details.data) for beat in beats] == [(9, "s", b'{"at":5}')]
-        peer.ack(0, token=9)
-
-
-async def test_an_activity_that_fails_or_is_given_nonsense_says_why():
-    client = client_of()
-
-    @client.activity("a")
-    async def act(number: int) -> int:
-        raise aether.RetryAfter(1.5, "busy")
-
-    async with serving(client) as peer:
-        peer.activity(args=b"[5]")
-        failure = (await peer.completion()).commands[0].fail_activity.failure
-        assert (failure.type, failure.message, failure.retry_after_ms) == ("RetryAfter", "busy", 1500)
-        peer.refuse("InvalidArgument", Code.INVALID_ARGUMENT, token=9)
-        assert (await peer.completion()).commands[0].fail_activity.failure.type == "InvalidArgument"
-        peer.activity(args=b'["x"]', token=10)
-        failure = (await peer.completion()).commands[0].fail_activity.failure
-        assert failure.message == "argument 'number' of activity 'a' does not fit int: 'x' is no int @ $"
-        peer.refuse("StaleLease", Code.ABORTED, token=10)
-        await quiet()
-        assert peer.is_silent
-
-
-async def test_a_cancelled_activity_stops_where_it_waits_and_a_thread_may_ask():
-    client = client_of()
-    started, go_on = threading.Event(), threading.Event()
-
-    @client.activity("a")
-    async def waits() -> None:
-        await anyio.sleep_forever()
-
-    @client.activity("b")
-    def works() -> bool:
-        started.set()
-        assert go_on.wait(10)
-        return aether.cancelled()
-
-    def cancel(token):
-        return pb.Delivery(task=pb.Task(token=token, cancel_activity=pb.CancelActivityTask(reason="enough")))
-
-    async with serving(client) as peer:
-        peer.activity("a")
-        await quiet()
-        peer.say(cancel(9))
-        assert (await peer.completion()).commands[0].HasField("cancel_activity")
-        peer.activity("b", token=10)
-        await anyio.to_thread.run_sync(started.wait)
-        peer.say(cancel(10))
-        await quiet()
-        go_on.set()
-        request = await peer.completion()
-        assert request.token == 10
-        assert request.commands[0].complete_activity.result.data == b"true"
-
-
-async def test_a_revoked_attempt_stops_and_says_nothing():
-    client = client_of()
-    stopped = anyio.Event()
-
-    @client.activity("a")
-    async def waits() -> None:
-        try:
-            await anyio.sleep_forever()
-        finally:
-            stopped.set()
-
-    async with serving(client) as peer:
-        peer.activity("a")
-        await quiet()
-        peer.revoke(9)
-        with anyio.fail_after(5):
-            await stopped.wait()
         await quiet()
         assert peer.is_silent
 
