@@ -217,6 +217,16 @@ def _pure_modules() -> list[Path]:
     return [path for path in _sources("aether") if _lies_in(_name(path), PURE)]
 
 
+def test_every_pure_module_that_does_something_has_a_test_file_of_its_own():
+    missing = []
+    for path in _pure_modules():
+        does = any(isinstance(node, ast.FunctionDef | ast.Lambda) for node in ast.walk(_tree(path)))
+        wanted = ROOT / "tests" / "unit" / _part_of(path) / f"test_{path.stem}.py"
+        if does and not wanted.is_file():
+            missing.append(_name(wanted))
+    assert not missing, "\n".join(missing)
+
+
 def test_pure_modules_are_synchronous_and_typed():
     wrong = [
         f"{_name(path)}:{node.lineno}: async"
