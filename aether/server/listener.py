@@ -24,6 +24,8 @@ from aether.server.connection import Connection, Pipe, SocketPipe, StreamPipe
 from aether.wire.calls import Method
 from aether.wire.limits import TransportLimits
 
+# A vanished client is noticed after two minutes: asked after one, and then every 15 s, four times.
+_KEEPALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 _BACKLOG: Final = 1_024
 _ACCEPT_PAUSE_S: Final = 0.1  # out of descriptors: nothing can be accepted until something closes
 _OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -255,7 +257,7 @@ class _Door:
     async def _open(self, client: socket.socket, tls: ssl.SSLContext | None) -> Pipe | None:
         client.setblocking(False)
         if client.family != socket.AF_UNIX:
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            tune(client)
         if tls is None:
             return SocketPipe(client)
         stream = trio.SSLStream(
@@ -273,6 +275,19 @@ class _Door:
             pass
         await trio.aclose_forcefully(stream)
         return None
+
+
+def tune(sock: socket.socket) -> None:
+    """Sets a client's TCP socket up: no waiting for more to send, and the system looks after clients that vanish.
+
+    Clients with open calls are asked by HTTP/2, and sooner; this is for the idle ones, which so cost us no timer.
+    """
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        option = getattr(socket, name, None)
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _name(address: object, listener: Listener) -> str:

@@ -32,7 +32,7 @@ DEADLINE: Final = "deadline"
 _DRAIN_PING: Final = b"aethdrai"
 _INTERNAL: Final = Status(Code.UNKNOWN, "internal error")
 _EXPIRED: Final = Status(Code.DEADLINE_EXCEEDED, "deadline exceeded")
-_TOO_MUCH_HELD: Final = Status(Code.RESOURCE_EXHAUSTED, "too many unfinished messages on this connection")
+_TOO_MUCH_HELD: Final = Status(Code.RESOURCE_EXHAUSTED, "too many unfinished requests on this connection")
 _TOO_SLOW: Final = Status(Code.RESOURCE_EXHAUSTED, "answers are not read")
 
 UnaryHandler = Callable[["Call", bytes], None]
@@ -68,9 +68,7 @@ class Call(Stream):
     on_half_close: Callable[[], None] = staticmethod(_ignore)
     """The client sends no more."""
     on_closed: Callable[[str], None] = staticmethod(_ignore)
-    """The call ended otherwise than by `finish`: RESET, LOST or DEADLINE. Called once, at once, never after
-    `finish`.
-    """
+    """The call ended by RESET, LOST or DEADLINE. Called once, at once, and never after `finish`."""
     on_writable: Callable[[], None] = staticmethod(_ignore)
     """What waits to be written is below the mark again."""
 
@@ -81,7 +79,7 @@ class Call(Stream):
     _answer_metadata = b""
     _trailing_metadata = b""
     _trailers = b""
-    _partial = 0
+    _held = 0  # octets of a request that cannot be acted on yet
 
     def __init__(self, link: ServerLink, stream_id: int, head: RequestHead[Method], method: Method) -> None:
         Stream.__init__(self, link, stream_id)
@@ -157,8 +155,8 @@ class Call(Stream):
         self._server.forget(self.stream_id)
 
     def _release(self) -> None:
-        self._link.partial_bytes -= self._partial
-        self._partial = 0
+        self._link.partial_bytes -= self._held
+        self._held = 0
 
     def refuse(self, status: Status, http_status: int = 200) -> None:
         """Ends a call that no handler has seen."""
@@ -196,8 +194,11 @@ class Call(Stream):
         except MessageError as error:
             self._end_by(RESET, error.status)
             return
-        partial = reader.pending
-        if partial != self._partial and not self._may_hold(partial):
+        held = reader.pending
+        if self._is_unary and not is_last:
+            # Whole, but not to be acted on before the client has half-closed, which it may never do.
+            held += len(self._request or b"") + sum(map(len, messages))
+        if held != self._held and not self._may_hold(held):
             self._end_by(RESET, _TOO_MUCH_HELD)
             return
         self._is_remote_done = is_last
@@ -211,10 +212,10 @@ class Call(Stream):
         if is_last:
             self.on_end()
 
-    def _may_hold(self, partial: int) -> bool:
+    def _may_hold(self, held: int) -> bool:
         link = self._link
-        link.partial_bytes += partial - self._partial
-        self._partial = partial
+        link.partial_bytes += held - self._held
+        self._held = held
         return link.partial_bytes <= link.limits.partial_bytes
 
     def _take_request(self, messages: list[bytes], *, is_last: bool) -> None:
@@ -231,7 +232,7 @@ class Call(Stream):
         self._is_remote_done = True
         if self._is_finishing:
             return
-        if self._partial:
+        if self._reader is not None and self._reader.pending:
             self._end_by(RESET, Status(Code.INTERNAL, "stream ended within a message"))
             return
         if not self._is_unary:

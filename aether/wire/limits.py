@@ -21,9 +21,7 @@ class TransportLimits:
     connection_window: int = 16 * MIB
     """The same for all streams together: sixteen bulk uploads at full speed."""
     partial_bytes: int = 64 * MIB
-    """Unfinished messages of one connection together: sixteen of the largest, so uploads cannot eat the
-    memory.
-    """
+    """Unfinished requests of one connection together: sixteen of the largest, so no upload eats the memory."""
     outbound_mark: int = 64 * KIB
     """A stream with more than this unsent is congested: four frames, enough to keep a socket busy."""
     outbound_stream_bytes: int = 16 * MIB

@@ -12,7 +12,7 @@ import trio.testing
 from structlog.testing import capture_logs
 
 from aether.server.connection import Method
-from aether.server.listener import BindError, Drain, bind_tcp, bind_unix, serve_connections
+from aether.server.listener import BindError, Drain, bind_tcp, bind_unix, serve_connections, tune
 from aether.wire.client import ClientLink
 from aether.wire.limits import TransportLimits
 
@@ -80,6 +80,14 @@ def test_a_socket_that_another_has_bound_since_is_not_removed(tmp_path):
     first.close()
     assert path.exists()
     second.close()
+
+
+def test_idle_clients_that_vanish_are_the_systems_to_notice():
+    with socket.socket() as sock:
+        tune(sock)
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
 
 
 class Client:

@@ -320,6 +320,26 @@ def test_many_unfinished_messages_are_bounded_together():
     assert client.link.partial_bytes == 0
 
 
+def test_whole_requests_that_are_never_half_closed_are_bounded_together():
+    client = RawClient(limits=TransportLimits(partial_bytes=20_000))
+    for stream in (1, 3):
+        assert client.feed(client.headers(stream, REQUEST), client.data(stream, message(b"x" * 9_000))) == []
+    assert client.link.partial_bytes == 18_000
+    got = client.feed(client.headers(5, REQUEST), client.data(5, message(b"x" * 9_000)))
+    assert client.status(got) == ("200", "8")
+    assert kinds(client.feed(client.data(1, b"", end=True))) == KINDS_OF_ANSWER
+    assert client.link.partial_bytes == 9_000
+
+
+def test_a_request_in_pieces_with_trailers_is_whole():
+    client = RawClient()
+    data = message(b"hello")
+    client.feed(client.headers(1, REQUEST), client.data(1, data[:7]), client.data(1, data[7:]))
+    got = client.feed(client.headers(1, [(b"x", b"1")], end=True))
+    assert got[1].payload == data
+    assert client.link.partial_bytes == 0
+
+
 def test_a_long_upload_is_credited_while_it_goes_on():
     client = RawClient(limits=TransportLimits(stream_window=20_000, message_bytes=1_000_000))
     client.open()
@@ -455,37 +475,3 @@ def test_the_first_frame_must_be_settings():
     client = RawClient(greet=False)
     got = client.feed(frames.PREFACE, frames.ping(b"12345678"))
     assert got[-1].code == ErrorCode.PROTOCOL_ERROR
-
-
-def test_draining_without_calls_says_goodbye_at_once():
-    client = RawClient()
-    client.feed(client.request(1))
-    client.server.drain()
-    client.server.drain()
-    assert not client.server.is_drained
-    (goaway,) = client.read()
-    assert (goaway.code, int.from_bytes(goaway.payload[:4], "big")) == (0, 1)
-    assert client.server.is_drained
-
-
-def test_draining_lets_open_calls_finish_and_takes_no_more():
-    client = RawClient()
-    call = client.open()
-    client.server.drain()
-    goaway, ping = client.read()
-    assert int.from_bytes(goaway.payload[:4], "big") == frames.LAST_STREAM
-    assert kinds(client.feed(client.request(3))) == KINDS_OF_ANSWER
-    (final,) = client.feed(frames.ping(b"87654321", ack=True), frames.ping(ping.payload, ack=True))
-    assert int.from_bytes(final.payload[:4], "big") == 3
-    assert client.feed(frames.ping(ping.payload, ack=True)) == []
-    assert client.feed(client.request(5)) == []
-    call.respond(b"done")
-    assert kinds(client.read())[:3] == KINDS_OF_ANSWER
-    assert client.server.is_drained
-
-
-def test_draining_what_is_closed_does_nothing():
-    client = RawClient()
-    client.link.lost("cut")
-    client.server.drain()
-    assert client.read() == []
