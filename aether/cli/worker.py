@@ -9,10 +9,13 @@ from collections.abc import AsyncIterator
 import anyio
 import typer
 
+from aether.cli.exit_codes import ExitCode
 from aether.cli.options import SERVER_VARIABLE, say
 from aether.sdk.client import Client
 
 _LOOPS = ("trio", "asyncio")
+# The client's own grace for work in hand is ten seconds; what is not over then will not be over soon.
+_FINISH_S = 15.0
 
 
 def run_worker(place: str, server: str, loop: str) -> None:
@@ -68,8 +71,16 @@ class _Worker:
 
     async def _listen(self, signals: AsyncIterator[signal.Signals], scope: anyio.CancelScope) -> None:
         async for _ in signals:
-            if self._stop.is_set() or not self._is_serving:  # a worker that waits for its server has nothing to finish
-                scope.cancel()
-                return
-            say("aether worker: finishing what it has; once more to stop at once")
-            self._stop.set()
+            break
+        if not self._is_serving:  # a worker that waits for its server has nothing to finish
+            scope.cancel()
+            return
+        say("aether worker: finishing what it has; once more to stop at once")
+        self._stop.set()
+        with anyio.move_on_after(_FINISH_S):
+            async for _ in signals:
+                break
+        # Threads, and code under a shield, are reached by no cancel. The server gives to others what is lost here.
+        say("aether worker: stopped with work in hand, which goes to another worker")
+        sys.stdout.flush()
+        os._exit(ExitCode.FAILED)

@@ -146,10 +146,11 @@ def test_a_reader_that_stops_reading_is_no_error(server):
     assert not done.stderr
 
 
-def test_a_server_that_is_told_to_stop_ends_with_0_and_keeps_what_it_acknowledged(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_told_to_stop_ends_with_0_and_keeps_what_it_acknowledged(number, tmp_path):
     with Server(tmp_path) as first:
         run_id = start(first, "order-1")
-        first.tell(signal.SIGTERM)
+        first.tell(number)
         code, said = first.finish()
         assert code == 0, said
     with Server(tmp_path) as second:

@@ -159,3 +159,41 @@ def test_a_client_that_defines_nothing_ends_the_worker_with_one_line(server, tmp
     assert done.returncode == ExitCode.USAGE
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith("aether: ")
+
+
+STUCK = """
+import anyio
+import aether
+
+client = aether.Client()
+
+
+@client.activity("stuck")
+async def stuck() -> None:
+    print("begun", flush=True)
+    with anyio.CancelScope(shield=True):
+        await anyio.sleep(3600)
+
+
+@client.workflow("slow")
+async def slow(ctx: aether.Context) -> None:
+    await ctx.activity(stuck)
+"""
+
+
+def test_a_second_signal_ends_a_worker_that_can_not_finish(server, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stuck")
+    (folder / "module.py").write_text(STUCK)
+    (folder / "starter.py").write_text(STARTER)
+    with (
+        slow_worker(folder, server.url) as working,
+        Child("starter.py", cwd=folder, AETHER_SERVER=server.url),
+    ):
+        working.wait_for("begun")
+        working.tell(signal.SIGTERM)
+        working.wait_for("once more to stop at once")
+        working.tell(signal.SIGTERM)
+        working.process.wait(5)
+        code, said = working.finish()
+        assert code == ExitCode.FAILED
+        assert said.endswith("stopped with work in hand, which goes to another worker")
