@@ -217,7 +217,8 @@ class Client:
             self._slots,
             resident_max,
         )
-        failures: list[Exception] = []
+        # Raised at the end, outside of the task group that would wrap them.
+        failures: list[BaseException] = []
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self)
             worker = Worker(self.transport, settings, self.converter)
@@ -235,9 +236,11 @@ class Client:
                 await registered.wait()
                 try:
                     yield self
-                except Exception as error:  # noqa: BLE001 - raised below, outside of the group that would wrap it
+                except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001
                     failures.append(error)
-                await worker.drain(grace_s)
+                # Whoever presses Ctrl-C does not want to wait.
+                if not failures or isinstance(failures[0], Exception):
+                    await worker.drain(grace_s)
                 group.cancel_scope.cancel()
         if failures:
             raise failures[0]

@@ -277,15 +277,16 @@ async def test_a_client_outside_of_its_block_says_what_to_do():
             pass
 
 
-async def test_what_the_block_raises_comes_out_as_it_is():
+@pytest.mark.parametrize("kind", [KeyError, KeyboardInterrupt, SystemExit])
+async def test_what_the_block_raises_comes_out_as_it_is(kind):
     client = aether.Client(db="memory")
 
     @client.workflow("w")
     async def w(ctx: aether.Context) -> None: ...
 
-    with pytest.raises(KeyError, match="mine"):
+    with pytest.raises(kind, match="mine"):
         async with client.serve(w):
-            raise KeyError("mine")
+            raise kind("mine")
 
 
 async def test_a_context_works_only_in_its_own_workflows_code():
@@ -312,3 +313,58 @@ async def test_a_context_works_only_in_its_own_workflows_code():
         assert await leaky.start_and_wait() == ["InvalidArgument"]
         with pytest.raises(aether.InvalidArgument, match="outside of any workflow"):
             await kept[0].step("late", lambda: 1)
+
+
+async def test_a_worker_that_the_server_does_not_take_is_told_why():
+    client = aether.Client(db="memory", worker_id="x" * 300)
+
+    @client.workflow("w")
+    async def w(ctx: aether.Context) -> None: ...
+
+    with pytest.raises(aether.InvalidArgument, match="worker_id"):
+        async with client.serve(w):
+            raise AssertionError("it is not served")
+
+
+async def test_two_durable_calls_of_one_branch_at_a_time_are_refused_and_fail_the_run():
+    client = aether.Client(db="memory")
+
+    @client.workflow("w")
+    async def w(ctx: aether.Context) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(ctx.step, "a", anyio.sleep, 0.01)
+            group.start_soon(ctx.step, "b", anyio.sleep, 0.01)
+
+    async with client.serve(w):
+        with pytest.raises(aether.WorkflowFailed) as caught:
+            await w.start_and_wait()
+    failure = caught.value.failure
+    assert failure is not None
+    assert "use ctx.parallel or ctx.nursery" in failure.causes[0].message
+
+
+async def test_a_codec_sees_every_payload_of_the_user():
+    seen = []
+
+    class Mirror:
+        def encode(self, payload: aether.Payload) -> aether.Payload:
+            seen.append(payload.data)
+            return aether.Payload(payload.data[::-1], "mirror/" + payload.encoding)
+
+        def decode(self, payload: aether.Payload) -> aether.Payload:
+            assert payload.encoding.startswith("mirror/")
+            return aether.Payload(payload.data[::-1], payload.encoding.removeprefix("mirror/"))
+
+    client = aether.Client(db="memory", codec=Mirror())
+
+    @client.activity("act")
+    async def act(text: str) -> str:
+        return text + "!"
+
+    @client.workflow("w")
+    async def w(ctx: aether.Context, text: str) -> list[str]:
+        return [await ctx.step("s", lambda: text + "?"), await ctx.activity(act, text)]
+
+    async with client.serve(w):
+        assert await w.start_and_wait("hello") == ["hello?", "hello!"]
+    assert set(seen) == {b'["hello"]', b'"hello?"', b'"hello!"', b'["hello?","hello!"]'}
