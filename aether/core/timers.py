@@ -5,7 +5,9 @@ each, enough for any time that 64 bits hold. A timer lives at the level of the h
 differs from the wheel's present, in the slot that this byte names. Hence a slot of a lower level is always due before
 any slot of a higher one, and the next slot to open is the lowest set bit of the lowest level that has one. Opening a
 slot moves the present to the slot's beginning and files its timers anew: lower down, or, those that are due, into a
-heap, from which they are handed out. A timer is filed at most eight times in its life.
+heap, from which they are handed out. A timer is filed at most eight times in its life. A slot with very many is opened
+bit by bit, over several calls, and until it is done nothing else is: a call takes as long with a million timers as with
+a thousand.
 """
 
 from collections.abc import Hashable, Iterator
@@ -18,6 +20,8 @@ _BITS = 8
 _LEVELS = 7
 _MASK = (1 << _BITS) - 1
 _US_PER_MS = 1_000
+# Filing a timer anew is so much cheaper than what its owner does when it is due.
+_FILED_PER_DUE = 16
 
 
 class TimerWheel(Generic[K]):
@@ -32,6 +36,8 @@ class TimerWheel(Generic[K]):
         # (deadline, number, key), the earliest first; entries of keys that have gone meanwhile are passed over.
         self._overdue: list[tuple[int, int, K]] = []
         self._last_overdue = 0
+        # What is left of the slot that is being opened.
+        self._opening: dict[K, int] = {}
 
     def __len__(self) -> int:
         return len(self._places)
@@ -49,7 +55,11 @@ class TimerWheel(Generic[K]):
         level, slot = place
         if level < 0:
             return True
-        timers = self._slots[level][slot]
+        timers = self._slots[level].get(slot)
+        if timers is None:
+            # Nothing is filed into the slot that is being opened, so the key is of those that are left of it.
+            del self._opening[key]
+            return True
         del timers[key]
         if not timers:
             self._vacate(level, slot)
@@ -57,7 +67,7 @@ class TimerWheel(Generic[K]):
 
     def deadlines(self) -> Iterator[tuple[K, int]]:
         """Everything that is armed, with its deadline as it was rounded up."""
-        for slots in self._slots:
+        for slots in (*self._slots, {0: self._opening}):
             for timers in slots.values():
                 for key, due_ms in timers.items():
                     yield key, due_ms * _US_PER_MS
@@ -69,32 +79,36 @@ class TimerWheel(Generic[K]):
         """When `advance` has something to do next, in microseconds; never later than the next deadline."""
         if self._has_overdue():
             return self._overdue[0][0] * _US_PER_MS
+        if self._opening:
+            return self._now_ms * _US_PER_MS
         opening = self._next_opening()
         return None if opening is None else opening[0] * _US_PER_MS
 
     def advance(self, now: int, at_most: int) -> list[K]:
-        """Move the present to `now`; the keys that are due, by deadline, those beyond `at_most` with the next call."""
+        """Move the present to `now`; the keys that are due, by deadline.
+
+        Those beyond `at_most`, or beyond what is filed anew in one call, come with the next calls; until then
+        `next_due` is in the past.
+        """
         now_ms = now // _US_PER_MS
         due: list[K] = []
-        while len(due) < at_most:
-            if self._has_overdue():
+        filings = at_most * _FILED_PER_DUE
+        while len(due) < at_most and filings > 0:
+            if self._opening:
+                self._file(*self._opening.popitem())
+                filings -= 1
+            elif self._has_overdue():
                 key = heappop(self._overdue)[2]
                 del self._places[key]
                 due.append(key)
-                continue
-            opening = self._next_opening()
-            if opening is None or opening[0] > now_ms:
+            elif (opening := self._next_opening()) is not None and opening[0] <= now_ms:
+                self._now_ms, level, slot = opening
+                self._opening = self._slots[level][slot]
+                self._vacate(level, slot)
+            else:
                 self._now_ms = max(self._now_ms, now_ms)
                 break
-            self._open(*opening)
         return due
-
-    def _open(self, opens_at: int, level: int, slot: int) -> None:
-        timers = self._slots[level][slot]
-        self._vacate(level, slot)
-        self._now_ms = opens_at
-        for key, due_ms in timers.items():
-            self._file(key, due_ms)
 
     def _has_overdue(self) -> bool:
         overdue = self._overdue

@@ -58,7 +58,11 @@ class TimersMachine(RuleBasedStateMachine):
         present = self.now // 1_000 * 1_000
         expected = {key for key, due in self.model.items() if ceil_ms(due) <= present}
         fired = self.wheel.advance(self.now, at_most)
-        assert len(set(fired)) == len(fired) == min(len(expected), at_most)
+        assert len(set(fired)) == len(fired) <= min(len(expected), at_most)
+        if len(fired) < min(len(expected), at_most):
+            # So many were filed anew that the rest comes with the next call.
+            assert len(self.model) > 16 * at_most / 8
+            assert self.wheel.next_due() <= self.now  # type: ignore[operator]
         deadlines = [ceil_ms(self.model[key]) for key in fired]
         assert deadlines == sorted(deadlines), "not in the order of deadlines"
         for key in fired:
@@ -69,7 +73,7 @@ class TimersMachine(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         """By its own `next_due` alone the wheel gets to every deadline, in few steps."""
-        for _ in range(10 * len(self.model)):
+        for _ in range(10 * len(self.model) + 1):
             due = self.wheel.next_due()
             if due is None:
                 break

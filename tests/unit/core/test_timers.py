@@ -48,13 +48,13 @@ def test_arming_again_moves_a_deadline():
 
 
 def test_what_is_cancelled_does_not_fire_wherever_it_waited():
-    made = wheel(near=3 * MS, near2=3 * MS, far=70_000 * MS, overdue=0)
+    made = wheel(near=3 * MS, near2=3 * MS, far=70_000 * MS, overdue=0, overdue2=0)
     assert made.cancel("near")
     assert made.cancel("far")
     assert made.cancel("overdue")
     assert not made.cancel("far")
-    assert dict(made.deadlines()) == {"near2": 3 * MS}
-    assert made.advance(10**12, ALL) == ["near2"]
+    assert dict(made.deadlines()) == {"near2": 3 * MS, "overdue2": 0}
+    assert made.advance(10**12, ALL) == ["overdue2", "near2"]
 
 
 def test_an_overdue_timer_that_is_moved_keeps_one_deadline_only():
@@ -99,3 +99,19 @@ def test_the_last_moment_that_64_bits_hold_is_a_deadline_like_any_other():
     made = wheel(1_700_000_000_000_000, a=2**63 - 1)
     assert made.advance(2**62, ALL) == []
     assert made.advance(2**63 + MS, ALL) == ["a"]
+
+
+def test_a_slot_with_very_many_is_opened_bit_by_bit_and_they_can_be_moved_meanwhile():
+    made = wheel(**{f"t{number:03}": (70_000 + number % 7) * MS for number in range(100)})
+    assert made.advance(69_999 * MS, 2) == []
+    assert made.next_due() == 65_536 * MS  # what is left of it is still to be filed anew
+    assert len(dict(made.deadlines())) == 100
+    for number in range(0, 100, 2):
+        assert made.cancel(f"t{number:03}")
+    for number in range(1, 100, 4):
+        made.arm(f"t{number:03}", 90_000 * MS)
+    assert len(made) == 50
+    fired = [key for _ in range(100) for key in made.advance(80_000 * MS, 2)]
+    assert sorted(fired) == [f"t{number:03}" for number in range(3, 100, 4)]
+    assert fired == sorted(fired, key=lambda key: int(key[1:]) % 7)
+    assert len(made.advance(90_000 * MS, ALL)) == 25
