@@ -91,6 +91,7 @@ def _check_run(state: State, run: Run) -> None:
     assert any(places) or run.pending, f"{name} is stuck: nobody has it, and it waits for nothing"
     if run.lease is not None:
         assert state.leases.get(run.lease.token) is run.lease, f"{name} has a lease that is over"
+        assert not run.interrupted, f"{name} is in hand and would count as lost when it is handed out next"
     assert (run.state is RunState.PENDING) == (run.attempts == 0), f"{name} is {run.state.name} at {run.attempts}"
     assert len(run.pending) <= state.limits.pending_max, f"{name} waits for too much"
     for path, pending in run.pending.items():

@@ -146,6 +146,9 @@ def close(state: State, run: Run, fact: ClosingFact) -> None:
 
 def hand_out_again(state: State, run: Run, reason: str) -> None:
     """Its worker does not have it any more: another one replays it, unless its history is full."""
+    if run.lease is not None:
+        # What happened meanwhile has woken it, and somebody has it already.
+        return
     if run.last_seq >= state.limits.history_max:
         close(state, run, e.RunFailed(outgrown(state)))
         return

@@ -72,7 +72,9 @@ class EngineView:
 
 def describe(state: State, run: Run) -> RunView:
     pending = [_pending(item) for item in run.pending.values()]
-    if run.blocked is not None:
+    if run.lease is not None and run.lease.is_waking:
+        pending.append(PendingView("", "worker", "waits for a slot", worker_id=run.lease.session.worker_id))
+    elif run.blocked is not None:
         pending.append(PendingView("", "worker", "blocked"))
     elif run.queued:
         has_taker = key_of(run) in state.takers

@@ -7,16 +7,17 @@ state the engine was left in, every run must close within a bounded number of in
 import os
 from itertools import count
 
+from attrs import evolve
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from aether.core import inputs as i
 from aether.core.effects import Closed
 from aether.errors import AetherError
 from aether.model import commands as c
 from aether.model.policy import ActivityTimeouts, RetryPolicy
-from tests.unit.core.engine_room import BOOM, Room, data
+from tests.unit.core.engine_room import BOOM, CLOSING, Room, data
 
 IDS = st.sampled_from(("a", "b", "c", "a/1"))
 TYPES = ("order", "ship")
@@ -54,6 +55,16 @@ RUN_COMMANDS = st.one_of(
     ),
     st.builds(c.CancelPending, PATHS),
 )
+MOVES = st.one_of(
+    st.just(c.RecordStep("", "pack", data("out"))),
+    st.just(c.StartTimer("", 500)),
+    SCHEDULES,
+    SCHEDULES,
+    st.builds(
+        c.StartChild, st.just(""), st.sampled_from(TYPES), st.just(""), st.sampled_from(("", "other")), st.just(data())
+    ),
+    st.just(c.CancelPending("")),
+)
 ENDINGS = st.one_of(
     st.just(c.CompleteRun(data("done"))),
     st.just(c.FailRun(BOOM)),
@@ -69,11 +80,14 @@ class EngineMachine(RuleBasedStateMachine):
         super().__init__()
         self.names = count(1)
         self.sessions = count(1)
+        self.paths = count(10)
         self.waiting: dict[str, str] = {}
 
     @initialize(history_max=st.sampled_from((12, 200, 200)), open_runs_max=st.sampled_from((3, 100)))
     def begin(self, history_max: int, open_runs_max: int) -> None:
         self.room = Room(history_max=history_max, open_runs_max=open_runs_max, waiters_max=3, pending_max=3, due_max=2)
+        self.open(TYPES, ACTIVITIES, 2, "q")
+        self.room.start("a")
 
     def name(self) -> str:
         return f"n{next(self.names)}"
@@ -109,16 +123,16 @@ class EngineMachine(RuleBasedStateMachine):
     # Workers.
 
     @rule(
-        workflows=st.sets(st.sampled_from(TYPES)),
-        activities=st.sets(st.sampled_from(ACTIVITIES)),
+        workflows=st.sampled_from((TYPES, TYPES, TYPES[:1], TYPES[1:], ())),
+        activities=st.sampled_from((ACTIVITIES, ACTIVITIES, ACTIVITIES[:1], ())),
         slots=st.integers(1, 3),
         queue=QUEUES,
     )
-    def open(self, workflows: set[str], activities: set[str], slots: int, queue: str) -> None:
+    def open(self, workflows: tuple[str, ...], activities: tuple[str, ...], slots: int, queue: str) -> None:
         self.room.open(
             next(self.sessions),
-            workflows=tuple(sorted(workflows)),
-            activities=tuple(sorted(activities)),
+            workflows=workflows,
+            activities=activities,
             slots=slots,
             activity_slots=slots,
             queue=queue,
@@ -140,6 +154,38 @@ class EngineMachine(RuleBasedStateMachine):
         leases = self.room.engine.state.leases.values()
         tokens = sorted(lease.token for lease in leases if (lease.activity is None) is is_run)
         return draw.draw(st.sampled_from(tokens)) if tokens else None
+
+    @rule(draw=st.data(), moves=st.lists(MOVES, min_size=1, max_size=3), parks=st.sampled_from((True, True, False)))
+    def work(self, draw: st.DataObject, moves: list[c.RunCommand], parks: bool) -> None:
+        """A worker that knows what it does: each start has a path of its own, and what it cancels is pending."""
+        token = self._lease(draw, is_run=True)
+        if token is None:
+            return
+        pending = list(self.room.engine.state.leases[token].run.pending)
+        commands: list[c.RunCommand] = []
+        for move in moves:
+            if isinstance(move, c.CancelPending):
+                if pending:
+                    commands.append(c.CancelPending(draw.draw(st.sampled_from(pending))))
+            else:
+                commands.append(evolve(move, path=str(next(self.paths))))  # type: ignore[arg-type]  # all moves have one
+        known_seq = self.room.seen[token]
+        assert self.room.ask(i.Complete, token, tuple(commands), parks, known_seq) is not None
+
+    @rule(draw=st.data(), how=st.sampled_from(("end", "end", "release", "rest", "block")))
+    def leave_alone(self, draw: st.DataObject, how: str) -> None:
+        """A worker that is done with a run, for good or for now."""
+        token = self._lease(draw, is_run=True)
+        if token is None:
+            return
+        known_seq = self.room.seen[token]
+        if how == "end":
+            if not self.room.engine.state.leases[token].run.pending:
+                self.room.complete(token, c.CompleteRun(data()), number=1)
+        elif how == "block":
+            self.room.complete(token, c.BlockRun(BOOM))
+        else:
+            self.room.complete(token, blocked=True, known_seq=known_seq, release=how == "release")
 
     @rule(
         draw=st.data(),
@@ -202,6 +248,11 @@ class EngineMachine(RuleBasedStateMachine):
         self.room.now += int(seconds * 1e6)
         self.room.restart()
 
+    @invariant()
+    def a_restart_would_lose_nothing(self) -> None:
+        if hasattr(self, "room"):
+            self.room.log.rehearse(self.room.now, self.room.limits)
+
     # And they lived happily ever after.
 
     def teardown(self) -> None:
@@ -229,6 +280,7 @@ class EngineMachine(RuleBasedStateMachine):
             answered = room.replies.get(name)
             assert answered is None or isinstance(answered, Closed)
         assert room.engine.state.waiter_count == 0
+        assert all(isinstance(history[-1].fact, CLOSING) for history in room.log.histories.values())
 
     def _behave(self, token: int) -> bool:
         """A good worker's next move for one lease; says whether there was one."""

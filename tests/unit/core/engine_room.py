@@ -24,6 +24,7 @@ from aether.core.effects import (
 from aether.core.engine import Engine
 from aether.core.invariants import check
 from aether.core.run import Activity, Child, Run, Timer, fold
+from aether.core.views import describe
 from aether.model import commands as c
 from aether.model import events as e
 from aether.model.limits import DEFAULT_LIMITS, Limits
@@ -121,6 +122,21 @@ class Log:
         for key, run in runs.items():
             assert durable(run) == durable(self.folded[key])
 
+    def recovered(self, epoch: int, now: int, limits: Limits) -> tuple[Engine, Decision]:
+        """A new engine that has taken up what is open."""
+        engine = Engine(now, epoch=epoch, next_run_key=max(self.opened, default=0) + 1, limits=limits)
+        return engine, engine.recover(self.open_runs(), self.open_events(), now)
+
+    def rehearse(self, now: int, limits: Limits) -> None:
+        """What a restart at this moment would come to: a healthy engine that knows what is known now."""
+        engine, decision = self.recovered(2**20, now, limits)
+        check(engine.state)
+        copy = Log()
+        for opened in self.open_runs():
+            copy.take([opened, *(EventRecorded(opened.key, event) for event in self.histories[opened.key])])
+        copy.take(decision.records)
+        copy.compare(engine)
+
     def open_runs(self) -> list[RunOpened]:
         return [opened for key, opened in self.opened.items() if not self.folded[key].state.is_closed]
 
@@ -181,9 +197,7 @@ class Room:
     def restart(self) -> Decision:
         """A new server takes up what the log holds."""
         self.epoch += 1
-        next_key = max(self.log.opened, default=0) + 1
-        self.engine = Engine(self.now, epoch=self.epoch, next_run_key=next_key, limits=self.limits)
-        self.decision = self.engine.recover(self.log.open_runs(), self.log.open_events(), self.now)
+        self.engine, self.decision = self.log.recovered(self.epoch, self.now, self.limits)
         self._check(set())
         return self.decision
 
@@ -191,6 +205,9 @@ class Room:
         self.log.take(self.decision.records)
         check(self.engine.state)
         self.log.compare(self.engine)
+        for run in self.engine.state.runs.values():
+            view = describe(self.engine.state, run)
+            assert view.worker_id or view.pending, "an open run that can not say what it waits for"
         ended = {effect.session_id for effect in self.decision.effects if isinstance(effect, EndSession)}
         sessions = self.engine.state.sessions.keys() | (sessions_before & ended)
         for effect in self.decision.effects:

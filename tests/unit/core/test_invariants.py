@@ -144,6 +144,7 @@ DAMAGES: list[tuple[str, Damage]] = [
     ("is in several places", lambda s: put(s.open_ids["busy"], blocked=BOOM)),
     ("is stuck", lambda s: s.open_ids["parked"].pending.clear()),
     ("run run-.* has a lease that is over", lambda s: put(s.open_ids["parked"], lease=Lease(1, session(s), STRANGER))),
+    ("would count as lost", lambda s: put(s.open_ids["busy"], interrupted="it was lost")),
     ("is RUNNING at 0", lambda s: put(s.open_ids["busy"], attempts=0)),
     ("waits for too much", lambda s: s.open_ids["lazy"].pending.update({str(n): kid(s) for n in range(20_000)})),
     ("files 4 under", lambda s: s.open_ids["lazy"].pending.update({"9": s.open_ids["lazy"].pending["4"]})),

@@ -89,7 +89,11 @@ def test_a_run_and_its_activity_are_lost_at_the_same_worker(room, parks):
     room.open(2)
     room.close(1)
     assert [task.session_id for task in room.tasks()] == [2]
-    assert room.run().attempts == (1 if parks else 2)
+    attempts = 1 if parks else 2
+    assert room.run().attempts == attempts
+    room.complete(room.token(), c.StartTimer("2", 1_000), blocked=True, known_seq=99, release=True)
+    room.tick(1)
+    assert room.run().attempts == attempts
     room.complete(room.token(), done())
 
 

@@ -48,6 +48,15 @@ def test_a_run_that_waits_for_a_worker_says_so_even_if_it_waits_for_more(room):
     assert [view.kind for view in seen(room).pending] == ["timer", "worker"]
 
 
+def test_a_run_that_waits_for_a_slot_of_the_worker_that_keeps_it_says_so(room):
+    room.open(slots=1)
+    room.start()
+    room.park(room.token(), c.StartTimer("1", 1_000))
+    room.start("busy")
+    room.tick(1)
+    assert seen(room).pending == (PendingView("", "worker", "waits for a slot", worker_id="worker-1"),)
+
+
 def test_a_blocked_run_says_so_and_why(room):
     room.open()
     room.start()
