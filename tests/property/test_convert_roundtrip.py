@@ -129,5 +129,6 @@ def test_answers_one_after_another_are_one_message(answers):
 
 
 @given(UINT64)
+@settings(deadline=None)
 def test_a_number_takes_the_bytes_that_protobuf_takes(number):
     assert b"\x08" + varint(number) == (pb.Task(token=number).SerializeToString() or b"\x08\x00")

@@ -1,6 +1,6 @@
 """What the retry rule promises, whatever the policy."""
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from aether.core.retry import GiveUp, RetryAt, decide_retry
@@ -32,6 +32,7 @@ GIVE_UP_AT = st.none() | st.integers(0, 2**53)
 
 
 @given(POLICIES, ATTEMPTS, FAILURES, NOW, GIVE_UP_AT, DRAWN, st.booleans())
+@settings(deadline=None)
 def test_there_is_always_an_answer_and_never_an_attempt_too_many_or_too_late(
     policy, attempt, failure, now, give_up_at, drawn, at_once
 ):
@@ -48,6 +49,7 @@ def test_there_is_always_an_answer_and_never_an_attempt_too_many_or_too_late(
 
 
 @given(ENDLESS, ATTEMPTS, CURABLE, NOW, DRAWN)
+@settings(deadline=None)
 def test_a_delay_is_at_most_the_maximum_and_at_least_that_less_the_jitter(policy, attempt, failure, now, drawn):
     verdict = decide_retry(policy, attempt, failure, now, None, drawn)
     undrawn = decide_retry(policy, attempt, failure, now, None, 0.0)
@@ -58,6 +60,7 @@ def test_a_delay_is_at_most_the_maximum_and_at_least_that_less_the_jitter(policy
 
 
 @given(ENDLESS, ATTEMPTS, CURABLE, NOW)
+@settings(deadline=None)
 def test_delays_never_shrink_from_one_attempt_to_the_next(policy, attempt, failure, now):
     first, second = (decide_retry(policy, number, failure, now, None, 0.0) for number in (attempt, attempt + 1))
     assert isinstance(first, RetryAt)
@@ -66,6 +69,7 @@ def test_delays_never_shrink_from_one_attempt_to_the_next(policy, attempt, failu
 
 
 @given(POLICIES, ATTEMPTS, FAILURES, NOW, DRAWN)
+@settings(deadline=None)
 def test_the_delay_that_the_raiser_asked_for_is_kept_exactly(policy, attempt, failure, now, drawn):
     assume(failure.retry_after_ms)
     verdict = decide_retry(policy, attempt, failure, now, None, drawn)

@@ -93,4 +93,4 @@ class TimersMachine(RuleBasedStateMachine):
 
 
 TestTimers = TimersMachine.TestCase
-TestTimers.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+TestTimers.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
