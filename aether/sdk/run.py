@@ -94,6 +94,8 @@ class Run:
         self._shields: set[anyio.CancelScope] = set()
         self._cancel_reason: str | None = None
         self._calls = 0
+        # Set when `is_dropped` is.
+        self._gone = anyio.Event()
 
     # The code.
 
@@ -138,7 +140,8 @@ class Run:
         self._calls += 1
         if self._port.is_draining:
             # The worker is about to stop: what has not begun is somebody else's.
-            await anyio.sleep_forever()
+            await self._gone.wait()
+            await self._vanish()
         if self.has_cancels or self._calls % _STRIDE == 0:
             await anyio.lowlevel.checkpoint()
 
@@ -208,7 +211,7 @@ class Run:
 
     async def begin(self, branch: Branch) -> None:
         """Wait for the branch's turn, in its own task."""
-        if not branch.has_begun:
+        if not branch.has_begun and not self.is_dropped:
             event = anyio.Event()
             branch.begin = event.set
             await event.wait()
@@ -368,6 +371,7 @@ class Run:
 
     def _stop(self) -> None:
         self.is_dropped = True
+        self._gone.set()
         self._scope.cancel()
         for scope in list(self._shields):
             scope.cancel()
