@@ -57,13 +57,14 @@ class SessionSink:
         self.call = call
         self.on_end: Callable[[], None] = _nothing
         self._outbox = outbox
-        self._fetching: dict[int, list[tuple[SendEvents, list[bytes] | None]]] = {}
+        # What waits behind events that are being fetched, by lease.
+        self._fetching: dict[int, list[Callable[[], None]]] = {}
 
     def send_events(self, effect: SendEvents, events: list[bytes] | None) -> None:
         """`events` are those that the effect names, or None if they have to be fetched."""
         waiting = self._fetching.get(effect.token)
         if waiting is not None:
-            waiting.append((effect, events))
+            waiting.append(partial(self.send_events, effect, events))
         elif events is None:
             self._fetching[effect.token] = []
             self._outbox.fetch(
@@ -124,8 +125,8 @@ class SessionSink:
         if waiting is None:
             return  # revoked meanwhile
         self._task_of_events(effect, events)
-        for later, its_events in waiting:
-            self.send_events(later, its_events)
+        for send in waiting:
+            send()
         self.flush()
 
     def _unreadable(self, token: int, failure: Failure) -> None:
@@ -158,6 +159,11 @@ class SessionStream(SessionSink):
 
     def answer(self, token: int, answer: object) -> None:
         """The answer to a `CompleteStepRequest` of the stream."""
+        waiting = self._fetching.get(token)
+        if waiting is not None:
+            # The events come first: an answer tells the worker that it knows everything up to its seq.
+            waiting.append(partial(self.answer, token, answer))
+            return
         if isinstance(answer, Recorded):
             response = pb.CompleteStepResponse(token=token, seq=answer.seq, at_us=answer.at)
         else:
