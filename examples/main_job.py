@@ -43,7 +43,7 @@ def main() -> None:
         serve = [*AETHER, "serve", "--grpc-port", "0", "--db", f"{folder}/aether.db"]
         server = subprocess.Popen(serve, stdout=subprocess.PIPE, text=True)
         assert server.stdout is not None
-        os.environ["AETHER_SERVER"] = server.stdout.readline().strip()  # it says where it is
+        os.environ["AETHER_SERVER"] = server.stdout.readline().strip() or sys.exit("no server")  # it says where it is
         worker = subprocess.Popen([*AETHER, "worker", "main_job:client"], cwd=Path(__file__).parent)
         try:
             trio.run(start_and_wait, "order-1")

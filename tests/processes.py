@@ -1,5 +1,6 @@
 """Real processes for tests: started with this source tree, read line by line, and ended by their id."""
 
+import contextlib
 import os
 import queue
 import signal
@@ -72,8 +73,8 @@ class Child:
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # its own children too: it leads a session
         self.process.wait(_PATIENCE_S)
         self._reader.join(_PATIENCE_S)
         self._output.close()
