@@ -74,6 +74,11 @@ class EngineLoop:
         """The inbox has reached its bound: refuse new requests."""
         return len(self._inbox) >= INBOX_MAX
 
+    @property
+    def is_quiet(self) -> bool:
+        """Everything that came in is decided, and whoever was to be told has been told."""
+        return not self._inbox and not self._line
+
     def post(self, item: Input | Reply) -> None:
         """Hand in something that happened; a Reply just takes its place in the line of effects."""
         self._inbox.append(item)

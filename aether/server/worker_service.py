@@ -43,8 +43,8 @@ class WorkerService:
 
     @property
     def is_idle(self) -> bool:
-        """No worker has anything in hand."""
-        return not self._loop.engine.state.leases
+        """No worker has anything in hand, and all have their answers."""
+        return not self._loop.engine.state.leases and self._loop.is_quiet
 
     def drain(self) -> None:
         """Tell all workers that the server is about to stop; nobody may register any more."""
