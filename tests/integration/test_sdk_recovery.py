@@ -139,7 +139,7 @@ async def test_what_is_open_in_an_embedded_database_goes_on_when_the_program_com
 
         @client.workflow("nap")
         async def nap(ctx: aether.Context) -> str:
-            before = await ctx.step("before", lambda: ran_now.append("before") or "slept")
+            before = await ctx.step("before", lambda: ran_now.append("before") or "slept")  # type: ignore[call-overload]
             await ctx.sleep(seconds=0.5)
             ran_now.append("after")
             return before

@@ -406,7 +406,7 @@ async def test_sigterm_tells_workers_and_those_who_wait_and_ends_with_zero(db: P
             assert (await worker.complete(task.token, step("1"))).seq == 3
             assert (await worker.complete(task.token, done())).seq == 4
         assert len(refused) == 1
-    assert server.stop() == 0
+    assert server.wait() == 0
 
 
 async def test_in_memory_mode_nothing_is_left_after_a_restart(db: Path) -> None:

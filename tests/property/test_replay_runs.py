@@ -262,8 +262,8 @@ def begin(nursery: trio.Nursery, world: World, program: tuple[Op, ...]) -> Run:
 
     workflow = aether.Client(db="memory").workflow("t")(function)
     end = WorkerEnd(nursery, world)
-    run = Run(end, 1, world.history[0].fact, world.history[0].at, workflow)
-    run.port_of_test = end
+    run = Run(end, 1, world.history[0].fact, world.history[0].at, workflow)  # type: ignore[arg-type]
+    run.port_of_test = end  # type: ignore[attr-defined]
     nursery.start_soon(run.main, Context(run, end.converter))
     return run
 
@@ -271,8 +271,8 @@ def begin(nursery: trio.Nursery, world: World, program: tuple[Op, ...]) -> Run:
 async def at_rest(run: Run) -> None:
     """Nothing moves by itself any more; nudged like the session does it."""
     await trio.testing.wait_all_tasks_blocked()
-    while run.port_of_test.restless:
-        run.port_of_test.restless = False
+    while run.port_of_test.restless:  # type: ignore[attr-defined]
+        run.port_of_test.restless = False  # type: ignore[attr-defined]
         run.hurry()
         await trio.testing.wait_all_tasks_blocked()
 
@@ -314,7 +314,7 @@ async def replay_all(world: World, program: tuple[Op, ...]) -> tuple[list[c.RunC
 
 def run_seeded(seed: int, function, *args, **kwargs):
     """`trio.run` with a scheduler order of its own. Both names are private to Trio; there is no public way yet."""
-    trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True
+    trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]
 
     async def main():
         trio._core._run._r.seed(seed)

@@ -103,11 +103,11 @@ def test_the_context_is_not_an_argument():
 
 
 def test_annotations_may_name_what_is_defined_further_down():
-    def early(item: "Later") -> "list[Later]": ...
+    def early(item: "Later") -> "list[Later]": ...  # type: ignore[empty-body]
 
     assert arguments(early).hints == {"item": Later, "return": list[Later]}
 
-    def mixed(item: "Nowhere", number: int) -> None: ...  # noqa: F821
+    def mixed(item: "Nowhere", number: int) -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
     assert arguments(mixed).hints == {"number": int, "return": None}
     assert arguments(mixed).returned is None

@@ -39,7 +39,7 @@ class Wire:
 
 def connected(*answers):
     client = aether.Client("http://nowhere", task_queue="q")
-    client._transport = Wire(*answers)
+    client._transport = Wire(*answers)  # type: ignore[assignment]
 
     @client.workflow("w")
     async def w(ctx: aether.Context, number: int) -> int:

@@ -127,7 +127,8 @@ async def test_a_failing_block_of_a_nursery_takes_its_branches_along():
 
 
 async def test_a_context_is_refused_in_another_run_and_after_the_end():
-    kept, told = [], []
+    kept: list[aether.Context] = []
+    told: list[str] = []
 
     async def work(ctx: aether.Context) -> None:
         if kept:

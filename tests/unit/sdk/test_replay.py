@@ -357,7 +357,7 @@ def test_a_cancelled_activity_is_given_up_once_over_all_replays():
         ([e.ActivityCancelRequested("1"), e.ActivityCompleted("1", 1, ONE)], [], OVER),
         ([e.ActivityCompleted("1", 1, ONE)], [], OVER),
     ):
-        replay = begun(*facts, *more)
+        replay = begun(*facts, *more)  # type: ignore[arg-type]
         waiter = replay.register(replay.root, "activity", "charge", activity("1"))
         assert replay.abandon(waiter) is True
         replay.settled()
