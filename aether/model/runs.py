@@ -12,6 +12,9 @@ class RunState(IntEnum):
     FAILED = 4
     CANCELLED = 5
 
+    def __str__(self) -> str:
+        return self.name
+
     @property
     def is_closed(self) -> bool:
         return self >= RunState.COMPLETED

@@ -4,6 +4,7 @@
 The session is the way out: it calls `receive` and `acknowledge` with what comes in, and `take` for what goes out.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ _NAMES_MAX: Final = 10_000
 
 # The run and the branch whose code is executing; None inside a step.
 PLACE: ContextVar["tuple[Run, Branch] | None"] = ContextVar("aether_place", default=None)
+_log = logging.getLogger("aether.worker")
 _good_names: set[str] = set()
 
 
@@ -90,7 +92,9 @@ class Run:
         self._input = created.input
         self._commands: list[c.RunCommand] = []
         self._sent: deque[list[c.RunCommand]] = deque()
-        self._scope = anyio.CancelScope()
+        # Shielded: whatever ends the session drops its runs first, and only then are they cancelled. Code that is told
+        # in another way would take it for a cancel of the run, and clean up what goes on elsewhere.
+        self._scope = anyio.CancelScope(shield=True)
         self._shields: set[anyio.CancelScope] = set()
         self._cancel_reason: str | None = None
         self._calls = 0
@@ -118,7 +122,10 @@ class Run:
         try:
             args = arguments.decode(converter, self._input)
             value = await self.workflow.function(context, *args)
-            result = converter.encode(value, f"the result of {arguments.subject}", arguments.returned)
+            place = f"the result of {arguments.subject}"
+            result = converter.encode(value, place, arguments.returned)
+            # What does not fit its annotation fails here, where the fault is, and not at whoever waits for it.
+            converter.decode(result, place, arguments.returned)
         except Exception as error:  # noqa: BLE001 - whatever the user's code lets out is the run's failure
             return c.FailRun(to_failure(error))
         return c.CompleteRun(result)
@@ -379,6 +386,7 @@ class Run:
             wake()
 
     def _block(self, mismatch: NonDeterminism) -> None:
+        _log.error("run %s of workflow %r is blocked: %s", self.run_id, self.workflow_id, mismatch)
         self._stop()
         self._close(c.BlockRun(to_failure(mismatch)))
 

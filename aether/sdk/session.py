@@ -294,6 +294,8 @@ class Session:
         except InvalidArgument as error:
             self._refuse_run(token, Failure("InvalidArgument", str(error)))
             return
+        if events:
+            self._see(events[-1].at)
         run = self._runs.get(token) or self._begin(token, task.workflow_type, events)
         if run is not None:
             self._runs.move_to_end(token)

@@ -104,6 +104,8 @@ def _converter() -> Converter:
         converter.register_structure_hook(kind, _from_text(kind, parse))
     converter.register_unstructure_hook(dt.timedelta, dt.timedelta.total_seconds)
     converter.register_structure_hook(dt.timedelta, _seconds)
+    # `list[object]`: whatever JSON gives.
+    converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
     for collection in (set, frozenset):
         _arrange_sets(converter, collection)
     configure_union_passthrough(str | int | float | bool | None, converter)

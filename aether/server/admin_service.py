@@ -91,6 +91,8 @@ class AdminService:
             request = pb.GetHistoryRequest.FromString(message)
             check_name(self._limits, request.workflow_id, "workflow_id")
             check_name(self._limits, request.run_id, "run_id", required=False)
+            if request.after_seq > self._limits.history_max:
+                raise InvalidArgument(f"no history has {request.after_seq} events", field="after_seq")
         except (AetherError, DecodeError) as fault:
             refuse(call, fault)
             return

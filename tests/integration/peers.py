@@ -164,7 +164,12 @@ from aether.server.serve import serve
 from aether.server.settings import Settings, Persistence
 from aether.server.telemetry import configure_logging
 configure_logging("json", "info")
-settings = Settings(grpc_port=int(sys.argv[2]), db_path=sys.argv[1], persistence=Persistence(sys.argv[3]))
+settings = Settings(
+    grpc_port=int(sys.argv[2]),
+    db_path=sys.argv[1],
+    persistence=Persistence(sys.argv[3]),
+    session_timeout_s=float(sys.argv[4]),
+)
 trio.run(lambda: serve(settings, ready=lambda address: print(address, flush=True)))
 """
 
@@ -177,8 +182,15 @@ class ServerProcess:
     address: str
 
     @classmethod
-    def start(cls, db_path: Path, mode: Persistence = Persistence.STATE_ACTION_LOG, port: int = 0) -> "ServerProcess":
-        command = [sys.executable, "-c", _SERVER, str(db_path), str(port), mode.value]
+    def start(
+        cls,
+        db_path: Path,
+        mode: Persistence = Persistence.STATE_ACTION_LOG,
+        port: int = 0,
+        *,
+        session_timeout_s: float = 15.0,
+    ) -> "ServerProcess":
+        command = [sys.executable, "-c", _SERVER, str(db_path), str(port), mode.value, str(session_timeout_s)]
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(Path.cwd())}
         )
