@@ -41,7 +41,7 @@ def list_runs(server: str, output: Format, *, type_name: str, state: str, prefix
     parse = client_pb2.WorkflowInfo.FromString
     infos = [parse(each) for each in Caller(server).stream(f"{_ADMIN}/ListWorkflows", request)]
     if output is Format.JSON:
-        show(render_json([plain(info) for info in infos]))
+        show(render_json([_listed(info) for info in infos]))
         return
     rows = [
         (
@@ -55,6 +55,11 @@ def list_runs(server: str, output: Format, *, type_name: str, state: str, prefix
         for info in infos
     ]
     show(render_table(_LIST_COLUMNS, rows, stdout_screen()))
+
+
+def _listed(info: client_pb2.WorkflowInfo) -> dict[str, object]:
+    """Without what a list does not know: only `aether status` does."""
+    return {name: value for name, value in plain(info).items() if name not in {"history_length", "worker_id"}}
 
 
 def _state_number(name: str) -> model_pb2.RunState:
