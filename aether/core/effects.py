@@ -91,6 +91,25 @@ class HeartbeatSeen:
     cancel_requested: bool
 
 
+@frozen
+class Signalled:
+    run_id: str
+    duplicate: bool
+
+
+@frozen
+class PromiseCompleted:
+    duplicate: bool
+
+
+@frozen
+class ValueRead:
+    """`value` is None if the run has published nothing under that key."""
+
+    value: Payload | None
+    published_at: int
+
+
 # Effects.
 
 

@@ -6,7 +6,8 @@
 from attrs import frozen
 
 from aether.model.commands import Command
-from aether.model.payload import Payload
+from aether.model.payload import Failure, Payload
+from aether.model.runs import IdReusePolicy
 
 
 @frozen
@@ -18,6 +19,12 @@ class StartRun:
     run_id: str
     task_queue: str
     input: Payload
+    reuse: IdReusePolicy = IdReusePolicy.ALLOW
+    start_delay_ms: int = 0
+    run_timeout_ms: int = 0
+    priority: int = 0
+    tags: tuple[tuple[str, str], ...] = ()
+    memo: tuple[tuple[str, Payload], ...] = ()
 
 
 @frozen
@@ -48,6 +55,36 @@ class CancelRun:
     workflow_id: str
     run_id: str = ""
     reason: str = ""
+    # End it here and now.
+    force: bool = False
+
+
+@frozen
+class SignalRun:
+    reply: object
+    workflow_id: str
+    run_id: str
+    name: str
+    value: Payload
+    signal_id: str = ""
+
+
+@frozen
+class CompletePromise:
+    """Exactly one of `result` and `failure` is set."""
+
+    reply: object
+    token: str
+    result: Payload | None
+    failure: Failure | None = None
+
+
+@frozen
+class ReadValue:
+    reply: object
+    workflow_id: str
+    run_id: str
+    key: str
 
 
 @frozen
@@ -108,6 +145,9 @@ Input = (
     | AwaitRun
     | ForgetAwait
     | CancelRun
+    | SignalRun
+    | CompletePromise
+    | ReadValue
     | OpenSession
     | CloseSession
     | DrainSession

@@ -21,12 +21,13 @@ from attrs import define, field
 from aether.model import events as e
 from aether.model.payload import Failure, Payload
 from aether.model.policy import ActivityTimeouts, RetryPolicy
-from aether.model.runs import RunState
+from aether.model.runs import ParentClosePolicy, RunState
 
 if TYPE_CHECKING:
     from aether.core.sessions import Lease
 
 F = TypeVar("F")
+DEFAULT_PRIORITY = 3
 
 TRANSITIONS: dict[tuple[RunState, type], RunState] = {
     (RunState.PENDING, e.RunStarted): RunState.RUNNING,
@@ -61,7 +62,14 @@ class Child:
     path: str
     workflow_id: str
     run_id: str
+    policy: ParentClosePolicy = ParentClosePolicy.CANCEL
     cancel_requested: bool = False
+
+
+@define(eq=False)
+class Promise:
+    path: str
+    name: str
 
 
 @define(eq=False)
@@ -87,7 +95,7 @@ class Activity:
     last_beat: Payload | None = None
 
 
-Pending = Timer | Child | Activity
+Pending = Timer | Child | Activity | Promise
 
 
 @define(eq=False)
@@ -107,6 +115,16 @@ class Run:
     attempts: int = 0
     cancel_requested: bool = False
     cancel_reason: str = ""
+    cancel_requested_at: int = 0
+    start_at: int = 0
+    expires_at: int = 0
+    priority: int = DEFAULT_PRIORITY
+    parent_close_policy: ParentClosePolicy = ParentClosePolicy.CANCEL
+    tags: tuple[tuple[str, str], ...] = ()
+    memo: tuple[tuple[str, Payload], ...] = ()
+    # What it has published, with when; None until it publishes.
+    published: dict[str, tuple[Payload, int]] | None = None
+    signal_ids: dict[str, None] | None = None
     # The last fact that mattered to its code parked it.
     parked: bool = False
     pending: dict[str, Pending] = field(factory=dict)
@@ -159,6 +177,12 @@ def _(run: Run, fact: e.RunCreated, at: int) -> None:
     run.input_digest = digest(fact.input)
     run.parent_workflow_id = fact.parent_workflow_id
     run.parent_path = fact.parent_path
+    run.parent_close_policy = fact.parent_close_policy
+    run.start_at = fact.start_at
+    run.expires_at = fact.expires_at
+    run.priority = fact.priority or DEFAULT_PRIORITY
+    run.tags = fact.tags
+    run.memo = fact.memo
 
 
 @_folds(e.RunStarted)
@@ -170,6 +194,32 @@ def _(run: Run, fact: e.RunStarted, at: int) -> None:
 def _(run: Run, fact: e.CancelRequested, at: int) -> None:
     run.cancel_requested = True
     run.cancel_reason = fact.reason
+    run.cancel_requested_at = at
+
+
+@_folds(e.SignalReceived)
+def _(run: Run, fact: e.SignalReceived, at: int) -> None:
+    if fact.signal_id:
+        if run.signal_ids is None:
+            run.signal_ids = {}
+        run.signal_ids[fact.signal_id] = None
+
+
+@_folds(e.PromiseCreated)
+def _(run: Run, fact: e.PromiseCreated, at: int) -> None:
+    run.pending[fact.path] = Promise(fact.path, fact.name)
+
+
+@_folds(e.ValuePublished)
+def _(run: Run, fact: e.ValuePublished, at: int) -> None:
+    if run.published is None:
+        run.published = {}
+    run.published[fact.key] = (fact.value, at)
+
+
+@_folds(e.StepRetried)
+def _(run: Run, fact: e.StepRetried, at: int) -> None:
+    run.pending[fact.path] = Timer(fact.path, fact.next_at)
 
 
 @_folds(e.TimerStarted)
@@ -231,6 +281,9 @@ for _kind in (
     e.ChildCompleted,
     e.ChildFailed,
     e.ChildCancelled,
+    e.PromiseResolved,
+    e.PromiseRejected,
+    e.PromiseDropped,
 ):
     _FOLDS[_kind] = _over
 

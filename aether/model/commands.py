@@ -4,6 +4,7 @@ from attrs import frozen
 
 from aether.model.payload import Failure, Payload
 from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
+from aether.model.runs import ParentClosePolicy
 
 
 @frozen
@@ -16,6 +17,28 @@ class RecordStep:
     failure: Failure | None = None
     attempt: int = 1
     started_at: int = 0
+
+
+@frozen
+class RetryStep:
+    path: str
+    name: str
+    failure: Failure
+    attempt: int
+    delay_ms: int
+
+
+@frozen
+class CreatePromise:
+    path: str
+    name: str
+
+
+@frozen
+class PublishValue:
+    path: str
+    key: str
+    value: Payload
 
 
 @frozen
@@ -41,6 +64,7 @@ class StartChild:
     workflow_id: str
     task_queue: str
     input: Payload
+    parent_close_policy: ParentClosePolicy = ParentClosePolicy.CANCEL
 
 
 @frozen
@@ -85,6 +109,9 @@ class CancelActivity:
 
 RunCommand = (
     RecordStep
+    | RetryStep
+    | CreatePromise
+    | PublishValue
     | StartTimer
     | ScheduleActivity
     | StartChild

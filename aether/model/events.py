@@ -8,6 +8,7 @@ from attrs import frozen
 
 from aether.model.payload import Failure, Payload
 from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
+from aether.model.runs import ParentClosePolicy
 
 
 @frozen
@@ -20,6 +21,12 @@ class RunCreated:
     parent_workflow_id: str = ""
     parent_run_id: str = ""
     parent_path: str = ""
+    parent_close_policy: ParentClosePolicy = ParentClosePolicy.CANCEL
+    start_at: int = 0
+    expires_at: int = 0
+    priority: int = 0
+    tags: tuple[tuple[str, str], ...] = ()
+    memo: tuple[tuple[str, Payload], ...] = ()
 
 
 @frozen
@@ -65,6 +72,15 @@ class StepFailed:
     failure: Failure
     attempt: int = 1
     started_at: int = 0
+
+
+@frozen
+class StepRetried:
+    path: str
+    name: str
+    failure: Failure
+    attempt: int
+    next_at: int
 
 
 @frozen
@@ -163,6 +179,43 @@ class ChildCancelled:
     path: str
 
 
+@frozen
+class SignalReceived:
+    name: str
+    value: Payload
+    signal_id: str = ""
+
+
+@frozen
+class PromiseCreated:
+    path: str
+    name: str
+
+
+@frozen
+class PromiseResolved:
+    path: str
+    result: Payload
+
+
+@frozen
+class PromiseRejected:
+    path: str
+    failure: Failure
+
+
+@frozen
+class PromiseDropped:
+    path: str
+
+
+@frozen
+class ValuePublished:
+    path: str
+    key: str
+    value: Payload
+
+
 Fact = (
     RunCreated
     | RunStarted
@@ -172,6 +225,7 @@ Fact = (
     | CancelRequested
     | StepCompleted
     | StepFailed
+    | StepRetried
     | TimerStarted
     | TimerFired
     | TimerCancelled
@@ -187,6 +241,12 @@ Fact = (
     | ChildFailed
     | ChildCancelRequested
     | ChildCancelled
+    | SignalReceived
+    | PromiseCreated
+    | PromiseResolved
+    | PromiseRejected
+    | PromiseDropped
+    | ValuePublished
 )
 
 

@@ -24,6 +24,13 @@ class Limits:
     pending_max: int = 10_000
     # Commands in one request.
     commands_max: int = 1_000
+    # How long a run may clean up after it was asked to stop; then it is ended.
+    cancel_grace_ms: int = 300_000
+    # Tags and memo of a run, keys that it publishes, ids of signals that it remembers.
+    tags_max: int = 32
+    memo_max: int = 32
+    published_max: int = 100
+    signal_ids_max: int = 10_000
     # Open runs in one server: 2 KB each.
     open_runs_max: int = 1_000_000
     # Programs waiting for results.

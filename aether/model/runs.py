@@ -20,6 +20,22 @@ class RunState(IntEnum):
         return self >= RunState.COMPLETED
 
 
+class ParentClosePolicy(IntEnum):
+    """What becomes of a child whose parent is closed first. Numbers are those of the protos."""
+
+    CANCEL = 1
+    TERMINATE = 2
+    ABANDON = 3
+
+
+class IdReusePolicy(IntEnum):
+    """May an id be used again whose last run is closed? Numbers are those of the protos."""
+
+    ALLOW = 1
+    ALLOW_IF_FAILED = 2
+    REJECT = 3
+
+
 class TaskKind(IntEnum):
     """What waits in a task queue."""
 

@@ -1,80 +1,148 @@
-"""Protobuf messages to model classes and back: events and commands, and by `values.py` what they are made of.
+"""Protobuf messages to model classes and back: events and commands. Their values: `values.py`.
+
+The names are the mapping. A fact or command is an attrs class whose attributes are called like the fields of its
+message (times end in `_us` there), so the plan by which one becomes the other is read off both when this module is
+imported, and fails then if they do not agree. A new fact is a class and a message.
 
 Everything is total and round-trip tested: a message that no model class can stand for raises `InvalidArgument`, which
-names the field. The two tables at the end of each half are the whole mapping; a new fact or command is one entry in
-each direction.
+names the field.
 """
 
-from collections.abc import Callable
-from typing import TypeVar
+import re
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
+from typing import get_args
+
+import attrs
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
 
 from aether.errors import InvalidArgument
 from aether.model import commands as c
 from aether.model import events as e
+from aether.model.payload import Failure, Payload
 from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
+from aether.model.runs import ParentClosePolicy
 from aether.wire.generated.aether.v1 import model_pb2 as pb
 from aether.wire.generated.aether.v1 import worker_pb2 as wpb
 from aether.wire.values import (
     failure_from_proto,
     failure_to_proto,
+    memo_from_proto,
     payload_from_proto,
     payload_to_proto,
+    policy_from_proto,
     retry_from_proto,
     retry_to_proto,
+    tags_from_proto,
     timeouts_from_proto,
     timeouts_to_proto,
 )
 
-__all__ = [
-    "KINDS",
-    "command_from_proto",
-    "command_to_proto",
-    "decode_event",
-    "encode_event",
-    "event_from_proto",
-    "event_to_proto",
-    "failure_from_proto",
-    "failure_to_proto",
-    "payload_from_proto",
-    "payload_to_proto",
-    "retry_from_proto",
-    "retry_to_proto",
-    "timeouts_from_proto",
-    "timeouts_to_proto",
-]
-
-T = TypeVar("T")
-
-
-def _retry_of(message: pb.ActivityScheduled | wpb.ScheduleActivity) -> RetryPolicy:
-    return retry_from_proto(message.retry) if message.HasField("retry") else DEFAULT_RETRY
-
-
-def _timeouts_of(message: pb.ActivityScheduled | wpb.ScheduleActivity) -> ActivityTimeouts:
-    return timeouts_from_proto(message.timeouts) if message.HasField("timeouts") else NO_TIMEOUTS
+# How the value of an attribute becomes the value of a field, by the attribute's type: (to protobuf, from it, what an
+# absent message stands for). What is not here is the same on both sides.
+_CODECS: dict[object, tuple[Callable[..., object], Callable[..., object], object]] = {
+    Payload: (payload_to_proto, payload_from_proto, Payload(b"")),
+    Payload | None: (payload_to_proto, payload_from_proto, None),
+    Failure: (failure_to_proto, failure_from_proto, Failure("", "")),
+    Failure | None: (failure_to_proto, failure_from_proto, None),
+    RetryPolicy: (retry_to_proto, retry_from_proto, DEFAULT_RETRY),
+    ActivityTimeouts: (timeouts_to_proto, timeouts_from_proto, NO_TIMEOUTS),
+    # CANCEL is the default and takes no room.
+    ParentClosePolicy: (
+        lambda policy: 0 if policy is ParentClosePolicy.CANCEL else int(policy),
+        policy_from_proto,
+        None,
+    ),
+    tuple[tuple[str, str], ...]: (dict, tags_from_proto, None),
+    tuple[tuple[str, Payload], ...]: (
+        lambda memo: {key: payload_to_proto(value) for key, value in memo},
+        memo_from_proto,
+        None,
+    ),
+}
 
 
-# Events: fact class -> (field of the oneof, builder), and field -> reader. The field's number is the event's kind.
+@attrs.frozen
+class _Part:
+    """One attribute and its field."""
 
-_FACT_TO_PROTO: dict[type, Callable[[e.Fact], pb.Event]] = {}
-_FACT_FROM_PROTO: dict[str, Callable[[pb.Event], e.Fact]] = {}
-KINDS: dict[type, int] = {}
+    attribute: str
+    field: str
+    to_proto: Callable[..., object] | None
+    from_proto: Callable[..., object] | None
+    is_message: bool
+    # What an absent message stands for, and the value that is as good as no field.
+    absent: object
+    unset: object
 
 
-def _fact(
-    kind: type[T], field: str, to_proto: Callable[[T], dict[str, object]], from_proto: Callable[[pb.Event], T]
-) -> None:
-    descriptor = pb.Event.DESCRIPTOR.fields_by_name[field]
-    assert descriptor.message_type is not None
-    make = getattr(pb, descriptor.message_type.name)
-    KINDS[kind] = descriptor.number
-    _FACT_TO_PROTO[kind] = lambda fact: pb.Event(**{field: make(**to_proto(fact))})  # type: ignore[arg-type]
-    _FACT_FROM_PROTO[field] = from_proto  # type: ignore[assignment]
+def _part(attribute: "attrs.Attribute[object]", fields: Mapping[str, FieldDescriptor]) -> _Part:
+    name = attribute.name if attribute.name in fields else f"{attribute.name}_us"
+    to_proto, from_proto, absent = _CODECS.get(attribute.type, (None, None, None))
+    unset = () if attribute.default == () else "" if attribute.type is str else 0 if attribute.type is int else None
+    return _Part(attribute.name, name, to_proto, from_proto, fields[name].has_presence, absent, unset)
+
+
+class _Plan:
+    """How one class and one member of a oneof stand for each other."""
+
+    def __init__(self, kind: type, member: FieldDescriptor, messages: ModuleType) -> None:
+        assert member.message_type is not None
+        self.kind = kind
+        self.member = member.name
+        self.number = member.number
+        self._message: Callable[..., object] = getattr(messages, member.message_type.name)
+        fields = member.message_type.fields_by_name
+        self._parts = [_part(attribute, fields) for attribute in attrs.fields(kind)]
+
+    def to_proto(self, value: object) -> dict[str, object]:
+        """What the holder of the oneof is made with."""
+        fields = {}
+        for part in self._parts:
+            given = getattr(value, part.attribute)
+            if given is None or given == part.unset:
+                continue
+            fields[part.field] = given if part.to_proto is None else part.to_proto(given)
+        return {self.member: self._message(**fields)}
+
+    def event(self, fact: e.Fact) -> pb.Event:
+        return pb.Event(**self.to_proto(fact))  # type: ignore[arg-type]
+
+    def from_proto(self, holder: Message) -> object:
+        message = getattr(holder, self.member)
+        values = []
+        for part in self._parts:
+            if part.is_message and not message.HasField(part.field):
+                values.append(part.absent)
+                continue
+            given = getattr(message, part.field)
+            values.append(given if part.from_proto is None else part.from_proto(given))
+        return self.kind(*values)
+
+
+def _plans(kinds: Iterable[type], holder: type[Message], messages: ModuleType) -> dict[type, _Plan]:
+    members = holder.DESCRIPTOR.fields_by_name
+    plans = {kind: _Plan(kind, members[_snake_case(kind.__name__)], messages) for kind in kinds}  # type: ignore[arg-type]
+    assert len(plans) == sum(len(oneof.fields) for oneof in holder.DESCRIPTOR.oneofs)
+    return plans
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+_FACTS = _plans(get_args(e.Fact), pb.Event, pb)
+_FACTS_BY_MEMBER = {plan.member: plan for plan in _FACTS.values()}
+# The kind of an event on disk is the number of its member in `Event.fact`.
+KINDS = {kind: plan.number for kind, plan in _FACTS.items()}
+_COMMANDS = _plans(get_args(c.Command), wpb.Command, wpb)
+_COMMANDS_BY_MEMBER = {plan.member: plan for plan in _COMMANDS.values()}
 
 
 def event_to_proto(event: e.Event) -> pb.Event:
     fact = event.fact
-    message = _step_to_proto(fact) if type(fact) is e.StepCompleted else _FACT_TO_PROTO[type(fact)](fact)
+    message = _step_to_proto(fact) if type(fact) is e.StepCompleted else _FACTS[type(fact)].event(fact)
     message.seq = event.seq
     message.at_us = event.at
     if event.parked:
@@ -82,8 +150,43 @@ def event_to_proto(event: e.Event) -> pb.Event:
     return message
 
 
+def event_from_proto(message: pb.Event) -> e.Event:
+    member = message.WhichOneof("fact")
+    if member is None:
+        raise InvalidArgument("an event of a kind that this version does not know", field="fact")
+    fact = _FACTS_BY_MEMBER[member].from_proto(message)
+    return e.Event(message.seq, message.at_us, fact, message.parked)  # type: ignore[arg-type]
+
+
+def encode_event(event: e.Event) -> bytes:
+    """The bytes that go to disk, to workers and to whoever reads a history."""
+    return event_to_proto(event).SerializeToString()
+
+
+def decode_event(body: bytes) -> e.Event:
+    return event_from_proto(pb.Event.FromString(body))
+
+
+def command_to_proto(command: c.Command) -> wpb.Command:
+    if type(command) is c.RecordStep and command.result is not None:
+        return _record_to_proto(command, command.result)
+    return wpb.Command(**_COMMANDS[type(command)].to_proto(command))  # type: ignore[arg-type]
+
+
+def command_from_proto(message: wpb.Command) -> c.Command:
+    member = message.WhichOneof("command")
+    if member is None:
+        raise InvalidArgument("a command of no kind, or of one that this server does not know", field="commands")
+    if member == "record_step" and not message.record_step.HasField("failure"):
+        return _record_from_proto(message.record_step)
+    return _COMMANDS_BY_MEMBER[member].from_proto(message)  # type: ignore[return-value]
+
+
+# Completed steps are by far the most frequent facts and commands, and are worth ways of their own: setting fields in
+# place takes half the time of building messages to be copied.
+
+
 def _step_to_proto(fact: e.StepCompleted) -> pb.Event:
-    """By far the most frequent fact: setting fields in place takes half the time of building messages to be copied."""
     message = pb.Event()
     step = message.step_completed
     step.path = fact.path
@@ -96,356 +199,20 @@ def _step_to_proto(fact: e.StepCompleted) -> pb.Event:
     return message
 
 
-def event_from_proto(message: pb.Event) -> e.Event:
-    field = message.WhichOneof("fact")
-    if field is None:
-        raise InvalidArgument("an event of a kind that this version does not know", field="fact")
-    return e.Event(message.seq, message.at_us, _FACT_FROM_PROTO[field](message), message.parked)
+def _record_to_proto(command: c.RecordStep, result: Payload) -> wpb.Command:
+    message = wpb.Command()
+    step = message.record_step
+    step.path = command.path
+    step.name = command.name
+    step.attempt = command.attempt
+    step.started_at_us = command.started_at
+    step.result.data = result.data
+    if result.encoding:
+        step.result.encoding = result.encoding
+    return message
 
 
-def encode_event(event: e.Event) -> bytes:
-    """The bytes that go to disk, to workers and to whoever reads a history."""
-    return event_to_proto(event).SerializeToString()
-
-
-def decode_event(body: bytes) -> e.Event:
-    return event_from_proto(pb.Event.FromString(body))
-
-
-_fact(
-    e.RunCreated,
-    "run_created",
-    lambda f: {
-        "workflow_id": f.workflow_id,
-        "run_id": f.run_id,
-        "workflow_type": f.workflow_type,
-        "task_queue": f.task_queue,
-        "input": payload_to_proto(f.input),
-        "parent_workflow_id": f.parent_workflow_id,
-        "parent_run_id": f.parent_run_id,
-        "parent_path": f.parent_path,
-    },
-    lambda m: _created(m.run_created),
-)
-_fact(
-    e.RunStarted,
-    "run_started",
-    lambda f: {"worker_id": f.worker_id, "attempt": f.attempt, "reason": f.reason},
-    lambda m: e.RunStarted(m.run_started.worker_id, m.run_started.attempt, m.run_started.reason),
-)
-_fact(
-    e.RunCompleted,
-    "run_completed",
-    lambda f: {"result": payload_to_proto(f.result)},
-    lambda m: e.RunCompleted(payload_from_proto(m.run_completed.result)),
-)
-_fact(
-    e.RunFailed,
-    "run_failed",
-    lambda f: {"failure": failure_to_proto(f.failure)},
-    lambda m: e.RunFailed(failure_from_proto(m.run_failed.failure)),
-)
-_fact(
-    e.RunCancelled,
-    "run_cancelled",
-    lambda f: {"reason": f.reason},
-    lambda m: e.RunCancelled(m.run_cancelled.reason),
-)
-_fact(
-    e.CancelRequested,
-    "cancel_requested",
-    lambda f: {"reason": f.reason},
-    lambda m: e.CancelRequested(m.cancel_requested.reason),
-)
-_fact(
-    e.StepCompleted,
-    "step_completed",
-    lambda f: {
-        "path": f.path,
-        "name": f.name,
-        "result": payload_to_proto(f.result),
-        "attempt": f.attempt,
-        "started_at_us": f.started_at,
-    },
-    lambda m: _step_completed(m.step_completed),
-)
-_fact(
-    e.StepFailed,
-    "step_failed",
-    lambda f: {
-        "path": f.path,
-        "name": f.name,
-        "failure": failure_to_proto(f.failure),
-        "attempt": f.attempt,
-        "started_at_us": f.started_at,
-    },
-    lambda m: _step_failed(m.step_failed),
-)
-_fact(
-    e.TimerStarted,
-    "timer_started",
-    lambda f: {"path": f.path, "fire_at_us": f.fire_at},
-    lambda m: e.TimerStarted(m.timer_started.path, m.timer_started.fire_at_us),
-)
-_fact(e.TimerFired, "timer_fired", lambda f: {"path": f.path}, lambda m: e.TimerFired(m.timer_fired.path))
-_fact(
-    e.TimerCancelled,
-    "timer_cancelled",
-    lambda f: {"path": f.path},
-    lambda m: e.TimerCancelled(m.timer_cancelled.path),
-)
-_fact(
-    e.ActivityScheduled,
-    "activity_scheduled",
-    lambda f: {
-        "path": f.path,
-        "activity_type": f.activity_type,
-        "task_queue": f.task_queue,
-        "input": payload_to_proto(f.input),
-        "retry": retry_to_proto(f.retry),
-        "timeouts": timeouts_to_proto(f.timeouts),
-    },
-    lambda m: _scheduled(m.activity_scheduled),
-)
-_fact(
-    e.ActivityStarted,
-    "activity_started",
-    lambda f: {"path": f.path, "attempt": f.attempt, "worker_id": f.worker_id},
-    lambda m: e.ActivityStarted(m.activity_started.path, m.activity_started.attempt, m.activity_started.worker_id),
-)
-_fact(
-    e.ActivityRetried,
-    "activity_retried",
-    lambda f: {
-        "path": f.path,
-        "attempt": f.attempt,
-        "failure": failure_to_proto(f.failure),
-        "next_at_us": f.next_at,
-        "heartbeat": payload_to_proto(f.heartbeat) if f.heartbeat is not None else None,
-    },
-    lambda m: _retried(m.activity_retried),
-)
-_fact(
-    e.ActivityCompleted,
-    "activity_completed",
-    lambda f: {"path": f.path, "attempt": f.attempt, "result": payload_to_proto(f.result)},
-    lambda m: e.ActivityCompleted(
-        m.activity_completed.path, m.activity_completed.attempt, payload_from_proto(m.activity_completed.result)
-    ),
-)
-_fact(
-    e.ActivityFailed,
-    "activity_failed",
-    lambda f: {"path": f.path, "attempt": f.attempt, "failure": failure_to_proto(f.failure)},
-    lambda m: e.ActivityFailed(
-        m.activity_failed.path, m.activity_failed.attempt, failure_from_proto(m.activity_failed.failure)
-    ),
-)
-_fact(
-    e.ActivityCancelRequested,
-    "activity_cancel_requested",
-    lambda f: {"path": f.path},
-    lambda m: e.ActivityCancelRequested(m.activity_cancel_requested.path),
-)
-_fact(
-    e.ActivityCancelled,
-    "activity_cancelled",
-    lambda f: {"path": f.path},
-    lambda m: e.ActivityCancelled(m.activity_cancelled.path),
-)
-_fact(
-    e.ChildStarted,
-    "child_started",
-    lambda f: {
-        "path": f.path,
-        "workflow_id": f.workflow_id,
-        "run_id": f.run_id,
-        "workflow_type": f.workflow_type,
-    },
-    lambda m: e.ChildStarted(
-        m.child_started.path, m.child_started.workflow_id, m.child_started.run_id, m.child_started.workflow_type
-    ),
-)
-_fact(
-    e.ChildCompleted,
-    "child_completed",
-    lambda f: {"path": f.path, "result": payload_to_proto(f.result)},
-    lambda m: e.ChildCompleted(m.child_completed.path, payload_from_proto(m.child_completed.result)),
-)
-_fact(
-    e.ChildFailed,
-    "child_failed",
-    lambda f: {"path": f.path, "failure": failure_to_proto(f.failure)},
-    lambda m: e.ChildFailed(m.child_failed.path, failure_from_proto(m.child_failed.failure)),
-)
-_fact(
-    e.ChildCancelRequested,
-    "child_cancel_requested",
-    lambda f: {"path": f.path},
-    lambda m: e.ChildCancelRequested(m.child_cancel_requested.path),
-)
-_fact(
-    e.ChildCancelled,
-    "child_cancelled",
-    lambda f: {"path": f.path},
-    lambda m: e.ChildCancelled(m.child_cancelled.path),
-)
-
-
-def _created(m: pb.RunCreated) -> e.RunCreated:
-    return e.RunCreated(
-        m.workflow_id,
-        m.run_id,
-        m.workflow_type,
-        m.task_queue,
-        payload_from_proto(m.input),
-        m.parent_workflow_id,
-        m.parent_run_id,
-        m.parent_path,
-    )
-
-
-def _step_completed(m: pb.StepCompleted) -> e.StepCompleted:
-    return e.StepCompleted(m.path, m.name, payload_from_proto(m.result), m.attempt, m.started_at_us)
-
-
-def _step_failed(m: pb.StepFailed) -> e.StepFailed:
-    return e.StepFailed(m.path, m.name, failure_from_proto(m.failure), m.attempt, m.started_at_us)
-
-
-def _scheduled(m: pb.ActivityScheduled) -> e.ActivityScheduled:
-    return e.ActivityScheduled(
-        m.path, m.activity_type, m.task_queue, payload_from_proto(m.input), _retry_of(m), _timeouts_of(m)
-    )
-
-
-def _retried(m: pb.ActivityRetried) -> e.ActivityRetried:
-    heartbeat = payload_from_proto(m.heartbeat) if m.HasField("heartbeat") else None
-    return e.ActivityRetried(m.path, m.attempt, failure_from_proto(m.failure), m.next_at_us, heartbeat)
-
-
-# Commands.
-
-_COMMAND_TO_PROTO: dict[type, Callable[[c.Command], wpb.Command]] = {}
-_COMMAND_FROM_PROTO: dict[str, Callable[[wpb.Command], c.Command]] = {}
-
-
-def _command(
-    kind: type[T], field: str, to_proto: Callable[[T], dict[str, object]], from_proto: Callable[[wpb.Command], T]
-) -> None:
-    descriptor = wpb.Command.DESCRIPTOR.fields_by_name[field].message_type
-    assert descriptor is not None
-    make = getattr(wpb, descriptor.name)
-    _COMMAND_TO_PROTO[kind] = lambda command: wpb.Command(**{field: make(**to_proto(command))})  # type: ignore[arg-type]
-    _COMMAND_FROM_PROTO[field] = from_proto  # type: ignore[assignment]
-
-
-def command_to_proto(command: c.Command) -> wpb.Command:
-    return _COMMAND_TO_PROTO[type(command)](command)
-
-
-def command_from_proto(message: wpb.Command) -> c.Command:
-    field = message.WhichOneof("command")
-    if field is None:
-        raise InvalidArgument("a command of no kind, or of one that this server does not know", field="commands")
-    return _COMMAND_FROM_PROTO[field](message)
-
-
-def _record_step(m: wpb.RecordStep) -> c.RecordStep:
-    result = payload_from_proto(m.result) if m.HasField("result") else None
-    failure = failure_from_proto(m.failure) if m.HasField("failure") else None
-    return c.RecordStep(m.path, m.name, result, failure, m.attempt, m.started_at_us)
-
-
-def _schedule(m: wpb.ScheduleActivity) -> c.ScheduleActivity:
-    return c.ScheduleActivity(
-        m.path, m.activity_type, m.task_queue, payload_from_proto(m.input), _retry_of(m), _timeouts_of(m)
-    )
-
-
-def _start_child(m: wpb.StartChild) -> c.StartChild:
-    return c.StartChild(m.path, m.workflow_type, m.workflow_id, m.task_queue, payload_from_proto(m.input))
-
-
-_command(
-    c.RecordStep,
-    "record_step",
-    lambda k: {
-        "path": k.path,
-        "name": k.name,
-        "result": payload_to_proto(k.result) if k.result is not None else None,
-        "failure": failure_to_proto(k.failure) if k.failure is not None else None,
-        "attempt": k.attempt,
-        "started_at_us": k.started_at,
-    },
-    lambda m: _record_step(m.record_step),
-)
-_command(
-    c.StartTimer,
-    "start_timer",
-    lambda k: {"path": k.path, "delay_ms": k.delay_ms},
-    lambda m: c.StartTimer(m.start_timer.path, m.start_timer.delay_ms),
-)
-_command(
-    c.ScheduleActivity,
-    "schedule_activity",
-    lambda k: {
-        "path": k.path,
-        "activity_type": k.activity_type,
-        "task_queue": k.task_queue,
-        "input": payload_to_proto(k.input),
-        "retry": retry_to_proto(k.retry),
-        "timeouts": timeouts_to_proto(k.timeouts),
-    },
-    lambda m: _schedule(m.schedule_activity),
-)
-_command(
-    c.StartChild,
-    "start_child",
-    lambda k: {
-        "path": k.path,
-        "workflow_type": k.workflow_type,
-        "workflow_id": k.workflow_id,
-        "task_queue": k.task_queue,
-        "input": payload_to_proto(k.input),
-    },
-    lambda m: _start_child(m.start_child),
-)
-_command(
-    c.CancelPending,
-    "cancel_pending",
-    lambda k: {"path": k.path},
-    lambda m: c.CancelPending(m.cancel_pending.path),
-)
-_command(
-    c.CompleteRun,
-    "complete_run",
-    lambda k: {"result": payload_to_proto(k.result)},
-    lambda m: c.CompleteRun(payload_from_proto(m.complete_run.result)),
-)
-_command(
-    c.FailRun,
-    "fail_run",
-    lambda k: {"failure": failure_to_proto(k.failure)},
-    lambda m: c.FailRun(failure_from_proto(m.fail_run.failure)),
-)
-_command(c.CancelRun, "cancel_run", lambda k: {"reason": k.reason}, lambda m: c.CancelRun(m.cancel_run.reason))
-_command(
-    c.BlockRun,
-    "block_run",
-    lambda k: {"failure": failure_to_proto(k.failure)},
-    lambda m: c.BlockRun(failure_from_proto(m.block_run.failure)),
-)
-_command(
-    c.CompleteActivity,
-    "complete_activity",
-    lambda k: {"result": payload_to_proto(k.result)},
-    lambda m: c.CompleteActivity(payload_from_proto(m.complete_activity.result)),
-)
-_command(
-    c.FailActivity,
-    "fail_activity",
-    lambda k: {"failure": failure_to_proto(k.failure)},
-    lambda m: c.FailActivity(failure_from_proto(m.fail_activity.failure)),
-)
-_command(c.CancelActivity, "cancel_activity", lambda k: {}, lambda m: c.CancelActivity())
+def _record_from_proto(step: wpb.RecordStep) -> c.RecordStep:
+    result = step.result
+    payload = Payload(result.data, result.encoding) if step.HasField("result") else None
+    return c.RecordStep(step.path, step.name, payload, None, step.attempt, step.started_at_us)

@@ -1,8 +1,11 @@
-"""Protobuf messages of values to model classes and back: payloads, failures, retry policies and timeouts."""
+"""Protobuf messages of values to model classes and back: payloads, failures, policies, tags."""
+
+from collections.abc import Mapping
 
 from aether.errors import InvalidArgument
 from aether.model.payload import Failure, Payload
 from aether.model.policy import DEFAULT_RETRY, ActivityTimeouts, RetryPolicy
+from aether.model.runs import ParentClosePolicy
 from aether.wire.generated.aether.v1 import model_pb2 as pb
 
 
@@ -86,3 +89,19 @@ def timeouts_from_proto(message: pb.ActivityTimeouts) -> ActivityTimeouts:
         message.schedule_to_close_ms / 1000,
         message.heartbeat_ms / 1000,
     )
+
+
+def policy_from_proto(number: int) -> ParentClosePolicy:
+    try:
+        return ParentClosePolicy(number or ParentClosePolicy.CANCEL)
+    except ValueError:
+        raise InvalidArgument(f"{number} is no parent close policy", field="parent_close_policy") from None
+
+
+def tags_from_proto(tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """In the order of the keys: a map of protobuf has none."""
+    return tuple(sorted(tags.items()))
+
+
+def memo_from_proto(memo: Mapping[str, pb.Payload]) -> tuple[tuple[str, Payload], ...]:
+    return tuple((key, payload_from_proto(memo[key])) for key in sorted(memo))

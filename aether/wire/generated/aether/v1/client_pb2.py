@@ -25,33 +25,63 @@ _sym_db = _symbol_database.Default()
 from aether.wire.generated.aether.v1 import model_pb2 as aether_dot_v1_dot_model__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61\x65ther/v1/client.proto\x12\taether.v1\x1a\x15\x61\x65ther/v1/model.proto\"y\n\x14StartWorkflowRequest\x12\x15\n\rworkflow_type\x18\x01 \x01(\t\x12\x13\n\x0bworkflow_id\x18\x02 \x01(\t\x12!\n\x05input\x18\x03 \x01(\x0b\x32\x12.aether.v1.Payload\x12\x12\n\ntask_queue\x18\x04 \x01(\t\"N\n\x15StartWorkflowResponse\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x10\n\x08\x65xisting\x18\x03 \x01(\x08\"7\n\x10GetStatusRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\"\xbb\x01\n\x07Pending\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12\x11\n\tdue_at_us\x18\x05 \x01(\x03\x12\x11\n\tworker_id\x18\x06 \x01(\t\x12(\n\x0clast_failure\x18\x07 \x01(\x0b\x32\x12.aether.v1.Failure\x12%\n\theartbeat\x18\x08 \x01(\x0b\x32\x12.aether.v1.Payload\"\xe5\x01\n\x0eWorkflowStatus\x12%\n\x04info\x18\x01 \x01(\x0b\x32\x17.aether.v1.WorkflowInfo\x12\"\n\x06result\x18\x02 \x01(\x0b\x32\x12.aether.v1.Payload\x12#\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x12.aether.v1.Failure\x12#\n\x07pending\x18\x04 \x03(\x0b\x32\x12.aether.v1.Pending\x12\x18\n\x10\x63\x61ncel_requested\x18\x05 \x01(\x08\x12\x0f\n\x07\x62locked\x18\x06 \x01(\x08\x12\x13\n\x0bpersistence\x18\x07 \x01(\t\"\xf6\x01\n\x0cWorkflowInfo\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x15\n\rworkflow_type\x18\x03 \x01(\t\x12\x12\n\ntask_queue\x18\x04 \x01(\t\x12\"\n\x05state\x18\x05 \x01(\x0e\x32\x13.aether.v1.RunState\x12\x15\n\rcreated_at_us\x18\x06 \x01(\x03\x12\x14\n\x0c\x63losed_at_us\x18\x07 \x01(\x03\x12\x1a\n\x12parent_workflow_id\x18\x08 \x01(\t\x12\x16\n\x0ehistory_length\x18\t \x01(\x04\x12\x11\n\tworker_id\x18\n \x01(\t\"9\n\x12\x41waitResultRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\"\xa2\x01\n\x0eWorkflowResult\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\"\n\x05state\x18\x03 \x01(\x0e\x32\x13.aether.v1.RunState\x12\"\n\x06result\x18\x04 \x01(\x0b\x32\x12.aether.v1.Payload\x12#\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x12.aether.v1.Failure\"D\n\rCancelRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"D\n\x0e\x43\x61ncelResponse\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.aether.v1.RunState2\xc0\x02\n\rClientService\x12R\n\rStartWorkflow\x12\x1f.aether.v1.StartWorkflowRequest\x1a .aether.v1.StartWorkflowResponse\x12K\n\x11GetWorkflowStatus\x12\x1b.aether.v1.GetStatusRequest\x1a\x19.aether.v1.WorkflowStatus\x12G\n\x0b\x41waitResult\x12\x1d.aether.v1.AwaitResultRequest\x1a\x19.aether.v1.WorkflowResult\x12\x45\n\x0e\x43\x61ncelWorkflow\x12\x18.aether.v1.CancelRequest\x1a\x19.aether.v1.CancelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61\x65ther/v1/client.proto\x12\taether.v1\x1a\x15\x61\x65ther/v1/model.proto\"\xce\x03\n\x14StartWorkflowRequest\x12\x15\n\rworkflow_type\x18\x01 \x01(\t\x12\x13\n\x0bworkflow_id\x18\x02 \x01(\t\x12!\n\x05input\x18\x03 \x01(\x0b\x32\x12.aether.v1.Payload\x12\x12\n\ntask_queue\x18\x04 \x01(\t\x12\x31\n\x0fid_reuse_policy\x18\x05 \x01(\x0e\x32\x18.aether.v1.IdReusePolicy\x12\x16\n\x0estart_delay_ms\x18\x06 \x01(\x04\x12\x16\n\x0erun_timeout_ms\x18\x07 \x01(\x04\x12\x10\n\x08priority\x18\x08 \x01(\r\x12\x37\n\x04tags\x18\t \x03(\x0b\x32).aether.v1.StartWorkflowRequest.TagsEntry\x12\x37\n\x04memo\x18\n \x03(\x0b\x32).aether.v1.StartWorkflowRequest.MemoEntry\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a?\n\tMemoEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.aether.v1.Payload:\x02\x38\x01\"N\n\x15StartWorkflowResponse\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x10\n\x08\x65xisting\x18\x03 \x01(\x08\"7\n\x10GetStatusRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\"\xbb\x01\n\x07Pending\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12\x11\n\tdue_at_us\x18\x05 \x01(\x03\x12\x11\n\tworker_id\x18\x06 \x01(\t\x12(\n\x0clast_failure\x18\x07 \x01(\x0b\x32\x12.aether.v1.Failure\x12%\n\theartbeat\x18\x08 \x01(\x0b\x32\x12.aether.v1.Payload\"\xd9\x02\n\x0eWorkflowStatus\x12%\n\x04info\x18\x01 \x01(\x0b\x32\x17.aether.v1.WorkflowInfo\x12\"\n\x06result\x18\x02 \x01(\x0b\x32\x12.aether.v1.Payload\x12#\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x12.aether.v1.Failure\x12#\n\x07pending\x18\x04 \x03(\x0b\x32\x12.aether.v1.Pending\x12\x18\n\x10\x63\x61ncel_requested\x18\x05 \x01(\x08\x12\x0f\n\x07\x62locked\x18\x06 \x01(\x08\x12\x13\n\x0bpersistence\x18\x07 \x01(\t\x12\x31\n\x04memo\x18\x08 \x03(\x0b\x32#.aether.v1.WorkflowStatus.MemoEntry\x1a?\n\tMemoEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.aether.v1.Payload:\x02\x38\x01\"\xd4\x02\n\x0cWorkflowInfo\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x15\n\rworkflow_type\x18\x03 \x01(\t\x12\x12\n\ntask_queue\x18\x04 \x01(\t\x12\"\n\x05state\x18\x05 \x01(\x0e\x32\x13.aether.v1.RunState\x12\x15\n\rcreated_at_us\x18\x06 \x01(\x03\x12\x14\n\x0c\x63losed_at_us\x18\x07 \x01(\x03\x12\x1a\n\x12parent_workflow_id\x18\x08 \x01(\t\x12\x16\n\x0ehistory_length\x18\t \x01(\x04\x12\x11\n\tworker_id\x18\n \x01(\t\x12/\n\x04tags\x18\x0b \x03(\x0b\x32!.aether.v1.WorkflowInfo.TagsEntry\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"9\n\x12\x41waitResultRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\"\xa2\x01\n\x0eWorkflowResult\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\"\n\x05state\x18\x03 \x01(\x0e\x32\x13.aether.v1.RunState\x12\"\n\x06result\x18\x04 \x01(\x0b\x32\x12.aether.v1.Payload\x12#\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x12.aether.v1.Failure\"S\n\rCancelRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x66orce\x18\x04 \x01(\x08\"D\n\x0e\x43\x61ncelResponse\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.aether.v1.RunState\"x\n\rSignalRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12!\n\x05value\x18\x04 \x01(\x0b\x32\x12.aether.v1.Payload\x12\x11\n\tsignal_id\x18\x05 \x01(\t\"3\n\x0eSignalResponse\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\tduplicate\x18\x02 \x01(\x08\"p\n\x16\x43ompletePromiseRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\"\n\x06result\x18\x02 \x01(\x0b\x32\x12.aether.v1.Payload\x12#\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x12.aether.v1.Failure\",\n\x17\x43ompletePromiseResponse\x12\x11\n\tduplicate\x18\x01 \x01(\x08\"D\n\x10ReadValueRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\"^\n\x11ReadValueResponse\x12\r\n\x05\x66ound\x18\x01 \x01(\x08\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.aether.v1.Payload\x12\x17\n\x0fpublished_at_us\x18\x03 \x01(\x03*\x8c\x01\n\rIdReusePolicy\x12\x1f\n\x1bID_REUSE_POLICY_UNSPECIFIED\x10\x00\x12\x19\n\x15ID_REUSE_POLICY_ALLOW\x10\x01\x12#\n\x1fID_REUSE_POLICY_ALLOW_IF_FAILED\x10\x02\x12\x1a\n\x16ID_REUSE_POLICY_REJECT\x10\x03\x32\xa9\x04\n\rClientService\x12R\n\rStartWorkflow\x12\x1f.aether.v1.StartWorkflowRequest\x1a .aether.v1.StartWorkflowResponse\x12K\n\x11GetWorkflowStatus\x12\x1b.aether.v1.GetStatusRequest\x1a\x19.aether.v1.WorkflowStatus\x12G\n\x0b\x41waitResult\x12\x1d.aether.v1.AwaitResultRequest\x1a\x19.aether.v1.WorkflowResult\x12\x45\n\x0e\x43\x61ncelWorkflow\x12\x18.aether.v1.CancelRequest\x1a\x19.aether.v1.CancelResponse\x12\x45\n\x0eSignalWorkflow\x12\x18.aether.v1.SignalRequest\x1a\x19.aether.v1.SignalResponse\x12X\n\x0f\x43ompletePromise\x12!.aether.v1.CompletePromiseRequest\x1a\".aether.v1.CompletePromiseResponse\x12\x46\n\tReadValue\x12\x1b.aether.v1.ReadValueRequest\x1a\x1c.aether.v1.ReadValueResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aether.v1.client_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STARTWORKFLOWREQUEST']._serialized_start=60
-  _globals['_STARTWORKFLOWREQUEST']._serialized_end=181
-  _globals['_STARTWORKFLOWRESPONSE']._serialized_start=183
-  _globals['_STARTWORKFLOWRESPONSE']._serialized_end=261
-  _globals['_GETSTATUSREQUEST']._serialized_start=263
-  _globals['_GETSTATUSREQUEST']._serialized_end=318
-  _globals['_PENDING']._serialized_start=321
-  _globals['_PENDING']._serialized_end=508
-  _globals['_WORKFLOWSTATUS']._serialized_start=511
-  _globals['_WORKFLOWSTATUS']._serialized_end=740
-  _globals['_WORKFLOWINFO']._serialized_start=743
-  _globals['_WORKFLOWINFO']._serialized_end=989
-  _globals['_AWAITRESULTREQUEST']._serialized_start=991
-  _globals['_AWAITRESULTREQUEST']._serialized_end=1048
-  _globals['_WORKFLOWRESULT']._serialized_start=1051
-  _globals['_WORKFLOWRESULT']._serialized_end=1213
-  _globals['_CANCELREQUEST']._serialized_start=1215
-  _globals['_CANCELREQUEST']._serialized_end=1283
-  _globals['_CANCELRESPONSE']._serialized_start=1285
-  _globals['_CANCELRESPONSE']._serialized_end=1353
-  _globals['_CLIENTSERVICE']._serialized_start=1356
-  _globals['_CLIENTSERVICE']._serialized_end=1676
+  _globals['_STARTWORKFLOWREQUEST_TAGSENTRY']._loaded_options = None
+  _globals['_STARTWORKFLOWREQUEST_TAGSENTRY']._serialized_options = b'8\001'
+  _globals['_STARTWORKFLOWREQUEST_MEMOENTRY']._loaded_options = None
+  _globals['_STARTWORKFLOWREQUEST_MEMOENTRY']._serialized_options = b'8\001'
+  _globals['_WORKFLOWSTATUS_MEMOENTRY']._loaded_options = None
+  _globals['_WORKFLOWSTATUS_MEMOENTRY']._serialized_options = b'8\001'
+  _globals['_WORKFLOWINFO_TAGSENTRY']._loaded_options = None
+  _globals['_WORKFLOWINFO_TAGSENTRY']._serialized_options = b'8\001'
+  _globals['_IDREUSEPOLICY']._serialized_start=2424
+  _globals['_IDREUSEPOLICY']._serialized_end=2564
+  _globals['_STARTWORKFLOWREQUEST']._serialized_start=61
+  _globals['_STARTWORKFLOWREQUEST']._serialized_end=523
+  _globals['_STARTWORKFLOWREQUEST_TAGSENTRY']._serialized_start=415
+  _globals['_STARTWORKFLOWREQUEST_TAGSENTRY']._serialized_end=458
+  _globals['_STARTWORKFLOWREQUEST_MEMOENTRY']._serialized_start=460
+  _globals['_STARTWORKFLOWREQUEST_MEMOENTRY']._serialized_end=523
+  _globals['_STARTWORKFLOWRESPONSE']._serialized_start=525
+  _globals['_STARTWORKFLOWRESPONSE']._serialized_end=603
+  _globals['_GETSTATUSREQUEST']._serialized_start=605
+  _globals['_GETSTATUSREQUEST']._serialized_end=660
+  _globals['_PENDING']._serialized_start=663
+  _globals['_PENDING']._serialized_end=850
+  _globals['_WORKFLOWSTATUS']._serialized_start=853
+  _globals['_WORKFLOWSTATUS']._serialized_end=1198
+  _globals['_WORKFLOWSTATUS_MEMOENTRY']._serialized_start=460
+  _globals['_WORKFLOWSTATUS_MEMOENTRY']._serialized_end=523
+  _globals['_WORKFLOWINFO']._serialized_start=1201
+  _globals['_WORKFLOWINFO']._serialized_end=1541
+  _globals['_WORKFLOWINFO_TAGSENTRY']._serialized_start=415
+  _globals['_WORKFLOWINFO_TAGSENTRY']._serialized_end=458
+  _globals['_AWAITRESULTREQUEST']._serialized_start=1543
+  _globals['_AWAITRESULTREQUEST']._serialized_end=1600
+  _globals['_WORKFLOWRESULT']._serialized_start=1603
+  _globals['_WORKFLOWRESULT']._serialized_end=1765
+  _globals['_CANCELREQUEST']._serialized_start=1767
+  _globals['_CANCELREQUEST']._serialized_end=1850
+  _globals['_CANCELRESPONSE']._serialized_start=1852
+  _globals['_CANCELRESPONSE']._serialized_end=1920
+  _globals['_SIGNALREQUEST']._serialized_start=1922
+  _globals['_SIGNALREQUEST']._serialized_end=2042
+  _globals['_SIGNALRESPONSE']._serialized_start=2044
+  _globals['_SIGNALRESPONSE']._serialized_end=2095
+  _globals['_COMPLETEPROMISEREQUEST']._serialized_start=2097
+  _globals['_COMPLETEPROMISEREQUEST']._serialized_end=2209
+  _globals['_COMPLETEPROMISERESPONSE']._serialized_start=2211
+  _globals['_COMPLETEPROMISERESPONSE']._serialized_end=2255
+  _globals['_READVALUEREQUEST']._serialized_start=2257
+  _globals['_READVALUEREQUEST']._serialized_end=2325
+  _globals['_READVALUERESPONSE']._serialized_start=2327
+  _globals['_READVALUERESPONSE']._serialized_end=2421
+  _globals['_CLIENTSERVICE']._serialized_start=2567
+  _globals['_CLIENTSERVICE']._serialized_end=3120
 # @@protoc_insertion_point(module_scope)
