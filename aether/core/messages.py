@@ -10,7 +10,6 @@ from aether.core.dispatch import wake_run
 from aether.core.effects import NotOpen, PromiseCompleted, Signalled, ValueRead
 from aether.core.inputs import CompletePromise, ReadValue, SignalRun
 from aether.core.lifecycle import find
-from aether.core.run import Promise
 from aether.core.state import State
 from aether.errors import InvalidArgument, LimitExceeded, WorkflowNotFound
 from aether.model import events as e
@@ -43,7 +42,10 @@ def complete_promise(state: State, item: CompletePromise) -> None:
     if run is None:
         state.reply(item.reply, WorkflowNotFound(f"run {run_id} of {workflow_id!r} is not open any more"))
         return
-    if not isinstance(run.pending.get(path), Promise):
+    if path not in (run.promises or ()):
+        state.reply(item.reply, InvalidArgument(f"run {run_id} has made no promise at path {path!r}", field="token"))
+        return
+    if path not in run.pending:
         state.reply(item.reply, PromiseCompleted(duplicate=True))
         return
     if item.failure is not None:

@@ -125,6 +125,8 @@ class Run:
     # What it has published, with when; None until it publishes.
     published: dict[str, tuple[Payload, int]] | None = None
     signal_ids: dict[str, None] | None = None
+    # Paths at which it has made a promise, kept or not.
+    promises: set[str] | None = None
     # The last fact that mattered to its code parked it.
     parked: bool = False
     pending: dict[str, Pending] = field(factory=dict)
@@ -208,6 +210,9 @@ def _(run: Run, fact: e.SignalReceived, at: int) -> None:
 @_folds(e.PromiseCreated)
 def _(run: Run, fact: e.PromiseCreated, at: int) -> None:
     run.pending[fact.path] = Promise(fact.path, fact.name)
+    if run.promises is None:
+        run.promises = set()
+    run.promises.add(fact.path)
 
 
 @_folds(e.ValuePublished)

@@ -11,9 +11,9 @@ from aether.errors import AetherError, InvalidArgument
 from aether.model.limits import Limits
 from aether.server import answers
 from aether.server.archive import PAGE_EVENTS, Archive
-from aether.server.client_service import fail, find_row, refuse
 from aether.server.engine_loop import EngineLoop
 from aether.server.readiness import Readiness
+from aether.server.replies import fail, find_row, refuse
 from aether.store.interface import EventRow, Reader
 from aether.version import VERSION
 from aether.wire.calls import Call, Method

@@ -3,11 +3,9 @@
 Open runs are the engine's; what it does not know is closed and on disk, or does not exist.
 """
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
-import structlog
 import trio
 from google.protobuf.message import DecodeError
 
@@ -15,15 +13,7 @@ from aether.core.effects import CancelAccepted, Closed, NotOpen, Started
 from aether.core.inputs import AwaitRun, CancelRun, DescribeRun, ForgetAwait, StartRun
 from aether.core.validate import check_name, check_payload
 from aether.core.views import RunView
-from aether.errors import (
-    AetherError,
-    InvalidArgument,
-    ServerFault,
-    ServerUnavailable,
-    StorageUnavailable,
-    WorkflowClosed,
-    WorkflowNotFound,
-)
+from aether.errors import AetherError, ServerUnavailable, WorkflowClosed
 from aether.model import events as e
 from aether.model.limits import Limits
 from aether.model.runs import RunState
@@ -31,15 +21,16 @@ from aether.server import answers
 from aether.server.archive import Archive
 from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
+from aether.server.message_service import MessageService
 from aether.server.readiness import Readiness
-from aether.store.interface import Reader, RunRow, StoreError
+from aether.server.replies import find_row, refuse, respond_later
+from aether.store.interface import Reader, RunRow
 from aether.wire.calls import Call, Method
 from aether.wire.convert import decode_event, payload_from_proto
 from aether.wire.errors import status_of
 from aether.wire.generated.aether.v1 import client_pb2 as pb
 
 _Identified = TypeVar("_Identified", pb.GetStatusRequest, pb.AwaitResultRequest, pb.CancelRequest)
-log = structlog.get_logger("aether.server")
 _SERVICE = "/aether.v1.ClientService/"
 
 
@@ -52,6 +43,7 @@ class ClientService:
         self._archive = archive
         self._readiness = readiness
         self._nursery = nursery
+        self._messages = MessageService(loop, limits, archive, readiness, nursery)
         self._waiting: dict[Call, AwaitRun] = {}
 
     def methods(self) -> list[Method]:
@@ -60,6 +52,7 @@ class ClientService:
             Method(_SERVICE + "GetWorkflowStatus", self.get_workflow_status, "unary"),
             Method(_SERVICE + "AwaitResult", self.await_result, "unary"),
             Method(_SERVICE + "CancelWorkflow", self.cancel_workflow, "unary"),
+            *self._messages.methods(),
         ]
 
     def drain(self) -> None:
@@ -183,45 +176,9 @@ class ClientService:
         return request
 
 
-def find_row(workflow_id: str, run_id: str, reader: Reader) -> RunRow:
-    """The run of that id on disk; raises WorkflowNotFound."""
-    row = reader.run(workflow_id, run_id or None)
-    if row is None:
-        which = f" with run id {run_id}" if run_id else ""
-        raise WorkflowNotFound(f"no workflow {workflow_id!r}{which}; `aether workflow list` shows what there is")
-    return row
-
-
 def _closed_run(workflow_id: str, run_id: str, reader: Reader) -> tuple[RunRow, e.Event | None, RunRow | None]:
     """(run, its last event if it is closed, its parent)."""
     row = find_row(workflow_id, run_id, reader)
     last = reader.last_event(row.key) if row.closed_at is not None else None
     parent = reader.run_by_key(row.parent_key) if row.parent_key is not None else None
     return row, decode_event(last.body) if last is not None else None, parent
-
-
-def refuse(call: Call, fault: object) -> None:
-    """End the call with an error."""
-    if isinstance(fault, DecodeError):
-        fault = InvalidArgument("the request is not the message that the method takes")
-    assert isinstance(fault, AetherError), fault
-    call.finish(status_of(fault))
-
-
-async def respond_later(call: Call, produce: Callable[[], Awaitable[bytes]]) -> None:
-    """A unary answer that needs the disk."""
-    try:
-        call.respond(await produce())
-    except Exception as fault:  # noqa: BLE001 - contained: one answer is lost, everybody else carries on
-        fail(call, fault)
-
-
-def fail(call: Call, fault: Exception) -> None:
-    """An answer that could not be made: the caller's fault, the disk's, or ours."""
-    if not isinstance(fault, AetherError) or isinstance(fault, StoreError):
-        log.error("answer_failed", path=call.path, exc_info=fault)
-    if not isinstance(fault, AetherError):
-        fault = ServerFault("internal error")
-    elif isinstance(fault, StoreError):
-        fault = StorageUnavailable("the server can not read its database; its log tells more")
-    refuse(call, fault)

@@ -8,8 +8,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.message import DecodeError
 
 from aether.errors import InvalidArgument
-from aether.server.client_service import refuse
 from aether.server.readiness import Readiness
+from aether.server.replies import refuse
 from aether.wire.calls import Call, Method
 from aether.wire.generated.grpc.health.v1 import health_pb2
 from aether.wire.generated.grpc.reflection.v1 import reflection_pb2

@@ -1,0 +1,49 @@
+"""How calls are answered when it is not just a message: refusals, and answers that need the disk."""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+from google.protobuf.message import DecodeError
+
+from aether.errors import AetherError, InvalidArgument, ServerFault, StorageUnavailable, WorkflowNotFound
+from aether.store.interface import Reader, RunRow, StoreError
+from aether.wire.calls import Call
+from aether.wire.errors import status_of
+
+log = structlog.get_logger("aether.server")
+
+
+def find_row(workflow_id: str, run_id: str, reader: Reader) -> RunRow:
+    """The run of that id on disk; raises WorkflowNotFound."""
+    row = reader.run(workflow_id, run_id or None)
+    if row is None:
+        which = f" with run id {run_id}" if run_id else ""
+        raise WorkflowNotFound(f"no workflow {workflow_id!r}{which}; `aether workflow list` shows what there is")
+    return row
+
+
+def refuse(call: Call, fault: object) -> None:
+    """End the call with an error."""
+    if isinstance(fault, DecodeError):
+        fault = InvalidArgument("the request is not the message that the method takes")
+    assert isinstance(fault, AetherError), fault
+    call.finish(status_of(fault))
+
+
+async def respond_later(call: Call, produce: Callable[[], Awaitable[bytes]]) -> None:
+    """A unary answer that needs the disk."""
+    try:
+        call.respond(await produce())
+    except Exception as fault:  # noqa: BLE001 - contained: one answer is lost, everybody else carries on
+        fail(call, fault)
+
+
+def fail(call: Call, fault: Exception) -> None:
+    """An answer that could not be made: the caller's fault, the disk's, or ours."""
+    if not isinstance(fault, AetherError) or isinstance(fault, StoreError):
+        log.error("answer_failed", path=call.path, exc_info=fault)
+    if not isinstance(fault, AetherError):
+        fault = ServerFault("internal error")
+    elif isinstance(fault, StoreError):
+        fault = StorageUnavailable("the server can not read its database; its log tells more")
+    refuse(call, fault)
