@@ -13,15 +13,18 @@ from aether.core import lifecycle
 from aether.core.dispatch import block, drop_lease, fill, push_news, resume, revoke, wake_run
 from aether.core.effects import Recorded
 from aether.core.inputs import Complete
-from aether.core.run import Activity, Child, Run, Timer
+from aether.core.run import Activity, Child, Promise, Run, Timer
 from aether.core.sessions import Lease
 from aether.core.state import State
 from aether.core.validate import check_command
 from aether.errors import AetherError, InvalidArgument, LimitExceeded, StaleLease
 from aether.model import commands as c
 from aether.model import events as e
+from aether.model.runs import ParentClosePolicy
 
 Consequence = Callable[[], None]
+# Commands after which the run waits for something at their path.
+_OPENING = (c.StartTimer, c.ScheduleActivity, c.StartChild, c.RetryStep, c.CreatePromise)
 _CLOSING = (c.CompleteRun, c.FailRun, c.CancelRun)
 
 
@@ -85,6 +88,7 @@ def _check(state: State, lease: Lease, item: Complete) -> None:
 
 def _check_run_commands(state: State, run: Run, commands: tuple[c.Command, ...]) -> None:
     opened: set[str] = set()
+    published = set(run.published or ())
     started: list[str] = []
     for number, command in enumerate(commands, start=1):
         if isinstance(command, c.ActivityCommand):
@@ -92,7 +96,11 @@ def _check_run_commands(state: State, run: Run, commands: tuple[c.Command, ...])
         if isinstance(command, (*_CLOSING, c.BlockRun)):
             if number < len(commands):
                 raise InvalidArgument("a command after the one that ends the task", field="commands")
-            children = [item.path for item in run.pending.values() if isinstance(item, Child)] + started
+            children = [
+                item.path
+                for item in run.pending.values()
+                if isinstance(item, Child) and item.policy is ParentClosePolicy.CANCEL
+            ] + started
             if isinstance(command, _CLOSING) and children:
                 raise InvalidArgument(
                     f"children at {', '.join(children[:5])} are open: a run ends after its children; "
@@ -103,12 +111,16 @@ def _check_run_commands(state: State, run: Run, commands: tuple[c.Command, ...])
             if command.path not in run.pending:
                 # It may have ended while the command was under way: then there is nothing to do.
                 continue
-        elif isinstance(command, c.StartTimer | c.ScheduleActivity | c.StartChild):
+        elif isinstance(command, c.PublishValue):
+            published.add(command.key)
+        elif isinstance(command, _OPENING):
             if command.path in run.pending or command.path in opened:
                 raise InvalidArgument(f"path {command.path} waits for something already", field="path")
             opened.add(command.path)
-            if isinstance(command, c.StartChild):
+            if isinstance(command, c.StartChild) and command.parent_close_policy is ParentClosePolicy.CANCEL:
                 started.append(command.path)
+    if len(published) > state.limits.published_max:
+        raise LimitExceeded(f"more than {state.limits.published_max} keys are published")
     if len(run.pending) + len(opened) > state.limits.pending_max:
         raise InvalidArgument(f"more than {state.limits.pending_max} positions wait at the same time", field="commands")
 
@@ -152,9 +164,9 @@ def _complete_run(state: State, item: Complete, lease: Lease) -> None:
 
 def _leaves_pending(run: Run, command: c.Command) -> bool:
     """Is something pending when the command is done?"""
-    if isinstance(command, c.StartTimer | c.ScheduleActivity | c.StartChild):
+    if isinstance(command, _OPENING):
         return True
-    if isinstance(command, c.CancelPending) and isinstance(run.pending.get(command.path), Timer):
+    if isinstance(command, c.CancelPending) and isinstance(run.pending.get(command.path), Timer | Promise):
         return len(run.pending) > 1
     return bool(run.pending)
 
@@ -225,6 +237,24 @@ def _(state: State, run: Run, command: c.RecordStep, parks: bool, then: list[Con
     state.record(run, fact, parked=parks)
 
 
+@_rule(c.RetryStep)
+def _(state: State, run: Run, command: c.RetryStep, parks: bool, then: list[Consequence]) -> None:
+    next_at = state.now + command.delay_ms * 1000
+    fact = e.StepRetried(command.path, command.name, command.failure, command.attempt, next_at)
+    state.record(run, fact, parked=parks)
+    state.timers.arm(("timer", run.key, command.path), next_at)
+
+
+@_rule(c.CreatePromise)
+def _(state: State, run: Run, command: c.CreatePromise, parks: bool, then: list[Consequence]) -> None:
+    state.record(run, e.PromiseCreated(command.path, command.name), parked=parks)
+
+
+@_rule(c.PublishValue)
+def _(state: State, run: Run, command: c.PublishValue, parks: bool, then: list[Consequence]) -> None:
+    state.record(run, e.ValuePublished(command.path, command.key, command.value), parked=parks)
+
+
 @_rule(c.StartTimer)
 def _(state: State, run: Run, command: c.StartTimer, parks: bool, then: list[Consequence]) -> None:
     fire_at = state.now + command.delay_ms * 1000
@@ -261,6 +291,8 @@ def _(state: State, run: Run, command: c.CancelPending, parks: bool, then: list[
     if isinstance(pending, Timer):
         state.timers.cancel(("timer", run.key, pending.path))
         state.record(run, e.TimerCancelled(pending.path), parked=parks)
+    elif isinstance(pending, Promise):
+        state.record(run, e.PromiseDropped(pending.path), parked=parks)
     elif isinstance(pending, Activity) and not pending.cancel_requested:
         state.record(run, e.ActivityCancelRequested(pending.path), parked=parks)
         then.append(lambda: activities.cancel(state, pending))

@@ -4,6 +4,7 @@ A run is in one of these places while it is open:
   leased and active   its worker executes it; new events are pushed at once
   leased and idle     its worker keeps it in memory, it takes no slot; news wake it, after `Session.waking` if need be
   queued              in a task queue, for any worker that has its type
+  early               nowhere: its start is not due yet
   parked              nowhere: it waits for a timer, an activity, a child or a cancel
   blocked             the code of the workers does not fit; waits for a worker that came later than theirs
 """
@@ -24,7 +25,7 @@ def wake_run(state: State, run: Run) -> None:
     """The run has something to do."""
     lease = run.lease
     if lease is None:
-        if not run.queued and run.blocked is None:
+        if not run.queued and run.blocked is None and run.start_at <= state.now:
             _place(state, run)
         return
     if not lease.is_idle:

@@ -4,6 +4,7 @@
 
     lifecycle    runs begin, are awaited, cancelled and end; parents and children
     commands     what workers ask for
+    messages     signals, promises, published values
     activity     attempts, timeouts, retries          retry    when is the next attempt
     membership   workers come and go
     dispatch     who gets what                        queues   what waits      timers   what is due
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterable
 from itertools import groupby
 
 from aether.core import activity as activities
-from aether.core import commands, inputs, lifecycle, membership
+from aether.core import commands, inputs, lifecycle, membership, messages
 from aether.core.dispatch import wake_run
 from aether.core.effects import Decision, RunOpened
 from aether.core.run import Activity, Run, Timer, fold
@@ -83,6 +84,7 @@ def _take_up(state: State, run: Run) -> None:
             state.timers.arm(("timer", run.key, pending.path), pending.fire_at)
         elif isinstance(pending, Activity):
             activities.recover(state, pending)
+    lifecycle.arm(state, run)
     if not run.parked and not run.queued:
         wake_run(state, run)
 
@@ -118,6 +120,15 @@ def _activity_due(state: State, key: TimerKey) -> None:
         activities.timed_out(state, activity, key[0])
 
 
+def _run_due(state: State, key: TimerKey) -> None:
+    run = state.runs.get(key[1])
+    if run is not None:
+        _RUN_RULES[key[0]](state, run)
+
+
+_RUN_RULES = {"start": wake_run, "expiry": lifecycle.expired, "grace": lifecycle.grace_over}
+
+
 def _session_due(state: State, key: TimerKey) -> None:
     membership.silence(state, state.sessions[key[1]])
 
@@ -126,6 +137,7 @@ _DUE: dict[str, Callable[[State, TimerKey], None]] = {
     "timer": _timer_due,
     "session": _session_due,
     **dict.fromkeys(("retry", *activities.TIMEOUTS), _activity_due),
+    **dict.fromkeys(lifecycle.RUN_TIMERS, _run_due),
 }
 
 _RULES: dict[type, Callable[[State, inputs.Input], None]] = {
@@ -134,6 +146,9 @@ _RULES: dict[type, Callable[[State, inputs.Input], None]] = {
     inputs.AwaitRun: lifecycle.await_run,  # type: ignore[dict-item]
     inputs.ForgetAwait: lifecycle.forget_await,  # type: ignore[dict-item]
     inputs.CancelRun: lifecycle.cancel,  # type: ignore[dict-item]
+    inputs.SignalRun: messages.signal,  # type: ignore[dict-item]
+    inputs.CompletePromise: messages.complete_promise,  # type: ignore[dict-item]
+    inputs.ReadValue: messages.read_value,  # type: ignore[dict-item]
     inputs.OpenSession: membership.open_session,  # type: ignore[dict-item]
     inputs.CloseSession: membership.close_session,  # type: ignore[dict-item]
     inputs.DrainSession: membership.drain_session,  # type: ignore[dict-item]

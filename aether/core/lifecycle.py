@@ -5,39 +5,93 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from aether.core import activity as activities
-from aether.core.dispatch import drop_lease, fill, unqueue, wake_run
+from aether.core.dispatch import drop_lease, fill, revoke, unblock, unqueue, wake_run
 from aether.core.effects import CancelAccepted, Closed, NotOpen, Started
 from aether.core.inputs import AwaitRun, CancelRun, DescribeRun, ForgetAwait, StartRun
 from aether.core.run import Activity, Child, Run, Timer, digest
 from aether.core.sessions import Session
 from aether.core.state import State
 from aether.core.views import describe
-from aether.errors import LimitExceeded, WorkflowAlreadyExists
+from aether.errors import AetherError, LimitExceeded, WorkflowAlreadyExists
 from aether.model import commands as c
 from aether.model import events as e
 from aether.model.payload import Failure
-from aether.model.runs import RunState
+from aether.model.runs import IdReusePolicy, ParentClosePolicy, RunState
 
+# Timers of a run as a whole; the others are of its positions.
+RUN_TIMERS = ("start", "expiry", "grace")
 ClosingFact = e.RunCompleted | e.RunFailed | e.RunCancelled
 
 
 def start(state: State, item: StartRun) -> None:
     there = state.open_ids.get(item.workflow_id)
     if there is None:
-        if len(state.runs) >= state.limits.open_runs_max:
-            state.reply(item.reply, LimitExceeded(_too_many(state)))
+        refusal = _why_not_anew(state, item)
+        if refusal is not None:
+            state.reply(item.reply, refusal)
             return
-        run = create(
-            state,
-            e.RunCreated(item.workflow_id, item.run_id, item.workflow_type, item.task_queue, item.input),
-            None,
-        )
+        run = create(state, _created(state, item), None)
         state.reply(item.reply, Started(item.workflow_id, item.run_id, existing=False))
-        wake_run(state, run)
+        begin(state, run)
     elif there.workflow_type == item.workflow_type and there.input_digest == digest(item.input):
         state.reply(item.reply, Started(there.workflow_id, there.run_id, existing=True))
     else:
         state.reply(item.reply, already_exists(there, item.workflow_type))
+
+
+def _created(state: State, item: StartRun) -> e.RunCreated:
+    return e.RunCreated(
+        item.workflow_id,
+        item.run_id,
+        item.workflow_type,
+        item.task_queue,
+        item.input,
+        start_at=state.now + item.start_delay_ms * 1000 if item.start_delay_ms else 0,
+        expires_at=state.now + item.run_timeout_ms * 1000 if item.run_timeout_ms else 0,
+        priority=item.priority,
+        tags=item.tags,
+        memo=item.memo,
+    )
+
+
+def _why_not_anew(state: State, item: StartRun) -> AetherError | None:
+    if len(state.runs) >= state.limits.open_runs_max:
+        return LimitExceeded(_too_many(state))
+    # Closed runs are looked up on disk before; this is for those that were closed since then.
+    closed = state.recently_closed.get(item.workflow_id)
+    if closed is not None and not may_reuse(item.reuse, closed):
+        return id_is_used(item.workflow_id, closed)
+    return None
+
+
+def may_reuse(policy: IdReusePolicy, last: RunState) -> bool:
+    """May an id be used again whose last run ended so?"""
+    if policy is IdReusePolicy.ALLOW_IF_FAILED:
+        return last is not RunState.COMPLETED
+    return policy is IdReusePolicy.ALLOW
+
+
+def id_is_used(workflow_id: str, last: RunState) -> WorkflowAlreadyExists:
+    return WorkflowAlreadyExists(
+        f"workflow id {workflow_id!r} was used before, by a run that is {last.name}, and its reuse was not allowed"
+    )
+
+
+def begin(state: State, run: Run) -> None:
+    """A new run: its timers, and its place in a queue if it is due."""
+    arm(state, run)
+    wake_run(state, run)
+
+
+def arm(state: State, run: Run) -> None:
+    """The timers of the run as a whole."""
+    if run.expires_at:
+        state.timers.arm(("expiry", run.key, ""), run.expires_at)
+    if run.start_at > state.now:
+        state.timers.arm(("start", run.key, ""), run.start_at)
+    if run.cancel_requested:
+        grace_ends_at = run.cancel_requested_at + state.limits.cancel_grace_ms * 1000
+        state.timers.arm(("grace", run.key, ""), grace_ends_at)
 
 
 def already_exists(there: Run, workflow_type: str) -> WorkflowAlreadyExists:
@@ -100,8 +154,23 @@ def cancel(state: State, item: CancelRun) -> None:
     if run is None:
         state.reply(item.reply, NotOpen(item.workflow_id, item.run_id))
         return
-    request_cancel(state, run, item.reason)
+    if item.force:
+        terminate(state, run, item.reason or "ended by force")
+    else:
+        request_cancel(state, run, item.reason)
     state.reply(item.reply, CancelAccepted(run.run_id, run.state))
+
+
+def terminate(state: State, run: Run, reason: str) -> None:
+    """End it here and now, whatever its code is doing."""
+    lease = run.lease
+    if not run.cancel_requested:
+        state.record(run, e.CancelRequested(reason))
+    if lease is not None:
+        revoke(state, lease, reason)
+    close(state, run, e.RunCancelled(reason))
+    if lease is not None:
+        fill(state, lease.session)
 
 
 def request_cancel(state: State, run: Run, reason: str) -> None:
@@ -111,22 +180,44 @@ def request_cancel(state: State, run: Run, reason: str) -> None:
     state.record(run, e.CancelRequested(reason))
     if run.state is RunState.PENDING:
         close(state, run, e.RunCancelled(reason))
-    else:
-        wake_run(state, run)
+        return
+    arm(state, run)
+    wake_run(state, run)
+
+
+def grace_over(state: State, run: Run) -> None:
+    seconds = state.limits.cancel_grace_ms / 1000
+    terminate(state, run, f"it did not end within {seconds:g} s of being asked to")
+
+
+def expired(state: State, run: Run) -> None:
+    """Its run timeout has passed."""
+    lease = run.lease
+    seconds = (run.expires_at - run.created_at) / 1e6
+    failure = Failure("WorkflowTimeout", f"workflow {run.workflow_id!r} was open for longer than {seconds:g} s")
+    if lease is not None:
+        revoke(state, lease, failure.message)
+    close(state, run, e.RunFailed(failure))
+    if lease is not None:
+        fill(state, lease.session)
 
 
 def close(state: State, run: Run, fact: ClosingFact) -> None:
     """The run's last fact."""
     freed = _clear_pending(state, run)
+    for name in RUN_TIMERS:
+        state.timers.cancel((name, run.key, ""))
     state.record(run, fact)
     if run.lease is not None:
         freed.append(run.lease.session)
         drop_lease(state, run.lease)
     unqueue(state, run)
-    assert run.blocked is None, "only the worker that has a run, or the lack of any, can end it"
+    if run.blocked is not None:
+        unblock(state, run)
     del state.runs[run.key]
     del state.open_ids[run.workflow_id]
     state.counters.runs_closed += 1
+    state.remember_closed(run)
     if run.awaited_by:
         outcome = Closed(
             run.workflow_id,
@@ -171,12 +262,21 @@ def _clear_pending(state: State, run: Run) -> list[Session]:
             state.timers.cancel(("timer", run.key, pending.path))
         elif isinstance(pending, Activity):
             freed += activities.abandon(state, pending)
-        else:
-            child = state.open_ids[pending.workflow_id]
-            assert child.run_id == pending.run_id
-            request_cancel(state, child, "its parent is closed")
+        elif isinstance(pending, Child):
+            _part_from(state, pending)
     run.pending = {}
     return freed
+
+
+def _part_from(state: State, child: Child) -> None:
+    """What a closed parent does to a child that is open."""
+    run = find(state, child.workflow_id, child.run_id)
+    if run is None or child.policy is ParentClosePolicy.ABANDON:
+        return
+    if child.policy is ParentClosePolicy.TERMINATE:
+        close(state, run, e.RunCancelled("its parent is closed"))
+    else:
+        request_cancel(state, run, "its parent is closed")
 
 
 def _tell_parent(state: State, run: Run, fact: ClosingFact) -> None:
@@ -202,7 +302,7 @@ def child_of(parent: Run, command: c.StartChild) -> e.ChildStarted:
     place = f"{parent.run_id}/{parent.last_seq + 1}"
     run_id = blake2b(place.encode(), digest_size=16).hexdigest()
     workflow_id = command.workflow_id or f"{parent.workflow_id}/{command.path}"
-    return e.ChildStarted(command.path, workflow_id, run_id, command.workflow_type)
+    return e.ChildStarted(command.path, workflow_id, run_id, command.workflow_type, command.parent_close_policy)
 
 
 def begin_child(state: State, parent: Run, command: c.StartChild, fact: e.ChildStarted) -> None:
@@ -223,10 +323,11 @@ def begin_child(state: State, parent: Run, command: c.StartChild, fact: e.ChildS
             parent.workflow_id,
             parent.run_id,
             fact.path,
+            priority=parent.priority,
         ),
         parent,
     )
-    wake_run(state, run)
+    begin(state, run)
 
 
 def _why_no_child(state: State, fact: e.ChildStarted) -> Failure | None:

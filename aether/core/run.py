@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from aether.core.sessions import Lease
 
 F = TypeVar("F")
+# 1 is the most urgent.
 DEFAULT_PRIORITY = 3
+LOWEST_PRIORITY = 5
 
 TRANSITIONS: dict[tuple[RunState, type], RunState] = {
     (RunState.PENDING, e.RunStarted): RunState.RUNNING,
@@ -119,7 +121,6 @@ class Run:
     start_at: int = 0
     expires_at: int = 0
     priority: int = DEFAULT_PRIORITY
-    parent_close_policy: ParentClosePolicy = ParentClosePolicy.CANCEL
     tags: tuple[tuple[str, str], ...] = ()
     memo: tuple[tuple[str, Payload], ...] = ()
     # What it has published, with when; None until it publishes.
@@ -179,7 +180,6 @@ def _(run: Run, fact: e.RunCreated, at: int) -> None:
     run.input_digest = digest(fact.input)
     run.parent_workflow_id = fact.parent_workflow_id
     run.parent_path = fact.parent_path
-    run.parent_close_policy = fact.parent_close_policy
     run.start_at = fact.start_at
     run.expires_at = fact.expires_at
     run.priority = fact.priority or DEFAULT_PRIORITY
@@ -262,7 +262,7 @@ def _(run: Run, fact: e.ActivityCancelRequested, at: int) -> None:
 
 @_folds(e.ChildStarted)
 def _(run: Run, fact: e.ChildStarted, at: int) -> None:
-    run.pending[fact.path] = Child(fact.path, fact.workflow_id, fact.run_id)
+    run.pending[fact.path] = Child(fact.path, fact.workflow_id, fact.run_id, fact.parent_close_policy)
 
 
 @_folds(e.ChildCancelRequested)

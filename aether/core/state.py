@@ -17,6 +17,7 @@ from aether.core.sessions import Lease, Session, Tokens
 from aether.core.timers import TimerWheel
 from aether.model.events import Event, Fact
 from aether.model.limits import Limits
+from aether.model.runs import RunState
 
 # What a timer of the wheel is for: a tuple that begins with the name of its rule in `engine.py`.
 TimerKey = tuple[str, int, str]
@@ -48,11 +49,19 @@ class State:
     # Runs whose code did not fit, by the line in which they would wait and by the session that had that code.
     blocked: dict[QueueKey, dict[int, dict[int, Run]]] = field(factory=dict)
     waiter_count: int = 0
+    # Ids whose run was closed a moment ago, and how.
+    recently_closed: OrderedDict[str, RunState] = field(factory=OrderedDict)
     # Counted requests that ended their lease, with their answers, for a repetition: token -> (number, answer).
     answered: OrderedDict[int, tuple[int, object]] = field(factory=OrderedDict)
     counters: Counters = field(factory=Counters)
     records: list[Record] = field(factory=list)
     effects: list[Effect] = field(factory=list)
+
+    def remember_closed(self, run: Run) -> None:
+        self.recently_closed.pop(run.workflow_id, None)
+        self.recently_closed[run.workflow_id] = run.state
+        if len(self.recently_closed) > self.limits.recently_closed_max:
+            self.recently_closed.popitem(last=False)
 
     def take_decision(self) -> Decision:
         decision = Decision(self.records, self.effects)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from aether.errors import InvalidArgument, LimitExceeded
 from aether.model import commands as c
 from aether.model.limits import Limits
@@ -46,30 +48,85 @@ def check_path(limits: Limits, path: str) -> None:
         raise InvalidArgument(f"path {path!r} is not a list of numbers joined by dots", field="path")
 
 
+def check_delay(limits: Limits, delay_ms: int, field: str) -> None:
+    if delay_ms > limits.delay_max_ms:
+        raise InvalidArgument(f"{field} is above {limits.delay_max_ms}, ten years", field=field)
+
+
+def check_labels(limits: Limits, labels: Mapping[str, str], field: str, count_max: int) -> None:
+    if len(labels) > count_max:
+        raise LimitExceeded(f"{field} has {len(labels)} entries; at most {count_max}")
+    for key, value in labels.items():
+        check_name(limits, key, field)
+        check_name(limits, value, field, required=False)
+
+
 def check_command(limits: Limits, command: c.Command) -> None:
     """Raises InvalidArgument or LimitExceeded."""
-    if isinstance(command, c.RecordStep):
-        check_path(limits, command.path)
-        check_name(limits, command.name, "name")
-        if (command.result is None) == (command.failure is None):
-            raise InvalidArgument("exactly one of result and failure must be set", field="result")
-    elif isinstance(command, c.StartTimer):
-        check_path(limits, command.path)
-        if command.delay_ms > limits.delay_max_ms:
-            raise InvalidArgument(f"delay_ms is above {limits.delay_max_ms}, ten years", field="delay_ms")
-    elif isinstance(command, c.ScheduleActivity):
-        _check_schedule(limits, command)
-    elif isinstance(command, c.StartChild):
-        check_path(limits, command.path)
-        check_name(limits, command.workflow_type, "workflow_type")
-        check_name(limits, command.workflow_id, "workflow_id", required=False)
-        check_name(limits, command.task_queue, "task_queue", required=False)
-        check_payload(limits, command.input, "input")
-    elif isinstance(command, c.CancelPending):
-        check_path(limits, command.path)
-    elif isinstance(command, c.CancelRun):
-        check_name(limits, command.reason, "reason", required=False)
-    _check_outcome(limits, command)
+    _CHECKS[type(command)](limits, command)
+
+
+def _check_record(limits: Limits, command: c.RecordStep) -> None:
+    check_path(limits, command.path)
+    check_name(limits, command.name, "name")
+    if (command.result is None) == (command.failure is None):
+        raise InvalidArgument("exactly one of result and failure must be set", field="result")
+    if command.result is not None:
+        check_payload(limits, command.result, "result")
+    if command.failure is not None:
+        check_failure(limits, command.failure, "failure")
+
+
+def _check_step_retry(limits: Limits, command: c.RetryStep) -> None:
+    check_path(limits, command.path)
+    check_name(limits, command.name, "name")
+    check_failure(limits, command.failure, "failure")
+    check_delay(limits, command.delay_ms, "delay_ms")
+
+
+def _check_timer(limits: Limits, command: c.StartTimer) -> None:
+    check_path(limits, command.path)
+    check_delay(limits, command.delay_ms, "delay_ms")
+
+
+def _check_child(limits: Limits, command: c.StartChild) -> None:
+    check_path(limits, command.path)
+    check_name(limits, command.workflow_type, "workflow_type")
+    check_name(limits, command.workflow_id, "workflow_id", required=False)
+    check_name(limits, command.task_queue, "task_queue", required=False)
+    check_payload(limits, command.input, "input")
+
+
+def _check_promise(limits: Limits, command: c.CreatePromise) -> None:
+    check_path(limits, command.path)
+    check_name(limits, command.name, "name")
+
+
+def _check_publish(limits: Limits, command: c.PublishValue) -> None:
+    check_path(limits, command.path)
+    check_name(limits, command.key, "key")
+    check_payload(limits, command.value, "value")
+
+
+def _check_cancel_pending(limits: Limits, command: c.CancelPending) -> None:
+    check_path(limits, command.path)
+
+
+def _check_cancel(limits: Limits, command: c.CancelRun) -> None:
+    check_name(limits, command.reason, "reason", required=False)
+
+
+def _check_result(limits: Limits, command: c.CompleteRun | c.CompleteActivity) -> None:
+    check_payload(limits, command.result, "result")
+
+
+def _check_failed(limits: Limits, command: c.FailRun | c.BlockRun | c.FailActivity) -> None:
+    check_failure(limits, command.failure, "failure")
+    check_delay(limits, command.failure.retry_after_ms, "retry_after_ms")
+
+
+def _check_nothing(limits: Limits, command: c.CancelActivity) -> None:
+    """It has no fields."""
 
 
 def _check_schedule(limits: Limits, command: c.ScheduleActivity) -> None:
@@ -96,17 +153,20 @@ def _check_schedule(limits: Limits, command: c.ScheduleActivity) -> None:
         raise InvalidArgument(f"a duration of {longest_s:g} s is above ten years", field="timeouts")
 
 
-def _check_outcome(limits: Limits, command: c.Command) -> None:
-    match command:
-        case c.RecordStep(result=Payload() as payload) | c.CompleteRun(result=payload):
-            check_payload(limits, payload, "result")
-        case c.CompleteActivity(result=payload):
-            check_payload(limits, payload, "result")
-        case c.RecordStep(failure=Failure() as failure) | c.FailRun(failure=failure) | c.BlockRun(failure=failure):
-            check_failure(limits, failure, "failure")
-        case c.FailActivity(failure=failure):
-            check_failure(limits, failure, "failure")
-            if failure.retry_after_ms > limits.delay_max_ms:
-                raise InvalidArgument("retry_after_ms is above ten years", field="retry_after_ms")
-        case _:
-            pass
+_CHECKS: dict[type, Callable[[Limits, c.Command], None]] = {
+    c.RecordStep: _check_record,  # type: ignore[dict-item]
+    c.RetryStep: _check_step_retry,  # type: ignore[dict-item]
+    c.StartTimer: _check_timer,  # type: ignore[dict-item]
+    c.ScheduleActivity: _check_schedule,  # type: ignore[dict-item]
+    c.StartChild: _check_child,  # type: ignore[dict-item]
+    c.CreatePromise: _check_promise,  # type: ignore[dict-item]
+    c.PublishValue: _check_publish,  # type: ignore[dict-item]
+    c.CancelPending: _check_cancel_pending,  # type: ignore[dict-item]
+    c.CancelRun: _check_cancel,  # type: ignore[dict-item]
+    c.CompleteRun: _check_result,  # type: ignore[dict-item]
+    c.CompleteActivity: _check_result,  # type: ignore[dict-item]
+    c.FailRun: _check_failed,  # type: ignore[dict-item]
+    c.BlockRun: _check_failed,  # type: ignore[dict-item]
+    c.FailActivity: _check_failed,  # type: ignore[dict-item]
+    c.CancelActivity: _check_nothing,  # type: ignore[dict-item]
+}

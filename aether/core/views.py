@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from aether.core.queues import QueueKey, key_of
-from aether.core.run import Activity, ActivityState, Child, Run, Timer
+from aether.core.run import ActivityState, Child, Pending, Promise, Run, Timer
 from aether.core.state import State
 from aether.model.payload import Failure, Payload
 from aether.model.runs import RunState, TaskKind
@@ -37,6 +37,8 @@ class RunView:
     pending: tuple[PendingView, ...]
     cancel_requested: bool
     blocked: Failure | None
+    tags: tuple[tuple[str, str], ...]
+    memo: tuple[tuple[str, Payload], ...]
 
 
 @frozen
@@ -93,6 +95,8 @@ def describe(state: State, run: Run) -> RunView:
         tuple(pending),
         run.cancel_requested,
         run.blocked,
+        run.tags,
+        run.memo,
     )
 
 
@@ -122,7 +126,9 @@ def overview(state: State) -> EngineView:
     )
 
 
-def _pending(item: Timer | Child | Activity) -> PendingView:
+def _pending(item: Pending) -> PendingView:
+    if isinstance(item, Promise):
+        return PendingView(item.path, "promise", item.name)
     if isinstance(item, Timer):
         return PendingView(item.path, "timer", "", due_at=item.fire_at)
     if isinstance(item, Child):

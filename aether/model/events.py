@@ -21,7 +21,6 @@ class RunCreated:
     parent_workflow_id: str = ""
     parent_run_id: str = ""
     parent_path: str = ""
-    parent_close_policy: ParentClosePolicy = ParentClosePolicy.CANCEL
     start_at: int = 0
     expires_at: int = 0
     priority: int = 0
@@ -155,6 +154,7 @@ class ChildStarted:
     workflow_id: str
     run_id: str
     workflow_type: str
+    parent_close_policy: ParentClosePolicy = ParentClosePolicy.CANCEL
 
 
 @frozen

@@ -51,6 +51,8 @@ class Limits:
     non_retryable_max: int = 100
     # Answers kept for workers that ask again because an answer was lost.
     answers_max: int = 10_000
+    # Closed ids that are remembered, for starts that have looked on disk a moment too early.
+    recently_closed_max: int = 10_000
     list_max: int = 1_000
     list_default: int = 100
 

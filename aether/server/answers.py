@@ -42,12 +42,14 @@ def status_of_open(view: RunView, persistence: str) -> pb.WorkflowStatus:
             parent_workflow_id=view.parent_workflow_id,
             history_length=view.history_length,
             worker_id=view.worker_id,
+            tags=dict(view.tags),
         ),
         failure=failure_to_proto(view.blocked) if view.blocked else None,
         pending=[_pending(item) for item in view.pending],
         cancel_requested=view.cancel_requested,
         blocked=view.blocked is not None,
         persistence=persistence,
+        memo={key: payload_to_proto(value) for key, value in view.memo},
     )
 
 

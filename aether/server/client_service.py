@@ -11,22 +11,25 @@ from google.protobuf.message import DecodeError
 
 from aether.core.effects import CancelAccepted, Closed, NotOpen, Started
 from aether.core.inputs import AwaitRun, CancelRun, DescribeRun, ForgetAwait, StartRun
-from aether.core.validate import check_name, check_payload
+from aether.core.lifecycle import id_is_used, may_reuse
+from aether.core.run import LOWEST_PRIORITY
+from aether.core.validate import check_delay, check_labels, check_name, check_payload
 from aether.core.views import RunView
-from aether.errors import AetherError, ServerUnavailable, WorkflowClosed
+from aether.errors import AetherError, InvalidArgument, LimitExceeded, ServerUnavailable, WorkflowClosed
 from aether.model import events as e
 from aether.model.limits import Limits
-from aether.model.runs import RunState
+from aether.model.payload import Payload
+from aether.model.runs import IdReusePolicy, RunState
 from aether.server import answers
 from aether.server.archive import Archive
 from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
 from aether.server.message_service import MessageService
 from aether.server.readiness import Readiness
-from aether.server.replies import find_row, refuse, respond_later
+from aether.server.replies import fail, find_row, refuse, respond_later
 from aether.store.interface import Reader, RunRow
 from aether.wire.calls import Call, Method
-from aether.wire.convert import decode_event, payload_from_proto
+from aether.wire.convert import decode_event, memo_from_proto, payload_from_proto, tags_from_proto
 from aether.wire.errors import status_of
 from aether.wire.generated.aether.v1 import client_pb2 as pb
 
@@ -70,20 +73,36 @@ class ClientService:
             check_name(self._limits, request.task_queue, "task_queue", required=False)
             payload = payload_from_proto(request.input)
             check_payload(self._limits, payload, "input")
+            options = _start_options(self._limits, request)
         except (AetherError, DecodeError) as fault:
             refuse(call, fault)
             return
         run_id = new_id()
-        self._loop.post(
-            StartRun(
-                partial(self._started, call),
-                request.workflow_type,
-                request.workflow_id or run_id,
-                run_id,
-                request.task_queue or "default",
-                payload,
-            )
+        item = StartRun(
+            partial(self._started, call),
+            request.workflow_type,
+            request.workflow_id or run_id,
+            run_id,
+            request.task_queue or "default",
+            payload,
+            *options,
         )
+        if item.reuse is IdReusePolicy.ALLOW or not request.workflow_id:
+            self._loop.post(item)
+        else:
+            self._nursery.start_soon(self._start_if_unused, call, item)
+
+    async def _start_if_unused(self, call: Call, item: StartRun) -> None:
+        """Look on disk for a closed run of that id; the engine knows those that close from now on."""
+        try:
+            row = await self._archive.read(lambda reader: reader.run(item.workflow_id, None))
+        except Exception as fault:  # noqa: BLE001 - contained
+            fail(call, fault)
+            return
+        if row is not None and row.closed_at is not None and not may_reuse(item.reuse, RunState(row.state)):
+            refuse(call, id_is_used(item.workflow_id, RunState(row.state)))
+        else:
+            self._loop.post(item)
 
     def _started(self, call: Call, answer: object) -> None:
         if not isinstance(answer, Started):
@@ -154,7 +173,11 @@ class ClientService:
         except (AetherError, DecodeError) as fault:
             refuse(call, fault)
             return
-        self._loop.post(CancelRun(partial(self._cancelled, call), request.workflow_id, request.run_id, request.reason))
+        self._loop.post(
+            CancelRun(
+                partial(self._cancelled, call), request.workflow_id, request.run_id, request.reason, request.force
+            )
+        )
 
     def _cancelled(self, call: Call, answer: object) -> None:
         if isinstance(answer, CancelAccepted):
@@ -174,6 +197,30 @@ class ClientService:
         check_name(self._limits, request.workflow_id, "workflow_id")
         check_name(self._limits, request.run_id, "run_id", required=False)
         return request
+
+
+def _start_options(
+    limits: Limits, request: pb.StartWorkflowRequest
+) -> tuple[IdReusePolicy, int, int, int, tuple[tuple[str, str], ...], tuple[tuple[str, Payload], ...]]:
+    """The options of a start as `StartRun` takes them."""
+    try:
+        reuse = IdReusePolicy(request.id_reuse_policy or IdReusePolicy.ALLOW)
+    except ValueError:
+        message = f"{request.id_reuse_policy} is no id reuse policy"
+        raise InvalidArgument(message, field="id_reuse_policy") from None
+    check_delay(limits, request.start_delay_ms, "start_delay_ms")
+    check_delay(limits, request.run_timeout_ms, "run_timeout_ms")
+    if request.priority > LOWEST_PRIORITY:
+        raise InvalidArgument(f"priority is {request.priority}; from 1 to {LOWEST_PRIORITY}", field="priority")
+    check_labels(limits, request.tags, "tags", limits.tags_max)
+    if len(request.memo) > limits.memo_max:
+        raise LimitExceeded(f"memo has {len(request.memo)} entries; at most {limits.memo_max}")
+    memo = memo_from_proto(request.memo)
+    for key, value in memo:
+        check_name(limits, key, "memo")
+        check_payload(limits, value, "memo")
+    delay_ms, timeout_ms = request.start_delay_ms, request.run_timeout_ms
+    return reuse, delay_ms, timeout_ms, request.priority, tags_from_proto(request.tags), memo
 
 
 def _closed_run(workflow_id: str, run_id: str, reader: Reader) -> tuple[RunRow, e.Event | None, RunRow | None]:
