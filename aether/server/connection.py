@@ -17,9 +17,9 @@ import socket
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-import structlog
 import trio
 
+from aether.server.telemetry import Log
 from aether.wire.calls import (
     DEADLINE,
     LOST,
@@ -47,7 +47,7 @@ __all__ = [
 # Four frames: at most this much of one peer is worked on before the others get a turn.
 _READ_BYTES: Final = 65_536
 _GONE: Final = (OSError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError)
-_log = structlog.get_logger("aether.transport")
+_log = Log("aether.transport")
 
 
 class Pipe(Protocol):

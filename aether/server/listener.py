@@ -17,10 +17,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-import structlog
 import trio
 
 from aether.server.connection import Connection, Pipe, SocketPipe, StreamPipe
+from aether.server.telemetry import Log
 from aether.wire.calls import Method
 from aether.wire.limits import TransportLimits
 
@@ -30,7 +30,7 @@ _BACKLOG: Final = 1_024
 _ACCEPT_PAUSE_S: Final = 0.1  # out of descriptors: nothing can be accepted until something closes
 _OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _GONE_BEFORE_ACCEPT: Final = frozenset({errno.ECONNABORTED, errno.EPERM, errno.EPROTO, errno.ECONNRESET})
-_log = structlog.get_logger("aether.transport")
+_log = Log("aether.transport")
 
 
 class BindError(Exception):

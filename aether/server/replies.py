@@ -2,15 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 
-import structlog
 from google.protobuf.message import DecodeError
 
 from aether.errors import AetherError, InvalidArgument, ServerFault, StorageUnavailable, WorkflowNotFound
+from aether.server.telemetry import Log
 from aether.store.interface import Reader, RunRow, StoreError
 from aether.wire.calls import Call
 from aether.wire.errors import status_of
 
-log = structlog.get_logger("aether.server")
+log = Log("aether.server")
 
 
 def find_row(workflow_id: str, run_id: str, reader: Reader) -> RunRow:

@@ -18,7 +18,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
-import structlog
 import trio
 from attrs import evolve, frozen
 
@@ -38,6 +37,7 @@ from aether.server.settings import Settings
 from aether.server.sinks import Outbox
 from aether.server.standard_services import HealthService, reflection_methods
 from aether.server.tally import Tally
+from aether.server.telemetry import Log
 from aether.server.timekeeper import Timekeeper
 from aether.server.worker_service import WorkerService
 from aether.server.writer import new_writer
@@ -49,7 +49,7 @@ HISTORIES_BYTES = 64 * 1024 * 1024
 # How often a stopping server looks whether its workers have finished.
 _DRAIN_LOOK_S = 0.02
 
-log = structlog.get_logger("aether.server")
+log = Log("aether.server")
 
 
 @frozen
