@@ -13,6 +13,7 @@ from aether.core import lifecycle
 from aether.core.dispatch import block, drop_lease, fill, push_news, resume, revoke, wake_run
 from aether.core.effects import Recorded
 from aether.core.inputs import Complete
+from aether.core.retry import RetryAt, decide_retry, draw
 from aether.core.run import Activity, Child, Promise, Run, Timer
 from aether.core.sessions import Lease
 from aether.core.state import State
@@ -24,7 +25,7 @@ from aether.model.runs import ParentClosePolicy
 
 Consequence = Callable[[], None]
 # Commands after which the run waits for something at their path.
-_OPENING = (c.StartTimer, c.ScheduleActivity, c.StartChild, c.RetryStep, c.CreatePromise)
+_OPENING = (c.StartTimer, c.ScheduleActivity, c.StartChild, c.FailStep, c.CreatePromise)
 _CLOSING = (c.CompleteRun, c.FailRun, c.CancelRun)
 
 
@@ -237,12 +238,22 @@ def _(state: State, run: Run, command: c.RecordStep, parks: bool, then: list[Con
     state.record(run, fact, parked=parks)
 
 
-@_rule(c.RetryStep)
-def _(state: State, run: Run, command: c.RetryStep, parks: bool, then: list[Consequence]) -> None:
-    next_at = state.now + command.delay_ms * 1000
-    fact = e.StepRetried(command.path, command.name, command.failure, command.attempt, next_at)
-    state.record(run, fact, parked=parks)
-    state.timers.arm(("timer", run.key, command.path), next_at)
+@_rule(c.FailStep)
+def _(state: State, run: Run, command: c.FailStep, parks: bool, then: list[Consequence]) -> None:
+    # What comes of it is the server's decision, which the worker is told of like of any other news.
+    then.append(lambda: _fail_step(state, run, command))
+
+
+def _fail_step(state: State, run: Run, command: c.FailStep) -> None:
+    attempt = command.attempt or 1
+    drawn = draw(run.run_id, command.path, attempt)
+    verdict = decide_retry(command.retry, attempt, command.failure, state.now, None, drawn)
+    if isinstance(verdict, RetryAt) and run.last_seq < state.limits.history_max:
+        state.record(run, e.StepRetried(command.path, command.name, command.failure, attempt, verdict.at))
+        state.timers.arm(("timer", run.key, command.path), verdict.at)
+    else:
+        state.record(run, e.StepFailed(command.path, command.name, command.failure, attempt, command.started_at))
+    wake_run(state, run)
 
 
 @_rule(c.CreatePromise)

@@ -57,6 +57,10 @@ class ActivityState(IntEnum):
 class Timer:
     path: str
     fire_at: int
+    # Of a step that is tried again when it fires.
+    step_name: str = ""
+    attempt: int = 0
+    last_failure: Failure | None = None
 
 
 @define(eq=False)
@@ -224,7 +228,7 @@ def _(run: Run, fact: e.ValuePublished, at: int) -> None:
 
 @_folds(e.StepRetried)
 def _(run: Run, fact: e.StepRetried, at: int) -> None:
-    run.pending[fact.path] = Timer(fact.path, fact.next_at)
+    run.pending[fact.path] = Timer(fact.path, fact.next_at, fact.name, fact.attempt, fact.failure)
 
 
 @_folds(e.TimerStarted)

@@ -8,6 +8,7 @@ from aether.errors import InvalidArgument, LimitExceeded
 from aether.model import commands as c
 from aether.model.limits import Limits
 from aether.model.payload import Failure, Payload
+from aether.model.policy import RetryPolicy
 
 
 def check_name(limits: Limits, text: str, field: str, *, required: bool = True) -> None:
@@ -77,11 +78,12 @@ def _check_record(limits: Limits, command: c.RecordStep) -> None:
         check_failure(limits, command.failure, "failure")
 
 
-def _check_step_retry(limits: Limits, command: c.RetryStep) -> None:
+def _check_fail_step(limits: Limits, command: c.FailStep) -> None:
     check_path(limits, command.path)
     check_name(limits, command.name, "name")
     check_failure(limits, command.failure, "failure")
-    check_delay(limits, command.delay_ms, "delay_ms")
+    check_delay(limits, command.failure.retry_after_ms, "retry_after_ms")
+    _check_retry(limits, command.retry)
 
 
 def _check_timer(limits: Limits, command: c.StartTimer) -> None:
@@ -134,28 +136,31 @@ def _check_schedule(limits: Limits, command: c.ScheduleActivity) -> None:
     check_name(limits, command.activity_type, "activity_type")
     check_name(limits, command.task_queue, "task_queue", required=False)
     check_payload(limits, command.input, "input")
-    if len(command.retry.non_retryable) > limits.non_retryable_max:
-        raise LimitExceeded(
-            f"non_retryable has {len(command.retry.non_retryable)} names; at most {limits.non_retryable_max}"
-        )
-    for name in command.retry.non_retryable:
-        check_name(limits, name, "non_retryable")
+    _check_retry(limits, command.retry)
     bounds = command.timeouts
     longest_s = max(
         bounds.schedule_to_start_s,
         bounds.start_to_close_s,
         bounds.schedule_to_close_s,
         bounds.heartbeat_s,
-        command.retry.initial_s,
-        command.retry.maximum_s,
     )
     if longest_s * 1000 > limits.delay_max_ms:
-        raise InvalidArgument(f"a duration of {longest_s:g} s is above ten years", field="timeouts")
+        raise InvalidArgument(f"a bound of {longest_s:g} s is above ten years", field="timeouts")
+
+
+def _check_retry(limits: Limits, retry: RetryPolicy) -> None:
+    if len(retry.non_retryable) > limits.non_retryable_max:
+        raise LimitExceeded(f"non_retryable has {len(retry.non_retryable)} names; at most {limits.non_retryable_max}")
+    for name in retry.non_retryable:
+        check_name(limits, name, "non_retryable")
+    longest_s = max(retry.initial_s, retry.maximum_s)
+    if longest_s * 1000 > limits.delay_max_ms:
+        raise InvalidArgument(f"a delay of {longest_s:g} s is above ten years", field="retry")
 
 
 _CHECKS: dict[type, Callable[[Limits, c.Command], None]] = {
     c.RecordStep: _check_record,  # type: ignore[dict-item]
-    c.RetryStep: _check_step_retry,  # type: ignore[dict-item]
+    c.FailStep: _check_fail_step,  # type: ignore[dict-item]
     c.StartTimer: _check_timer,  # type: ignore[dict-item]
     c.ScheduleActivity: _check_schedule,  # type: ignore[dict-item]
     c.StartChild: _check_child,  # type: ignore[dict-item]

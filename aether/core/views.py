@@ -130,7 +130,10 @@ def _pending(item: Pending) -> PendingView:
     if isinstance(item, Promise):
         return PendingView(item.path, "promise", item.name)
     if isinstance(item, Timer):
-        return PendingView(item.path, "timer", "", due_at=item.fire_at)
+        kind = "step" if item.step_name else "timer"
+        return PendingView(
+            item.path, kind, item.step_name, item.attempt, due_at=item.fire_at, last_failure=item.last_failure
+        )
     if isinstance(item, Child):
         return PendingView(item.path, "child", item.workflow_id)
     return PendingView(

@@ -20,12 +20,13 @@ class RecordStep:
 
 
 @frozen
-class RetryStep:
+class FailStep:
     path: str
     name: str
     failure: Failure
     attempt: int
-    delay_ms: int
+    retry: RetryPolicy
+    started_at: int = 0
 
 
 @frozen
@@ -109,7 +110,7 @@ class CancelActivity:
 
 RunCommand = (
     RecordStep
-    | RetryStep
+    | FailStep
     | CreatePromise
     | PublishValue
     | StartTimer

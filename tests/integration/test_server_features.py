@@ -139,12 +139,20 @@ async def test_a_step_that_is_to_be_tried_again_wakes_its_run_when_it_is_due(db:
         worker = await peer.worker()
         token = (await worker.task()).token
         failure = mpb.Failure(type="ValueError", message="not yet")
-        retry = wpb.RetryStep(path="1", name="s", failure=failure, attempt=1, delay_ms=20)
-        answer = await worker.complete(token, wpb.Command(retry_step=retry), blocked=True, known_seq=2)
-        news = (await worker.task()).workflow.events
-        assert [event.WhichOneof("fact") for event in news] == ["timer_fired"]
-        assert news[0].at_us >= answer.at_us + 20_000
-        await worker.complete(token, step("1"), done())
+        policy = mpb.RetryPolicy(initial_ms=20, factor=1, maximum_ms=20, max_attempts=2)
+        attempt = wpb.FailStep(path="1", name="s", failure=failure, attempt=1, retry=policy)
+        await worker.complete(token, wpb.Command(fail_step=attempt))
+        retried = (await worker.task()).workflow.events[0]
+        assert retried.step_retried.next_at_us == retried.at_us + 20_000
+        await worker.complete(token, blocked=True, known_seq=retried.seq)
+        pending = (await peer.status("a")).pending
+        assert [(item.kind, item.name, item.last_failure.message) for item in pending] == [("step", "s", "not yet")]
+        fired = (await worker.task()).workflow.events[0]
+        assert fired.timer_fired.path == "1"
+        assert fired.at_us >= retried.step_retried.next_at_us
+        attempt.attempt = 2
+        await worker.complete(token, wpb.Command(fail_step=attempt))
+        assert await next_facts(worker) == ["step_failed"]
 
 
 async def test_a_delayed_start_is_pending_until_it_is_due_whatever_happens_to_it(db: Path) -> None:

@@ -107,7 +107,7 @@ class DrainTask(_message.Message):
     def __init__(self) -> None: ...
 
 class Command(_message.Message):
-    __slots__ = ("record_step", "start_timer", "schedule_activity", "start_child", "cancel_pending", "complete_run", "fail_run", "cancel_run", "block_run", "retry_step", "create_promise", "publish_value", "complete_activity", "fail_activity", "cancel_activity")
+    __slots__ = ("record_step", "start_timer", "schedule_activity", "start_child", "cancel_pending", "complete_run", "fail_run", "cancel_run", "block_run", "fail_step", "create_promise", "publish_value", "complete_activity", "fail_activity", "cancel_activity")
     RECORD_STEP_FIELD_NUMBER: _ClassVar[int]
     START_TIMER_FIELD_NUMBER: _ClassVar[int]
     SCHEDULE_ACTIVITY_FIELD_NUMBER: _ClassVar[int]
@@ -117,7 +117,7 @@ class Command(_message.Message):
     FAIL_RUN_FIELD_NUMBER: _ClassVar[int]
     CANCEL_RUN_FIELD_NUMBER: _ClassVar[int]
     BLOCK_RUN_FIELD_NUMBER: _ClassVar[int]
-    RETRY_STEP_FIELD_NUMBER: _ClassVar[int]
+    FAIL_STEP_FIELD_NUMBER: _ClassVar[int]
     CREATE_PROMISE_FIELD_NUMBER: _ClassVar[int]
     PUBLISH_VALUE_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_ACTIVITY_FIELD_NUMBER: _ClassVar[int]
@@ -132,13 +132,13 @@ class Command(_message.Message):
     fail_run: FailRun
     cancel_run: CancelRun
     block_run: BlockRun
-    retry_step: RetryStep
+    fail_step: FailStep
     create_promise: CreatePromise
     publish_value: PublishValue
     complete_activity: CompleteActivity
     fail_activity: FailActivity
     cancel_activity: CancelActivity
-    def __init__(self, record_step: _Optional[_Union[RecordStep, _Mapping]] = ..., start_timer: _Optional[_Union[StartTimer, _Mapping]] = ..., schedule_activity: _Optional[_Union[ScheduleActivity, _Mapping]] = ..., start_child: _Optional[_Union[StartChild, _Mapping]] = ..., cancel_pending: _Optional[_Union[CancelPending, _Mapping]] = ..., complete_run: _Optional[_Union[CompleteRun, _Mapping]] = ..., fail_run: _Optional[_Union[FailRun, _Mapping]] = ..., cancel_run: _Optional[_Union[CancelRun, _Mapping]] = ..., block_run: _Optional[_Union[BlockRun, _Mapping]] = ..., retry_step: _Optional[_Union[RetryStep, _Mapping]] = ..., create_promise: _Optional[_Union[CreatePromise, _Mapping]] = ..., publish_value: _Optional[_Union[PublishValue, _Mapping]] = ..., complete_activity: _Optional[_Union[CompleteActivity, _Mapping]] = ..., fail_activity: _Optional[_Union[FailActivity, _Mapping]] = ..., cancel_activity: _Optional[_Union[CancelActivity, _Mapping]] = ...) -> None: ...
+    def __init__(self, record_step: _Optional[_Union[RecordStep, _Mapping]] = ..., start_timer: _Optional[_Union[StartTimer, _Mapping]] = ..., schedule_activity: _Optional[_Union[ScheduleActivity, _Mapping]] = ..., start_child: _Optional[_Union[StartChild, _Mapping]] = ..., cancel_pending: _Optional[_Union[CancelPending, _Mapping]] = ..., complete_run: _Optional[_Union[CompleteRun, _Mapping]] = ..., fail_run: _Optional[_Union[FailRun, _Mapping]] = ..., cancel_run: _Optional[_Union[CancelRun, _Mapping]] = ..., block_run: _Optional[_Union[BlockRun, _Mapping]] = ..., fail_step: _Optional[_Union[FailStep, _Mapping]] = ..., create_promise: _Optional[_Union[CreatePromise, _Mapping]] = ..., publish_value: _Optional[_Union[PublishValue, _Mapping]] = ..., complete_activity: _Optional[_Union[CompleteActivity, _Mapping]] = ..., fail_activity: _Optional[_Union[FailActivity, _Mapping]] = ..., cancel_activity: _Optional[_Union[CancelActivity, _Mapping]] = ...) -> None: ...
 
 class RecordStep(_message.Message):
     __slots__ = ("path", "name", "result", "failure", "attempt", "started_at_us")
@@ -156,19 +156,21 @@ class RecordStep(_message.Message):
     started_at_us: int
     def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., result: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., attempt: _Optional[int] = ..., started_at_us: _Optional[int] = ...) -> None: ...
 
-class RetryStep(_message.Message):
-    __slots__ = ("path", "name", "failure", "attempt", "delay_ms")
+class FailStep(_message.Message):
+    __slots__ = ("path", "name", "failure", "attempt", "retry", "started_at_us")
     PATH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
-    DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    RETRY_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_US_FIELD_NUMBER: _ClassVar[int]
     path: str
     name: str
     failure: _model_pb2.Failure
     attempt: int
-    delay_ms: int
-    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., attempt: _Optional[int] = ..., delay_ms: _Optional[int] = ...) -> None: ...
+    retry: _model_pb2.RetryPolicy
+    started_at_us: int
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., attempt: _Optional[int] = ..., retry: _Optional[_Union[_model_pb2.RetryPolicy, _Mapping]] = ..., started_at_us: _Optional[int] = ...) -> None: ...
 
 class CreatePromise(_message.Message):
     __slots__ = ("path", "name")
