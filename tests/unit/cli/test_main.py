@@ -13,7 +13,7 @@ from aether.cli.exit_codes import ExitCode
 from tests.processes import ROOT, Child, aether, environment
 
 COMMANDS = ["", "serve", "worker", "init", "workflow", "workflow list", "status", "history", "cancel", "doctor"]
-HEAVY = {"trio", "anyio", "asyncio", "grpc", "google", "rich", "apsw", "cattrs", "structlog", "hpack", "ssl"}
+HEAVY = {"trio", "anyio", "asyncio", "grpc", "google", "rich", "apsw", "cattrs", "hpack", "ssl"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
