@@ -5,7 +5,7 @@ Both go by the fields that a message has, so a fact that a newer server knows is
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from google.protobuf.message import Message
@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from aether.wire.generated.aether.v1 import client_pb2, model_pb2
 
 # What a fact calls the thing that it is about.
-_NAMES = ("name", "activity_type", "workflow_type")
+_NAMES = ("name", "activity_type", "workflow_type", "key")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -27,6 +27,11 @@ def plain(message: Message) -> dict[str, object]:
                 out[field.name] = _plain_message(value)
         elif isinstance(value, int | str | bytes | float):
             out[field.name.removesuffix("_us")] = _plain_scalar(field.name, value)
+        elif isinstance(value, Mapping):
+            # Message maps and scalar maps of protobuf alike.
+            out[field.name] = {
+                key: _plain_message(each) if isinstance(each, Message) else each for key, each in sorted(value.items())
+            }
         else:
             out[field.name] = [_plain_message(each) if isinstance(each, Message) else each for each in value]
     return out
@@ -130,9 +135,7 @@ def history_rows(events: Iterable[model_pb2.Event]) -> Iterable[tuple[str, ...]]
 def _name_of(fact: Message) -> str:
     if isinstance(fact, model_pb2.ChildStarted):
         return f"{fact.workflow_type} {fact.workflow_id}"
-    return next(
-        (str(getattr(fact, key)) for key in ("name", "activity_type", "workflow_type") if hasattr(fact, key)), ""
-    )
+    return next((str(getattr(fact, key)) for key in _NAMES if hasattr(fact, key)), "")
 
 
 def _detail(fact: Message, started_at: int) -> str:

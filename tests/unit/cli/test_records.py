@@ -78,10 +78,13 @@ def test_a_message_becomes_a_document_without_what_is_not_there():
         "parent_workflow_id": "",
         "history_length": 3,
         "worker_id": "",
+        "tags": {},
     }
-    status = plain(
-        client_pb2.WorkflowStatus(info=info, pending=[client_pb2.Pending(kind="timer")], result=payload("1"))
-    )
+    pending = [client_pb2.Pending(kind="timer")]
+    info.tags["team"] = "red"
+    status = plain(client_pb2.WorkflowStatus(info=info, pending=pending, result=payload("1"), memo={"n": payload("2")}))
+    assert plain(info)["tags"] == {"team": "red"}
+    assert status["memo"] == {"n": 2}
     assert status["result"] == 1
     assert "failure" not in status
     assert status["pending"] == [
