@@ -29,6 +29,8 @@ class Limits:
     # Tags and memo of a run, keys that it publishes, ids of signals that it remembers.
     tags_max: int = 32
     memo_max: int = 32
+    # All of a memo: it goes to the worker in one message with the input.
+    memo_size_max: int = 256 * 1024
     published_max: int = 100
     signal_ids_max: int = 10_000
     # Open runs in one server: 2 KB each.

@@ -29,9 +29,10 @@ from aether.server.readiness import Readiness
 from aether.server.replies import fail, find_row, refuse, respond_later
 from aether.store.interface import Reader, RunRow
 from aether.wire.calls import Call, Method
-from aether.wire.convert import decode_event, memo_from_proto, payload_from_proto, tags_from_proto
+from aether.wire.convert import decode_event
 from aether.wire.errors import status_of
 from aether.wire.generated.aether.v1 import client_pb2 as pb
+from aether.wire.values import memo_from_proto, payload_from_proto, tags_from_proto
 
 _Identified = TypeVar("_Identified", pb.GetStatusRequest, pb.AwaitResultRequest, pb.CancelRequest)
 _SERVICE = "/aether.v1.ClientService/"
@@ -219,6 +220,9 @@ def _start_options(
     for key, value in memo:
         check_name(limits, key, "memo")
         check_payload(limits, value, "memo")
+    size = sum(len(value.data) for _, value in memo)
+    if size > limits.memo_size_max:
+        raise LimitExceeded(f"memo has {size} bytes; at most {limits.memo_size_max}")
     delay_ms, timeout_ms = request.start_delay_ms, request.run_timeout_ms
     return reuse, delay_ms, timeout_ms, request.priority, tags_from_proto(request.tags), memo
 

@@ -103,7 +103,7 @@ class Peer:
             raise error_from_status(error.code, error.message, error.details) from error
         return messages
 
-    async def start(self, workflow_id: str, text: str = "null", **fields: str) -> cpb.StartWorkflowResponse:
+    async def start(self, workflow_id: str, text: str = "null", **fields: Any) -> cpb.StartWorkflowResponse:
         request = cpb.StartWorkflowRequest(
             workflow_type=fields.pop("workflow_type", "t"),
             workflow_id=workflow_id,

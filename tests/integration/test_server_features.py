@@ -228,7 +228,7 @@ async def test_what_becomes_of_a_child_when_its_parent_ends_is_the_parents_choic
         child = wpb.StartChild(
             path="1",
             workflow_type="child",
-            parent_close_policy=mpb.ParentClosePolicy.Value(f"PARENT_CLOSE_POLICY_{policy}"),
+            parent_close_policy=f"PARENT_CLOSE_POLICY_{policy}",
         )
         await worker.complete(task.token, wpb.Command(start_child=child))
         while (await worker.task()).workflow.workflow_id != "parent/1":
@@ -245,6 +245,8 @@ async def test_tags_and_memo_stay_with_the_run(db: Path) -> None:
         assert status.memo["note"].data == b'"hello"'
         with pytest.raises(errors.LimitExceeded):
             await start(peer, workflow_id="b", tags={str(number): "" for number in range(33)})
+        with pytest.raises(errors.LimitExceeded):
+            await start(peer, workflow_id="b", memo={"note": payload("1" * 300_000)})
         with pytest.raises(errors.InvalidArgument) as refusal:
             await start(peer, workflow_id="b", priority=6)
         assert refusal.value.field == "priority"
@@ -253,9 +255,10 @@ async def test_tags_and_memo_stay_with_the_run(db: Path) -> None:
 async def test_a_run_that_does_not_end_after_a_cancel_is_ended(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from attrs import evolve
 
+    from aether.model.limits import DEFAULT_LIMITS
     from aether.server import serve as serve_module
 
-    monkeypatch.setattr(serve_module, "DEFAULT_LIMITS", evolve(serve_module.DEFAULT_LIMITS, cancel_grace_ms=50))
+    monkeypatch.setattr(serve_module, "DEFAULT_LIMITS", evolve(DEFAULT_LIMITS, cancel_grace_ms=50))
     async with served(db) as peer:
         await peer.start("a")
         worker = await peer.worker()
