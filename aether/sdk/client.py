@@ -18,8 +18,8 @@ from aether.sdk.entropy import new_id
 from aether.sdk.handle import Handle
 from aether.sdk.transport import Transport
 from aether.sdk.views import WorkflowInfo, info_from_proto
-from aether.wire.convert import payload_to_proto
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
+from aether.wire.values import payload_to_proto
 
 if TYPE_CHECKING:
     from aether.sdk.context import Context

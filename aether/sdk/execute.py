@@ -20,8 +20,8 @@ from aether.sdk.converters import Converter
 from aether.sdk.define import Activity
 from aether.sdk.failures import to_failure
 from aether.sdk.steps import call_in_thread
-from aether.wire.convert import payload_from_proto
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
+from aether.wire.values import payload_from_proto
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ATTEMPT: ContextVar["Attempt | None"] = ContextVar("aether_attempt", default=None)

@@ -30,10 +30,11 @@ from aether.sdk.failures import to_failure
 from aether.sdk.gate import Gate
 from aether.sdk.run import Run
 from aether.sdk.transport import TransportStream
-from aether.wire.convert import command_to_proto, event_from_proto, payload_to_proto
+from aether.wire.convert import command_to_proto, event_from_proto
 from aether.wire.errors import error_from_refusal
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.status import Code, RpcError
+from aether.wire.values import payload_to_proto
 
 # Larger messages are sent in parts; the transport's limit is 4 MiB.
 _MESSAGE_BYTES: Final = 512 * 1024

@@ -10,8 +10,8 @@ from aether.model.payload import Failure
 from aether.model.runs import RunState
 from aether.sdk.converters import Converter
 from aether.sdk.failures import from_failure
-from aether.wire.convert import failure_from_proto, payload_from_proto
 from aether.wire.generated.aether.v1 import client_pb2 as pb
+from aether.wire.values import failure_from_proto, payload_from_proto
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -6,10 +6,10 @@ from aether.errors import WorkflowNotFound
 from aether.model import events as e
 from aether.model.runs import RunState
 from aether.store.interface import RunRow
-from aether.wire.convert import failure_to_proto, payload_to_proto
 from aether.wire.generated.aether.v1 import admin_pb2 as apb
 from aether.wire.generated.aether.v1 import client_pb2 as pb
 from aether.wire.generated.aether.v1 import model_pb2 as mpb
+from aether.wire.values import failure_to_proto, payload_to_proto
 
 
 def proto_state(state: int) -> mpb.RunState:

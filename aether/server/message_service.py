@@ -18,8 +18,9 @@ from aether.server.readiness import Readiness
 from aether.server.replies import find_row, refuse, respond_later
 from aether.store.interface import EventRow, Reader
 from aether.wire.calls import Call, Method
-from aether.wire.convert import KINDS, decode_event, failure_from_proto, payload_from_proto, payload_to_proto
+from aether.wire.convert import KINDS, decode_event
 from aether.wire.generated.aether.v1 import client_pb2 as pb
+from aether.wire.values import failure_from_proto, payload_from_proto, payload_to_proto
 
 _SERVICE = "/aether.v1.ClientService/"
 # A token holds a path, a run id and a workflow id.

@@ -14,11 +14,11 @@ from aether.core.effects import CancelAttempt, Recorded, Revoke, SendActivity, S
 from aether.errors import AetherError
 from aether.model.payload import Failure
 from aether.wire.calls import Call
-from aether.wire.convert import payload_to_proto, timeouts_to_proto
 from aether.wire.errors import code_of, status_of
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.pack import DELIVERY_RESPONSE, DELIVERY_TASK, pack_delivery, pack_workflow_task
 from aether.wire.status import OK, Code, Status
+from aether.wire.values import payload_to_proto, timeouts_to_proto
 
 # Bounds of one task of a long history; the message limit of the transport is above it.
 CHUNK_BYTES = 512 * 1024

@@ -14,9 +14,10 @@ from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
 from aether.server.sinks import Outbox, PollStream, SessionSink, SessionStream, answer_call
 from aether.wire.calls import Call, Method
-from aether.wire.convert import command_from_proto, payload_from_proto
+from aether.wire.convert import command_from_proto
 from aether.wire.errors import status_of
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
+from aether.wire.values import payload_from_proto
 
 _SERVICE = "/aether.v1.WorkerService/"
 

@@ -168,7 +168,7 @@ def decode_event(body: bytes) -> e.Event:
 
 
 def command_to_proto(command: c.Command) -> wpb.Command:
-    if type(command) is c.RecordStep and command.result is not None:
+    if type(command) is c.RecordStep and command.result is not None and command.failure is None:
         return _record_to_proto(command, command.result)
     return wpb.Command(**_COMMANDS[type(command)].to_proto(command))  # type: ignore[arg-type]
 

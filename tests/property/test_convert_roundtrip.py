@@ -7,17 +7,11 @@ from aether.model import commands as c
 from aether.model import events as e
 from aether.model.payload import Failure, Payload
 from aether.model.policy import ActivityTimeouts, RetryPolicy
-from aether.wire.convert import (
-    command_from_proto,
-    command_to_proto,
-    decode_event,
-    encode_event,
-    event_to_proto,
-    failure_from_proto,
-    failure_to_proto,
-)
+from aether.model.runs import ParentClosePolicy
+from aether.wire.convert import command_from_proto, command_to_proto, decode_event, encode_event, event_to_proto
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.pack import DELIVERY_RESPONSE, DELIVERY_TASK, pack_delivery, pack_workflow_task, varint
+from aether.wire.values import failure_from_proto, failure_to_proto
 
 # What a protobuf string can hold.
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -43,9 +37,12 @@ RETRIES = st.builds(
     st.lists(TEXT, max_size=4).map(tuple),
 )
 TIMEOUTS = st.builds(ActivityTimeouts, SECONDS, SECONDS, SECONDS, SECONDS)
+POLICIES = st.sampled_from(ParentClosePolicy)
+TAGS = st.dictionaries(TEXT, TEXT, max_size=4).map(lambda tags: tuple(sorted(tags.items())))
+MEMOS = st.dictionaries(TEXT, PAYLOADS, max_size=4).map(lambda memo: tuple((key, memo[key]) for key in sorted(memo)))
 
 FACTS: st.SearchStrategy[e.Fact] = st.one_of(
-    st.builds(e.RunCreated, TEXT, TEXT, TEXT, TEXT, PAYLOADS, TEXT, TEXT, TEXT),
+    st.builds(e.RunCreated, TEXT, TEXT, TEXT, TEXT, PAYLOADS, TEXT, TEXT, TEXT, TIME, TIME, UINT32, TAGS, MEMOS),
     st.builds(e.RunStarted, TEXT, UINT32, TEXT),
     st.builds(e.RunCompleted, PAYLOADS),
     st.builds(e.RunFailed, FAILURES),
@@ -63,7 +60,14 @@ FACTS: st.SearchStrategy[e.Fact] = st.one_of(
     st.builds(e.ActivityFailed, TEXT, UINT32, FAILURES),
     st.builds(e.ActivityCancelRequested, TEXT),
     st.builds(e.ActivityCancelled, TEXT),
-    st.builds(e.ChildStarted, TEXT, TEXT, TEXT, TEXT),
+    st.builds(e.ChildStarted, TEXT, TEXT, TEXT, TEXT, POLICIES),
+    st.builds(e.StepRetried, TEXT, TEXT, FAILURES, UINT32, TIME),
+    st.builds(e.SignalReceived, TEXT, PAYLOADS, TEXT),
+    st.builds(e.PromiseCreated, TEXT, TEXT),
+    st.builds(e.PromiseResolved, TEXT, PAYLOADS),
+    st.builds(e.PromiseRejected, TEXT, FAILURES),
+    st.builds(e.PromiseDropped, TEXT),
+    st.builds(e.ValuePublished, TEXT, TEXT, PAYLOADS),
     st.builds(e.ChildCompleted, TEXT, PAYLOADS),
     st.builds(e.ChildFailed, TEXT, FAILURES),
     st.builds(e.ChildCancelRequested, TEXT),
@@ -74,7 +78,10 @@ COMMANDS: st.SearchStrategy[c.Command] = st.one_of(
     st.builds(c.RecordStep, TEXT, TEXT, st.none() | PAYLOADS, st.none() | FAILURES, UINT32, TIME),
     st.builds(c.StartTimer, TEXT, UINT64),
     st.builds(c.ScheduleActivity, TEXT, TEXT, TEXT, PAYLOADS, RETRIES, TIMEOUTS),
-    st.builds(c.StartChild, TEXT, TEXT, TEXT, TEXT, PAYLOADS),
+    st.builds(c.StartChild, TEXT, TEXT, TEXT, TEXT, PAYLOADS, POLICIES),
+    st.builds(c.FailStep, TEXT, TEXT, FAILURES, UINT32, RETRIES, TIME),
+    st.builds(c.CreatePromise, TEXT, TEXT),
+    st.builds(c.PublishValue, TEXT, TEXT, PAYLOADS),
     st.builds(c.CancelPending, TEXT),
     st.builds(c.CompleteRun, PAYLOADS),
     st.builds(c.FailRun, FAILURES),

@@ -7,9 +7,9 @@ import pytest
 
 import aether
 from aether.model.payload import Payload
-from aether.wire.convert import payload_to_proto
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.status import Code
+from aether.wire.values import payload_to_proto
 from tests.unit.sdk.peer import client_of, quiet, serving
 
 pytestmark = pytest.mark.anyio

@@ -7,6 +7,7 @@ from aether.model import commands as c
 from aether.model import events as e
 from aether.model.payload import Failure, Payload
 from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
+from aether.model.runs import ParentClosePolicy
 from aether.wire.convert import (
     KINDS,
     command_from_proto,
@@ -32,6 +33,10 @@ TIMEOUTS = ActivityTimeouts(1.5, 2.25, 3.001, 0.004)
 
 FACTS: list[e.Fact] = [
     e.RunCreated("w", "r", "order", "q", DATA, "parent", "parent-run", "1.2"),
+    e.RunCreated(
+        "w", "r", "order", "q", DATA, start_at=7, expires_at=8, priority=1,
+        tags=(("a", ""), ("b", "2")), memo=(("note", DATA), ("text", Payload(b"x"))),
+    ),
     e.RunStarted("worker-1", 2, "lost"),
     e.RunCompleted(DATA),
     e.RunFailed(DEEP),
@@ -58,11 +63,21 @@ FACTS: list[e.Fact] = [
     e.ChildFailed("1", DEEP),
     e.ChildCancelRequested("1"),
     e.ChildCancelled("1"),
-]
+    e.ChildStarted("1", "kid", "kid-run", "ship", ParentClosePolicy.ABANDON),
+    e.StepRetried("1", "pack", DEEP, 2, 99),
+    e.SignalReceived("go", DATA, "s-1"),
+    e.PromiseCreated("1", "approval"),
+    e.PromiseResolved("1", DATA),
+    e.PromiseRejected("1", DEEP),
+    e.PromiseDropped("1"),
+    e.ValuePublished("1", "progress", DATA),
+]  # fmt: skip
 COMMANDS: list[c.Command] = [
     c.RecordStep("1", "pack", DATA, None, 2, 99),
     c.RecordStep("1", "pack", Payload(b"")),
     c.RecordStep("1", "pack", None, DEEP, 2, 99),
+    # To be refused for it, and so not to lose one of the two on the way.
+    c.RecordStep("1", "pack", DATA, DEEP),
     c.StartTimer("1", 2**40),
     c.ScheduleActivity("1", "charge", "far", DATA, RETRY, TIMEOUTS),
     c.ScheduleActivity("1", "charge", "", DATA),
@@ -75,6 +90,10 @@ COMMANDS: list[c.Command] = [
     c.CompleteActivity(DATA),
     c.FailActivity(DEEP),
     c.CancelActivity(),
+    c.FailStep("1", "pack", DEEP, 2, RETRY, 99),
+    c.CreatePromise("1", "approval"),
+    c.PublishValue("1", "progress", DATA),
+    c.StartChild("1", "ship", "kid", "far", DATA, ParentClosePolicy.TERMINATE),
 ]
 
 

@@ -3,14 +3,18 @@ import pytest
 from aether.errors import InvalidArgument
 from aether.model.payload import Failure, Payload
 from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
+from aether.model.runs import ParentClosePolicy
 from aether.wire.generated.aether.v1 import model_pb2 as pb
 from aether.wire.values import (
     failure_from_proto,
     failure_to_proto,
+    memo_from_proto,
     payload_from_proto,
     payload_to_proto,
+    policy_from_proto,
     retry_from_proto,
     retry_to_proto,
+    tags_from_proto,
     timeouts_from_proto,
     timeouts_to_proto,
 )
@@ -70,3 +74,21 @@ def test_a_bound_below_a_millisecond_is_rounded_up_and_never_becomes_none():
     assert timeouts_to_proto(ActivityTimeouts(heartbeat_s=0.0011)).heartbeat_ms == 2
     assert timeouts_to_proto(NO_TIMEOUTS) == pb.ActivityTimeouts()
     assert retry_to_proto(RetryPolicy(initial_s=1e-5)).initial_ms == 1
+
+
+def test_a_parent_close_policy_is_known_or_refused():
+    assert [policy_from_proto(number) for number in (0, 1, 2, 3)] == [
+        ParentClosePolicy.CANCEL,
+        ParentClosePolicy.CANCEL,
+        ParentClosePolicy.TERMINATE,
+        ParentClosePolicy.ABANDON,
+    ]
+    with pytest.raises(InvalidArgument) as refusal:
+        policy_from_proto(9)
+    assert refusal.value.field == "parent_close_policy"
+
+
+def test_tags_and_memo_come_in_the_order_of_their_keys():
+    assert tags_from_proto({"b": "2", "a": "1"}) == (("a", "1"), ("b", "2"))
+    memo = {"b": pb.Payload(data=b"2"), "a": pb.Payload(data=b"1")}
+    assert memo_from_proto(memo) == (("a", Payload(b"1")), ("b", Payload(b"2")))
