@@ -1,12 +1,15 @@
 """A worker's commands: checked all together first, then each becomes one fact, then come their consequences.
 
 The order matters to the worker. Its commands become consecutive events, whose last seq the answer tells; what they set
-off (an attempt that starts, a child that fails to start) comes after them and is pushed like any other news.
+off (an attempt that starts, a child that fails to start) comes after them and is pushed like any other news. Only the
+event that ends the run comes after what it must not prevent: a child that goes on, the outcome of a step that failed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+
+from attrs import frozen
 
 from aether.core import activity as activities
 from aether.core import lifecycle
@@ -23,7 +26,15 @@ from aether.model import commands as c
 from aether.model import events as e
 from aether.model.runs import ParentClosePolicy
 
-Consequence = Callable[[], None]
+
+@frozen
+class Consequence:
+    """What a command sets off; only if it is `lasting` also when a later command of the request ends the run."""
+
+    act: Callable[[], None]
+    lasting: bool = False
+
+
 # Commands after which the run waits for something at their path.
 _OPENING = (c.StartTimer, c.ScheduleActivity, c.StartChild, c.FailStep, c.CreatePromise)
 _CLOSING = (c.CompleteRun, c.FailRun, c.CancelRun)
@@ -146,16 +157,22 @@ def _complete_run(state: State, item: Complete, lease: Lease) -> None:
         _overflow(state, item, lease)
         return
     parks = item.blocked and item.known_seq >= lease.pushed_seq
-    consequences: list[Consequence] = []
+    then: list[Consequence] = []
     before, last = run.last_seq, len(item.commands)
     for number, command in enumerate(item.commands, start=1):
         parked = parks and number == last and _leaves_pending(run, command)
-        _RULES[type(command)](state, run, command, parked, consequences)
+        if isinstance(command, _CLOSING):
+            # A child that outlives its parent must begin, and how a step failed belongs into the history.
+            for consequence in then:
+                if consequence.lasting:
+                    consequence.act()
+        _RULES[type(command)](state, run, command, parked, then)
     lease.known_seq = run.last_seq
     _answer(state, item, lease, Recorded(item.token, run.last_seq if run.last_seq > before else 0, state.now))
     if not run.state.is_closed:
-        for consequence in consequences:
-            consequence()
+        for consequence in then:
+            consequence.act()
+        wake_run(state, run)
     if state.leases.get(lease.token) is lease:
         # A run that waits for nothing does not wait: it stays in the hands of its worker.
         _settle(state, item, lease, parks=parks and bool(run.pending))
@@ -241,7 +258,7 @@ def _(state: State, run: Run, command: c.RecordStep, parks: bool, then: list[Con
 @_rule(c.FailStep)
 def _(state: State, run: Run, command: c.FailStep, parks: bool, then: list[Consequence]) -> None:
     # What comes of it is the server's decision, which the worker is told of like of any other news.
-    then.append(lambda: _fail_step(state, run, command))
+    then.append(Consequence(lambda: _fail_step(state, run, command), lasting=True))
 
 
 def _fail_step(state: State, run: Run, command: c.FailStep) -> None:
@@ -253,7 +270,6 @@ def _fail_step(state: State, run: Run, command: c.FailStep) -> None:
         state.timers.arm(("timer", run.key, command.path), verdict.at)
     else:
         state.record(run, e.StepFailed(command.path, command.name, command.failure, attempt, command.started_at))
-    wake_run(state, run)
 
 
 @_rule(c.CreatePromise)
@@ -286,14 +302,14 @@ def _(state: State, run: Run, command: c.ScheduleActivity, parks: bool, then: li
     state.record(run, fact, parked=parks)
     activity = run.pending[command.path]
     assert isinstance(activity, Activity)
-    then.append(lambda: activities.begin(state, activity))
+    then.append(Consequence(lambda: activities.begin(state, activity)))
 
 
 @_rule(c.StartChild)
 def _(state: State, run: Run, command: c.StartChild, parks: bool, then: list[Consequence]) -> None:
     fact = lifecycle.child_of(run, command)
     state.record(run, fact, parked=parks)
-    then.append(lambda: lifecycle.begin_child(state, run, command, fact))
+    then.append(Consequence(lambda: lifecycle.begin_child(state, run, command, fact), lasting=True))
 
 
 @_rule(c.CancelPending)
@@ -306,10 +322,10 @@ def _(state: State, run: Run, command: c.CancelPending, parks: bool, then: list[
         state.record(run, e.PromiseDropped(pending.path), parked=parks)
     elif isinstance(pending, Activity) and not pending.cancel_requested:
         state.record(run, e.ActivityCancelRequested(pending.path), parked=parks)
-        then.append(lambda: activities.cancel(state, pending))
+        then.append(Consequence(lambda: activities.cancel(state, pending)))
     elif isinstance(pending, Child) and not pending.cancel_requested:
         state.record(run, e.ChildCancelRequested(pending.path), parked=parks)
-        then.append(lambda: _cancel_child(state, pending))
+        then.append(Consequence(lambda: _cancel_child(state, pending)))
 
 
 def _cancel_child(state: State, child: Child) -> None:

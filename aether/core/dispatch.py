@@ -25,7 +25,7 @@ def wake_run(state: State, run: Run) -> None:
     """The run has something to do."""
     lease = run.lease
     if lease is None:
-        if not run.queued and run.blocked is None and run.start_at <= state.now:
+        if not run.queued and run.blocked is None and not run.is_early:
             _place(state, run)
         return
     if not lease.is_idle:

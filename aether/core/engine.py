@@ -126,7 +126,7 @@ def _run_due(state: State, key: TimerKey) -> None:
         _RUN_RULES[key[0]](state, run)
 
 
-_RUN_RULES = {"start": wake_run, "expiry": lifecycle.expired, "grace": lifecycle.grace_over}
+_RUN_RULES = {"start": lifecycle.start_due, "expiry": lifecycle.expired, "grace": lifecycle.grace_over}
 
 
 def _session_due(state: State, key: TimerKey) -> None:

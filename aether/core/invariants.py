@@ -1,8 +1,8 @@
 """What is true of a `State` between two inputs, whatever came in: asserts only, run after each input in tests.
 
-An open run is in one place: at a worker, in a queue, blocked, or parked with something pending. Whatever is pending has
-what ends it: a timer in the wheel, an open child, an attempt at a worker or a place in a queue. Nothing else is armed,
-queued or leased.
+An open run is in one place: at a worker, in a queue, blocked, early (its start is not due), or parked with something
+pending. Whatever is pending has what ends it: a timer in the wheel, an open child, an attempt at a worker, a place in a
+queue, or somebody outside who made a promise. Nothing else is armed, queued or leased.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aether.core.queues import QueueKey, key_of
-from aether.core.run import Activity, ActivityState, Child, Run, Timer
+from aether.core.run import LOWEST_PRIORITY, Activity, ActivityState, Child, Pending, Promise, Run, Timer
 from aether.core.sessions import Lease, Session
 from aether.core.state import State, TimerKey
 from aether.model.runs import RunState, TaskKind
@@ -37,6 +37,8 @@ def check(state: State) -> None:
 
 
 def _check_names(state: State) -> None:
+    assert len(state.recently_closed) <= state.limits.recently_closed_max, "too many closed ids are remembered"
+    assert all(last.is_closed for last in state.recently_closed.values()), "an id is remembered that was not closed"
     for key, run in state.runs.items():
         assert run.key == key < state.next_run_key, f"run {run.run_id} is filed under {key}"
         assert state.open_ids.get(run.workflow_id) is run, f"run {run.run_id} can not be found by its id"
@@ -86,14 +88,15 @@ def _check_lease(state: State, lease: Lease) -> None:
 
 def _check_run(state: State, run: Run) -> None:
     name = f"run {run.run_id}"
-    places = [run.lease is not None, run.queued > 0, run.blocked is not None]
-    assert sum(places) <= 1, f"{name} is in several places: leased, queued, blocked = {places}"
+    places = [run.lease is not None, run.queued > 0, run.blocked is not None, run.is_early]
+    assert sum(places) <= 1, f"{name} is in several places: leased, queued, blocked, early = {places}"
     assert any(places) or run.pending, f"{name} is stuck: nobody has it, and it waits for nothing"
     if run.lease is not None:
         assert state.leases.get(run.lease.token) is run.lease, f"{name} has a lease that is over"
         assert not run.interrupted, f"{name} is in hand and would count as lost when it is handed out next"
     assert (run.state is RunState.PENDING) == (run.attempts == 0), f"{name} is {run.state.name} at {run.attempts}"
     assert len(run.pending) <= state.limits.pending_max, f"{name} waits for too much"
+    _check_messages(state, run)
     for path, pending in run.pending.items():
         assert pending.path == path, f"{name} files {pending.path} under {path}"
         if isinstance(pending, Activity):
@@ -104,6 +107,15 @@ def _check_run(state: State, run: Run) -> None:
             assert child.run_id == pending.run_id, f"{name} waits for another run of {pending.workflow_id}"
             assert (child.parent_key, child.parent_path) == (run.key, path), f"{name} has a child of somebody else"
             assert child.cancel_requested or not pending.cancel_requested, f"{name} cancelled a child that was not told"
+
+
+def _check_messages(state: State, run: Run) -> None:
+    name, limits = f"run {run.run_id}", state.limits
+    assert 1 <= run.priority <= LOWEST_PRIORITY, f"{name} has priority {run.priority}"
+    assert len(run.signal_ids or ()) <= limits.signal_ids_max, f"{name} remembers too many signals"
+    assert len(run.published or ()) <= limits.published_max, f"{name} shows too much"
+    promised = {path for path, pending in run.pending.items() if isinstance(pending, Promise)}
+    assert promised <= (run.promises or set()), f"{name} waits for promises that it does not know"
 
 
 def _check_activity(state: State, run: Run, activity: Activity) -> None:
@@ -173,6 +185,7 @@ def _check_timers(state: State) -> None:
     armed = dict(state.timers.deadlines())
     wanted: dict[TimerKey, int | None] = {("session", session_id, ""): None for session_id in state.sessions}
     for run in state.runs.values():
+        wanted.update(_deadlines_of_run(run))
         for pending in run.pending.values():
             wanted.update(_deadlines(run, pending))
     assert armed.keys() == wanted.keys(), f"armed for nothing or not armed: {armed.keys() ^ wanted.keys()}"
@@ -183,7 +196,17 @@ def _check_timers(state: State) -> None:
     assert next_due is None or next_due <= min(armed.values()), "a timer is due before the wheel wants to be asked"
 
 
-def _deadlines(run: Run, pending: Timer | Child | Activity) -> Iterator[tuple[TimerKey, int | None]]:
+def _deadlines_of_run(run: Run) -> Iterator[tuple[TimerKey, int | None]]:
+    if run.is_early:
+        yield ("start", run.key, ""), run.start_at
+    if run.expires_at:
+        yield ("expiry", run.key, ""), run.expires_at
+    if run.cancel_requested:
+        # From the request, or from when the server was started again.
+        yield ("grace", run.key, ""), None
+
+
+def _deadlines(run: Run, pending: Pending) -> Iterator[tuple[TimerKey, int | None]]:
     """Timers that must be armed for it; None where the deadline moves with the signs of life."""
     if isinstance(pending, Timer):
         yield ("timer", run.key, pending.path), pending.fire_at

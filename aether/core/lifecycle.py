@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from hashlib import blake2b
 
 from aether.core import activity as activities
@@ -21,6 +22,7 @@ from aether.model.runs import IdReusePolicy, ParentClosePolicy, RunState
 # Timers of a run as a whole; the others are of its positions.
 RUN_TIMERS = ("start", "expiry", "grace")
 ClosingFact = e.RunCompleted | e.RunFailed | e.RunCancelled
+_PARENT_CLOSED = "its parent is closed"
 
 
 def start(state: State, item: StartRun) -> None:
@@ -87,11 +89,17 @@ def arm(state: State, run: Run) -> None:
     """The timers of the run as a whole."""
     if run.expires_at:
         state.timers.arm(("expiry", run.key, ""), run.expires_at)
-    if run.start_at > state.now:
+    if run.start_at > state.now and run.state is RunState.PENDING:
+        run.is_early = True
         state.timers.arm(("start", run.key, ""), run.start_at)
     if run.cancel_requested:
-        grace_ends_at = run.cancel_requested_at + state.limits.cancel_grace_ms * 1000
-        state.timers.arm(("grace", run.key, ""), grace_ends_at)
+        # From now and not from the request: while the server was down, nobody could clean up.
+        state.timers.arm(("grace", run.key, ""), state.now + state.limits.cancel_grace_ms * 1000)
+
+
+def start_due(state: State, run: Run) -> None:
+    run.is_early = False
+    wake_run(state, run)
 
 
 def already_exists(there: Run, workflow_type: str) -> WorkflowAlreadyExists:
@@ -163,14 +171,9 @@ def cancel(state: State, item: CancelRun) -> None:
 
 def terminate(state: State, run: Run, reason: str) -> None:
     """End it here and now, whatever its code is doing."""
-    lease = run.lease
     if not run.cancel_requested:
         state.record(run, e.CancelRequested(reason))
-    if lease is not None:
-        revoke(state, lease, reason)
-    close(state, run, e.RunCancelled(reason))
-    if lease is not None:
-        fill(state, lease.session)
+    _end(state, run, e.RunCancelled(reason), reason)
 
 
 def request_cancel(state: State, run: Run, reason: str) -> None:
@@ -192,53 +195,91 @@ def grace_over(state: State, run: Run) -> None:
 
 def expired(state: State, run: Run) -> None:
     """Its run timeout has passed."""
-    lease = run.lease
     seconds = (run.expires_at - run.created_at) / 1e6
     failure = Failure("WorkflowTimeout", f"workflow {run.workflow_id!r} was open for longer than {seconds:g} s")
-    if lease is not None:
-        revoke(state, lease, failure.message)
-    close(state, run, e.RunFailed(failure))
-    if lease is not None:
-        fill(state, lease.session)
+    _end(state, run, e.RunFailed(failure), failure.message)
+
+
+def _end(state: State, run: Run, fact: ClosingFact, reason: str) -> None:
+    """Close a run that its worker does not know to be over."""
+    session = run.lease.session if run.lease is not None else None
+    if run.lease is not None:
+        revoke(state, run.lease, reason)
+    close(state, run, fact)
+    if session is not None:
+        fill(state, session)
 
 
 def close(state: State, run: Run, fact: ClosingFact) -> None:
-    """The run's last fact."""
-    freed = _clear_pending(state, run)
-    for name in RUN_TIMERS:
-        state.timers.cancel((name, run.key, ""))
-    state.record(run, fact)
+    """The run's last fact, and what becomes of its children.
+
+    Every run is out of all tables before anything follows from its end: what follows would otherwise find it, and wake
+    it or start its activities.
+    """
+    freed: list[Session] = []
+    closing = deque([(run, fact)])
+    asked: list[Run] = []
+    while closing:
+        each, last = closing.popleft()
+        children = _remove(state, each, last, freed)
+        for child in children:
+            there = find(state, child.workflow_id, child.run_id)
+            if there is None or child.policy is ParentClosePolicy.ABANDON:
+                continue
+            if child.policy is ParentClosePolicy.CANCEL:
+                asked.append(there)
+                continue
+            if there.lease is not None:
+                freed.append(there.lease.session)
+                revoke(state, there.lease, _PARENT_CLOSED)
+            closing.append((there, e.RunCancelled(_PARENT_CLOSED)))
+    for there in asked:
+        request_cancel(state, there, _PARENT_CLOSED)
+    _tell_parent(state, run, fact)
+    # Only now that nothing is left which could take a slot in vain.
+    for session in freed:
+        fill(state, session)
+
+
+def _remove(state: State, run: Run, fact: ClosingFact, freed: list[Session]) -> list[Child]:
+    """Record the end of the run and take it out of everything; its children, and in `freed` who has a slot now."""
+    del state.runs[run.key]
+    del state.open_ids[run.workflow_id]
     if run.lease is not None:
         freed.append(run.lease.session)
         drop_lease(state, run.lease)
     unqueue(state, run)
     if run.blocked is not None:
         unblock(state, run)
-    del state.runs[run.key]
-    del state.open_ids[run.workflow_id]
+    for name in RUN_TIMERS:
+        state.timers.cancel((name, run.key, ""))
+    children = _clear_pending(state, run, freed)
+    state.record(run, fact)
     state.counters.runs_closed += 1
     state.remember_closed(run)
-    if run.awaited_by:
-        outcome = Closed(
-            run.workflow_id,
-            run.run_id,
-            run.state,
-            fact.result if isinstance(fact, e.RunCompleted) else None,
-            fact.failure if isinstance(fact, e.RunFailed) else None,
-        )
-        state.waiter_count -= len(run.awaited_by)
-        for reply in run.awaited_by:
-            state.reply(reply, outcome)
-    _tell_parent(state, run, fact)
-    # Only now that nothing of the run is left which could take a slot.
-    for session in freed:
-        fill(state, session)
+    _tell_waiters(state, run, fact)
+    return children
+
+
+def _tell_waiters(state: State, run: Run, fact: ClosingFact) -> None:
+    if not run.awaited_by:
+        return
+    outcome = Closed(
+        run.workflow_id,
+        run.run_id,
+        run.state,
+        fact.result if isinstance(fact, e.RunCompleted) else None,
+        fact.failure if isinstance(fact, e.RunFailed) else None,
+    )
+    state.waiter_count -= len(run.awaited_by)
+    for reply in run.awaited_by:
+        state.reply(reply, outcome)
 
 
 def hand_out_again(state: State, run: Run, reason: str) -> None:
     """Its worker does not have it any more: another one replays it, unless its history is full."""
-    if run.lease is not None:
-        # What happened meanwhile has woken it, and somebody has it already.
+    if run.lease is not None or run.state.is_closed:
+        # What happened meanwhile has woken it, and somebody has it already; or it ended with its parent.
         return
     if run.last_seq >= state.limits.history_max:
         close(state, run, e.RunFailed(outgrown(state)))
@@ -254,29 +295,17 @@ def outgrown(state: State) -> Failure:
     )
 
 
-def _clear_pending(state: State, run: Run) -> list[Session]:
-    """Sessions that have a free slot now."""
-    freed = []
-    for pending in list(run.pending.values()):
+def _clear_pending(state: State, run: Run, freed: list[Session]) -> list[Child]:
+    children = []
+    for pending in run.pending.values():
         if isinstance(pending, Timer):
             state.timers.cancel(("timer", run.key, pending.path))
         elif isinstance(pending, Activity):
             freed += activities.abandon(state, pending)
         elif isinstance(pending, Child):
-            _part_from(state, pending)
+            children.append(pending)
     run.pending = {}
-    return freed
-
-
-def _part_from(state: State, child: Child) -> None:
-    """What a closed parent does to a child that is open."""
-    run = find(state, child.workflow_id, child.run_id)
-    if run is None or child.policy is ParentClosePolicy.ABANDON:
-        return
-    if child.policy is ParentClosePolicy.TERMINATE:
-        close(state, run, e.RunCancelled("its parent is closed"))
-    else:
-        request_cancel(state, run, "its parent is closed")
+    return children
 
 
 def _tell_parent(state: State, run: Run, fact: ClosingFact) -> None:
@@ -306,11 +335,10 @@ def child_of(parent: Run, command: c.StartChild) -> e.ChildStarted:
 
 
 def begin_child(state: State, parent: Run, command: c.StartChild, fact: e.ChildStarted) -> None:
-    """The parent has recorded the child: make it, if there can be one."""
+    """The parent has recorded the child: make it, if there can be one. The caller tells the parent's worker."""
     failure = _why_no_child(state, fact)
     if failure is not None:
         state.record(parent, e.ChildFailed(fact.path, failure))
-        wake_run(state, parent)
         return
     run = create(
         state,

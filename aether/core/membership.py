@@ -117,7 +117,8 @@ def _lose(state: State, leases: list[Lease], reason: str) -> None:
     for run in interrupted:
         lifecycle.hand_out_again(state, run, reason)
     for run in had_news:
-        wake_run(state, run)
+        if not run.state.is_closed:
+            wake_run(state, run)
 
 
 def _keys(session: Session) -> list[QueueKey]:

@@ -10,6 +10,7 @@ from aether.core.dispatch import wake_run
 from aether.core.effects import NotOpen, PromiseCompleted, Signalled, ValueRead
 from aether.core.inputs import CompletePromise, ReadValue, SignalRun
 from aether.core.lifecycle import find
+from aether.core.run import Promise
 from aether.core.state import State
 from aether.errors import InvalidArgument, LimitExceeded, WorkflowNotFound
 from aether.model import events as e
@@ -24,7 +25,8 @@ def signal(state: State, item: SignalRun) -> None:
     if item.signal_id in known:
         state.reply(item.reply, Signalled(run.run_id, duplicate=True))
         return
-    if len(known) >= state.limits.signal_ids_max or run.last_seq >= state.limits.history_max:
+    forgets = bool(item.signal_id) and len(known) >= state.limits.signal_ids_max
+    if forgets or run.last_seq >= state.limits.history_max:
         state.reply(item.reply, LimitExceeded(f"workflow {run.workflow_id!r} has had too many signals"))
         return
     state.record(run, e.SignalReceived(item.name, item.value, item.signal_id))
@@ -45,7 +47,8 @@ def complete_promise(state: State, item: CompletePromise) -> None:
     if path not in (run.promises or ()):
         state.reply(item.reply, InvalidArgument(f"run {run_id} has made no promise at path {path!r}", field="token"))
         return
-    if path not in run.pending:
+    # By now, something else may wait at that path.
+    if not isinstance(run.pending.get(path), Promise):
         state.reply(item.reply, PromiseCompleted(duplicate=True))
         return
     if item.failure is not None:

@@ -121,7 +121,6 @@ class Run:
     attempts: int = 0
     cancel_requested: bool = False
     cancel_reason: str = ""
-    cancel_requested_at: int = 0
     start_at: int = 0
     expires_at: int = 0
     priority: int = DEFAULT_PRIORITY
@@ -136,6 +135,8 @@ class Run:
     parked: bool = False
     pending: dict[str, Pending] = field(factory=dict)
     # Not durable.
+    # Its start is not due yet.
+    is_early: bool = False
     lease: Lease | None = None
     # Place in a queue, 0 when it is in none.
     queued: int = 0
@@ -200,7 +201,6 @@ def _(run: Run, fact: e.RunStarted, at: int) -> None:
 def _(run: Run, fact: e.CancelRequested, at: int) -> None:
     run.cancel_requested = True
     run.cancel_reason = fact.reason
-    run.cancel_requested_at = at
 
 
 @_folds(e.SignalReceived)

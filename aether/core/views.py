@@ -15,7 +15,7 @@ from aether.model.runs import RunState, TaskKind
 class PendingView:
     path: str
     kind: str
-    name: str
+    name: str = ""
     attempt: int = 0
     due_at: int = 0
     worker_id: str = ""
@@ -82,6 +82,8 @@ def describe(state: State, run: Run) -> RunView:
         has_taker = key_of(run) in state.takers
         where = f"waits in task queue {run.task_queue}" if has_taker else "no worker has its type"
         pending.append(PendingView("", "worker", where))
+    elif run.is_early:
+        pending.append(PendingView("", "start", due_at=run.start_at))
     return RunView(
         run.workflow_id,
         run.run_id,

@@ -14,9 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from aether.core import inputs as i
 from aether.core.effects import Closed
+from aether.core.run import Promise
 from aether.errors import AetherError
 from aether.model import commands as c
 from aether.model.policy import ActivityTimeouts, RetryPolicy
+from aether.model.runs import IdReusePolicy, ParentClosePolicy
 from tests.unit.core.engine_room import BOOM, CLOSING, Room, data
 
 IDS = st.sampled_from(("a", "b", "c", "a/1"))
@@ -45,14 +47,26 @@ SCHEDULES = st.builds(
     RETRIES,
     TIMEOUTS,
 )
+POLICIES = st.sampled_from(ParentClosePolicy)
+# One more than a run may publish here.
+KEYS = ("progress", "total", "left")
 RUN_COMMANDS = st.one_of(
     st.builds(c.RecordStep, PATHS, st.just("pack"), st.just(data("out"))),
     st.builds(c.StartTimer, PATHS, st.sampled_from((0, 1, 500, 1000, 60_000))),
     SCHEDULES,
     SCHEDULES,
     st.builds(
-        c.StartChild, PATHS, st.sampled_from(TYPES), st.sampled_from(("", "", "b", "kid")), st.just(""), st.just(data())
+        c.StartChild,
+        PATHS,
+        st.sampled_from(TYPES),
+        st.sampled_from(("", "", "b", "kid")),
+        st.just(""),
+        st.just(data()),
+        POLICIES,
     ),
+    st.builds(c.FailStep, PATHS, st.just("pack"), st.just(BOOM), st.sampled_from((0, 1, 2)), RETRIES),
+    st.builds(c.CreatePromise, PATHS, st.just("answer")),
+    st.builds(c.PublishValue, PATHS, st.sampled_from(KEYS), st.just(data("shown"))),
     st.builds(c.CancelPending, PATHS),
 )
 MOVES = st.one_of(
@@ -61,8 +75,17 @@ MOVES = st.one_of(
     SCHEDULES,
     SCHEDULES,
     st.builds(
-        c.StartChild, st.just(""), st.sampled_from(TYPES), st.just(""), st.sampled_from(("", "other")), st.just(data())
+        c.StartChild,
+        st.just(""),
+        st.sampled_from(TYPES),
+        st.just(""),
+        st.sampled_from(("", "other")),
+        st.just(data()),
+        POLICIES,
     ),
+    st.builds(c.FailStep, st.just(""), st.just("pack"), st.just(BOOM), st.sampled_from((1, 2)), RETRIES),
+    st.just(c.CreatePromise("", "answer")),
+    st.just(c.PublishValue("", "progress", data("shown"))),
     st.just(c.CancelPending("")),
 )
 ENDINGS = st.one_of(
@@ -85,7 +108,17 @@ class EngineMachine(RuleBasedStateMachine):
 
     @initialize(history_max=st.sampled_from((12, 200, 200)), open_runs_max=st.sampled_from((3, 100)))
     def begin(self, history_max: int, open_runs_max: int) -> None:
-        self.room = Room(history_max=history_max, open_runs_max=open_runs_max, waiters_max=3, pending_max=3, due_max=2)
+        self.room = Room(
+            history_max=history_max,
+            open_runs_max=open_runs_max,
+            waiters_max=3,
+            pending_max=3,
+            due_max=2,
+            cancel_grace_ms=30_000,
+            signal_ids_max=2,
+            published_max=2,
+            recently_closed_max=2,
+        )
         self.open(TYPES, ACTIVITIES, 2, "q")
         self.room.start("a")
 
@@ -98,9 +131,55 @@ class EngineMachine(RuleBasedStateMachine):
     def start(self, id: str, kind: str, text: str, queue: str) -> None:  # noqa: A002
         assert self.room.start(id, kind, text, queue) is not None
 
-    @rule(id=IDS)
-    def cancel(self, id: str) -> None:  # noqa: A002
-        assert self.room.cancel(id) is not None
+    @rule(
+        id=IDS,
+        reuse=st.sampled_from(IdReusePolicy),
+        delay_ms=st.sampled_from((0, 0, 1, 2_000)),
+        timeout_ms=st.sampled_from((0, 1, 1_000, 1_000, 40_000)),
+        priority=st.integers(0, 5),
+    )
+    def start_with_options(
+        self,
+        id: str,  # noqa: A002
+        reuse: IdReusePolicy,
+        delay_ms: int,
+        timeout_ms: int,
+        priority: int,
+    ) -> None:
+        answer = self.room.start(
+            id,
+            reuse=reuse,
+            start_delay_ms=delay_ms,
+            run_timeout_ms=timeout_ms,
+            priority=priority,
+            tags=(("team", "red"),),
+            memo=(("note", data("memo")),),
+        )
+        assert answer is not None
+
+    @rule(id=IDS, force=st.sampled_from((False, False, True)))
+    def cancel(self, id: str, force: bool) -> None:  # noqa: A002
+        assert self.room.cancel(id, force=force) is not None
+        assert not (force and self.room.is_open(id))
+
+    @rule(id=IDS, signal_id=st.sampled_from(("", "", "s1", "s2", "s3")))
+    def signal(self, id: str, signal_id: str) -> None:  # noqa: A002
+        assert self.room.signal(id, signal_id=signal_id) is not None
+
+    @rule(id=IDS, path=PATHS, draw=st.data(), fails=st.booleans())
+    def complete_promise(self, id: str, path: str, draw: st.DataObject, fails: bool) -> None:  # noqa: A002
+        run = self.room.engine.state.open_ids.get(id)
+        if run is None:
+            token = f"{path}/run-1/{id}"
+        else:
+            token = self.room.promise_token(draw.draw(st.sampled_from((path, *sorted(run.promises or ())))), id)
+        failure = BOOM if fails else None
+        answer = self.room.ask(i.CompletePromise, token, None if fails else data("kept"), failure)
+        assert answer is not None
+
+    @rule(id=IDS, key=st.sampled_from(KEYS))
+    def read(self, id: str, key: str) -> None:  # noqa: A002
+        assert self.room.read(key, id) is not None
 
     @rule(id=IDS)
     def describe(self, id: str) -> None:  # noqa: A002
@@ -267,7 +346,7 @@ class EngineMachine(RuleBasedStateMachine):
             if not room.engine.state.runs:
                 break
             moves = [self._behave(token) for token in sorted(room.engine.state.leases)]
-            if not any(moves):
+            if not any(moves) and not self._keep_a_promise():
                 due = room.engine.next_due()
                 assert due is not None, "open runs, nobody has anything to do, and no time will change that"
                 room.now = max(room.now, due)
@@ -281,6 +360,15 @@ class EngineMachine(RuleBasedStateMachine):
             assert answered is None or isinstance(answered, Closed)
         assert room.engine.state.waiter_count == 0
         assert all(isinstance(history[-1].fact, CLOSING) for history in room.log.histories.values())
+
+    def _keep_a_promise(self) -> bool:
+        """Somebody outside says how something went that a run waits for; says whether there was any."""
+        for id_, run in self.room.engine.state.open_ids.items():
+            for path, pending in run.pending.items():
+                if isinstance(pending, Promise):
+                    self.room.resolve(self.room.promise_token(path, id_))
+                    return True
+        return False
 
     def _behave(self, token: int) -> bool:
         """A good worker's next move for one lease; says whether there was one."""

@@ -23,13 +23,14 @@ from aether.core.effects import (
 )
 from aether.core.engine import Engine
 from aether.core.invariants import check
-from aether.core.run import Activity, Child, Run, Timer, fold
+from aether.core.run import Activity, Child, Pending, Promise, Run, Timer, fold
 from aether.core.views import describe
 from aether.model import commands as c
 from aether.model import events as e
 from aether.model.limits import DEFAULT_LIMITS, Limits
 from aether.model.payload import Failure, Payload
 from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
+from aether.model.runs import ParentClosePolicy
 
 S = 1_000_000
 T0 = 1_700_000_000 * S
@@ -53,8 +54,15 @@ def activity(
     return c.ScheduleActivity(path, kind, queue, data(path), retry, bounds)
 
 
-def child(path: str = "1", kind: str = "ship", *, id: str = "", queue: str = "") -> c.StartChild:  # noqa: A002
-    return c.StartChild(path, kind, id, queue, data(path))
+def child(
+    path: str = "1",
+    kind: str = "ship",
+    *,
+    id: str = "",  # noqa: A002
+    queue: str = "",
+    policy: ParentClosePolicy = ParentClosePolicy.CANCEL,
+) -> c.StartChild:
+    return c.StartChild(path, kind, id, queue, data(path), policy)
 
 
 def step(path: str = "1", name: str = "pack") -> c.RecordStep:
@@ -71,15 +79,19 @@ def durable(run: Run) -> tuple[object, ...]:
         (run.key, run.workflow_id, run.run_id, run.workflow_type, run.task_queue, run.parent_key, run.created_at),
         (run.parent_workflow_id, run.parent_path, run.state, run.input_digest, run.last_seq, run.attempts),
         (run.cancel_requested, run.cancel_reason, run.parked),
+        (run.start_at, run.expires_at, run.priority, run.tags, run.memo),
+        (run.published, run.signal_ids, run.promises),
         [_durable(pending) for pending in run.pending.values()],
     )
 
 
-def _durable(pending: Timer | Child | Activity) -> tuple[object, ...]:
+def _durable(pending: Pending) -> tuple[object, ...]:
     if isinstance(pending, Timer):
-        return "timer", pending.path, pending.fire_at
+        return ("timer", pending.path, pending.fire_at, pending.step_name, pending.attempt, pending.last_failure)
+    if isinstance(pending, Promise):
+        return "promise", pending.path, pending.name
     if isinstance(pending, Child):
-        return "child", pending.path, pending.workflow_id, pending.run_id, pending.cancel_requested
+        return ("child", pending.path, pending.workflow_id, pending.run_id, pending.policy, pending.cancel_requested)
     return (
         ("activity", pending.path, pending.activity_type, pending.task_queue, pending.input, pending.retry),
         (pending.timeouts, pending.scheduled_at, pending.state, pending.attempt, pending.next_at),
@@ -239,11 +251,30 @@ class Room:
         self.apply(kind(name, *args, **fields))
         return self.replies.get(name)
 
-    def start(self, id: str = "w", kind: str = "order", text: str = "", queue: str = "q") -> Any:  # noqa: A002
-        return self.ask(i.StartRun, kind, id, f"run-{next(self._names)}", queue, data(text))
+    def start(
+        self,
+        id: str = "w",  # noqa: A002
+        kind: str = "order",
+        text: str = "",
+        queue: str = "q",
+        **options: Any,
+    ) -> Any:
+        return self.ask(i.StartRun, kind, id, f"run-{next(self._names)}", queue, data(text), **options)
 
-    def cancel(self, id: str = "w", reason: str = "enough") -> Any:  # noqa: A002
-        return self.ask(i.CancelRun, id, "", reason)
+    def cancel(self, id: str = "w", reason: str = "enough", *, force: bool = False) -> Any:  # noqa: A002
+        return self.ask(i.CancelRun, id, "", reason, force)
+
+    def signal(self, id: str = "w", name: str = "go", text: str = "", *, signal_id: str = "") -> Any:  # noqa: A002
+        return self.ask(i.SignalRun, id, "", name, data(text), signal_id)
+
+    def promise_token(self, path: str = "1", id: str = "w") -> str:  # noqa: A002
+        return f"{path}/{self.run(id).run_id}/{id}"
+
+    def resolve(self, token: str, text: str = "") -> Any:
+        return self.ask(i.CompletePromise, token, data(text))
+
+    def read(self, key: str, id: str = "w") -> Any:  # noqa: A002
+        return self.ask(i.ReadValue, id, "", key)
 
     def await_result(self, name: str, id: str = "w") -> None:  # noqa: A002
         self.apply(i.AwaitRun(name, id))

@@ -12,6 +12,9 @@ ANSWERS = {
     effects.CancelAccepted,
     effects.Recorded,
     effects.HeartbeatSeen,
+    effects.Signalled,
+    effects.PromiseCompleted,
+    effects.ValueRead,
 }
 PARTS = {effects.RunTask, effects.Decision}
 

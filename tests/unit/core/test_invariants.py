@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from aether.core.invariants import check
-from aether.core.run import Activity, ActivityState, Child, Run, Timer
+from aether.core.run import Activity, ActivityState, Child, Promise, Run, Timer
 from aether.core.sessions import Lease
 from aether.core.state import State
 from aether.model import commands as c
@@ -21,7 +21,7 @@ KEY = ("q", TaskKind.WORKFLOW, "order")
 
 @pytest.fixture
 def state() -> State:
-    """Runs `lazy` (idle), `busy` (in hand), `asleep` (waking), `stuck` (blocked), `parked` and `queued`."""
+    """Runs `lazy` (idle), `busy` (in hand), `asleep` (waking), `stuck` (blocked), `parked`, `queued` and `early`."""
     room = Room()
     room.open(1, workflows=("old",), activities=())
     room.start("stuck", kind="old")
@@ -37,6 +37,7 @@ def state() -> State:
     room.complete(token, activity("1", "nobody", schedule_to_close_s=90), blocked=True, known_seq=2, release=True)
     for name in ("busy", "busy2", "queued"):
         room.start(name)
+    room.start("early", start_delay_ms=60_000)
     room.tick(1)
     room.await_result("me", "busy")
     found = room.engine.state
@@ -115,6 +116,8 @@ DAMAGES: list[tuple[str, Damage]] = [
     ("is closed and still there", lambda s: put(s.open_ids["busy"], state=RunState.FAILED)),
     ("ids without a run", lambda s: s.open_ids.update(ghost=s.open_ids["busy"])),
     ("fewer than no runs", lambda s: put(s.counters, runs_closed=-1)),
+    ("too many closed ids", lambda s: s.recently_closed.update({str(n): RunState.FAILED for n in range(10_001)})),
+    ("that was not closed", lambda s: s.recently_closed.update(w=RunState.RUNNING)),
     ("a run without an event", lambda s: put(s.counters, runs_started=10_000)),
     # Sessions.
     ("is filed under another id", lambda s: s.sessions.update({7: session(s)})),
@@ -147,6 +150,11 @@ DAMAGES: list[tuple[str, Damage]] = [
     ("would count as lost", lambda s: put(s.open_ids["busy"], interrupted="it was lost")),
     ("is RUNNING at 0", lambda s: put(s.open_ids["busy"], attempts=0)),
     ("waits for too much", lambda s: s.open_ids["lazy"].pending.update({str(n): kid(s) for n in range(20_000)})),
+    ("has priority 6", lambda s: put(s.open_ids["busy"], priority=6)),
+    ("too many signals", lambda s: put(s.open_ids["busy"], signal_ids=dict.fromkeys(map(str, range(10_001))))),
+    ("shows too much", lambda s: put(s.open_ids["busy"], published=dict.fromkeys(map(str, range(101))))),
+    ("that it does not know", lambda s: s.open_ids["busy"].pending.update({"1": Promise("1", "approval")})),
+    ("several places", lambda s: put(s.open_ids["early"], queued=7)),
     ("files 4 under", lambda s: s.open_ids["lazy"].pending.update({"9": s.open_ids["lazy"].pending["4"]})),
     ("which is not open", lambda s: put(kid(s), workflow_id="nobody")),
     ("waits for another run", lambda s: put(kid(s), run_id="another")),
@@ -177,6 +185,10 @@ DAMAGES: list[tuple[str, Damage]] = [
     # Timers.
     ("armed for nothing or not armed", lambda s: s.timers.cancel(("session", 1, ""))),
     ("armed for nothing or not armed", lambda s: s.timers.arm(("timer", 99, "1"), 5)),
+    ("armed for nothing or not armed", lambda s: put(s.open_ids["busy"], cancel_requested=True)),
+    ("armed for nothing or not armed", lambda s: put(s.open_ids["busy"], expires_at=5)),
+    ("armed for nothing or not armed", lambda s: s.timers.cancel(("start", s.open_ids["early"].key, ""))),
+    ("is due at", lambda s: put(s.open_ids["early"], start_at=5)),
     ("is due at", lambda s: put(s.open_ids["asleep"].pending["2"], fire_at=5)),
     ("do not agree", lambda s: put(s.timers, next_due=lambda: None)),
     ("before the wheel wants", lambda s: put(s.timers, next_due=lambda: 2**62)),

@@ -8,7 +8,8 @@ from aether.errors import SessionExpired, StaleLease
 from aether.model import commands as c
 from aether.model import events as e
 from aether.model.policy import RetryPolicy
-from tests.unit.core.engine_room import BOOM, Room, activity, data, done, step
+from aether.model.runs import ParentClosePolicy
+from tests.unit.core.engine_room import BOOM, Room, activity, child, data, done, step
 
 ONCE = RetryPolicy(max_attempts=1)
 
@@ -256,3 +257,22 @@ def test_a_blocked_run_survives_the_worker_whose_code_did_not_fit(room):
     room.apply(i.CloseSession(1, "gone"))
     room.open(2)
     assert room.last() == e.RunStarted("worker-2", 2, "blocked: ValueError")
+
+
+def test_runs_that_end_with_a_lost_parent_are_not_handed_out_again():
+    """The parent's history is full when its worker is lost; its children were with the same worker."""
+    room = Room(history_max=6)
+    room.open(slots=3)
+    room.start()
+    room.complete(room.token(), child("1", policy=ParentClosePolicy.TERMINATE))
+    room.complete(room.token(), child("2", policy=ParentClosePolicy.TERMINATE))
+    room.park(room.token("w/2"), c.StartTimer("1", 60_000))
+    room.start("busy")
+    room.signal("w/2")
+    room.signal()
+    room.signal()
+    room.close()
+    assert room.kinds()[-1] == "RunFailed"
+    assert list(room.engine.state.open_ids) == ["busy"]
+    room.open(2)
+    assert [task.task.workflow_id for task in room.tasks()] == ["busy"]

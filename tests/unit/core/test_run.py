@@ -132,3 +132,50 @@ def test_inputs_are_the_same_when_their_bytes_and_their_encoding_are():
     different = [Payload(b"a"), Payload(b"b"), Payload(b"a", "x"), Payload(b"a", "x" * 16), Payload(b"a", "x" * 17)]
     assert len({digest(payload) for payload in different}) == len(different)
     assert digest(Payload(b"1 xa")) != digest(Payload(b"a", "1 x"))
+
+
+def test_what_a_run_was_started_with_is_known():
+    options = e.RunCreated(
+        "w", "r", "order", "q", NONE, start_at=5, expires_at=9, priority=1, tags=(("a", "b"),), memo=(("n", NONE),)
+    )
+    run = folded(options)
+    assert (run.start_at, run.expires_at, run.priority) == (5, 9, 1)
+    assert (run.tags, run.memo) == ((("a", "b"),), (("n", NONE),))
+    assert folded(CREATED).priority == 3
+
+
+def test_ids_of_signals_are_remembered_and_their_values_are_not():
+    signals = [e.SignalReceived("go", NONE, signal_id) for signal_id in ("", "s1", "s2", "s1")]
+    assert list(folded(CREATED, *signals).signal_ids or ()) == ["s1", "s2"]
+    assert folded(CREATED, signals[0]).signal_ids is None
+
+
+@pytest.mark.parametrize(
+    "end", [e.PromiseResolved("1", NONE), e.PromiseRejected("1", BOOM), e.PromiseDropped("1")], ids=repr
+)
+def test_a_promise_waits_until_it_is_kept_or_dropped_and_is_remembered(end):
+    made = folded(CREATED, STARTED, e.PromiseCreated("1", "a"), e.PromiseCreated("2", "b"))
+    assert list(made.pending) == ["1", "2"]
+    over = folded(CREATED, STARTED, e.PromiseCreated("1", "a"), e.PromiseCreated("2", "b"), end)
+    assert list(over.pending) == ["2"]
+    assert over.promises == {"1", "2"}
+
+
+def test_the_last_value_under_a_key_counts():
+    facts = [e.ValuePublished("1", "k", Payload(b"1")), e.ValuePublished("2", "k", Payload(b"2"))]
+    assert folded(CREATED, STARTED, *facts).published == {"k": (Payload(b"2"), 40)}
+
+
+def test_a_step_that_is_tried_again_waits_like_a_timer():
+    run = folded(CREATED, STARTED, e.StepRetried("1", "pack", BOOM, 2, 77))
+    step = run.pending["1"]
+    assert isinstance(step, Timer)
+    assert (step.fire_at, step.step_name, step.attempt, step.last_failure) == (77, "pack", 2, BOOM)
+    assert folded(CREATED, STARTED, e.StepRetried("1", "pack", BOOM, 2, 77), e.TimerFired("1")).pending == {}
+
+
+def test_a_message_ends_the_rest_of_a_parked_run():
+    run = folded(CREATED, STARTED, e.TimerStarted("1", 9), parked=True)
+    assert run.parked
+    fold(run, e.Event(4, 0, e.SignalReceived("go", NONE)))
+    assert not run.parked

@@ -3,18 +3,27 @@
 import pytest
 from attrs import evolve
 
-from aether.core.validate import check_command, check_failure, check_name, check_path, check_payload
+from aether.core.validate import (
+    check_command,
+    check_delay,
+    check_failure,
+    check_labels,
+    check_name,
+    check_path,
+    check_payload,
+)
 from aether.errors import InvalidArgument, LimitExceeded
 from aether.model import commands as c
 from aether.model.limits import DEFAULT_LIMITS
 from aether.model.payload import Failure, Payload
-from aether.model.policy import ActivityTimeouts, RetryPolicy
+from aether.model.policy import DEFAULT_RETRY, ActivityTimeouts, RetryPolicy
 
 LIMITS = evolve(
     DEFAULT_LIMITS, name_max=8, path_max=8, payload_max=4, failure_text_max=5, failure_depth_max=3, failure_causes_max=2
 )
 OK, NONE = Failure("Boom", "m"), Payload(b"")
 BIG = Payload(b"12345")
+LATE_MS = DEFAULT_LIMITS.delay_max_ms + 1
 TEN_YEARS_S = DEFAULT_LIMITS.delay_max_ms / 1000
 
 
@@ -111,8 +120,8 @@ def test_a_good_command_passes(command):
         (c.ScheduleActivity("x", "charge", "", NONE), "path"),
         (c.ScheduleActivity("1", "", "", NONE), "activity_type"),
         (c.ScheduleActivity("1", "charge", "a\nb", NONE), "task_queue"),
-        (c.ScheduleActivity("1", "charge", "", NONE, RetryPolicy(initial_s=TEN_YEARS_S + 1)), "timeouts"),
-        (c.ScheduleActivity("1", "charge", "", NONE, RetryPolicy(maximum_s=1e300)), "timeouts"),
+        (c.ScheduleActivity("1", "charge", "", NONE, RetryPolicy(initial_s=TEN_YEARS_S + 1)), "retry"),
+        (c.ScheduleActivity("1", "charge", "", NONE, RetryPolicy(maximum_s=1e300)), "retry"),
         (c.ScheduleActivity("1", "charge", "", NONE, RetryPolicy(non_retryable=("",))), "non_retryable"),
         (
             c.ScheduleActivity("1", "charge", "", NONE, timeouts=ActivityTimeouts(heartbeat_s=TEN_YEARS_S + 1)),
@@ -122,6 +131,15 @@ def test_a_good_command_passes(command):
         (c.StartChild("1", "", "", "", NONE), "workflow_type"),
         (c.StartChild("1", "ship", "a\nb", "", NONE), "workflow_id"),
         (c.StartChild("1", "ship", "", "a\nb", NONE), "task_queue"),
+        (c.FailStep("x", "pack", OK, 1, DEFAULT_RETRY), "path"),
+        (c.FailStep("1", "", OK, 1, DEFAULT_RETRY), "name"),
+        (c.FailStep("1", "pack", Failure("", ""), 1, DEFAULT_RETRY), "failure.type"),
+        (c.FailStep("1", "pack", evolve(OK, retry_after_ms=LATE_MS), 1, DEFAULT_RETRY), "retry_after_ms"),
+        (c.FailStep("1", "pack", OK, 1, RetryPolicy(initial_s=TEN_YEARS_S + 1)), "retry"),
+        (c.CreatePromise("x", "answer"), "path"),
+        (c.CreatePromise("1", ""), "name"),
+        (c.PublishValue("x", "progress", NONE), "path"),
+        (c.PublishValue("1", "", NONE), "key"),
         (c.CancelPending("x"), "path"),
         (c.CancelRun("far too long"), "reason"),
         (c.FailRun(Failure("", "")), "failure.type"),
@@ -140,6 +158,7 @@ def test_a_wrong_command_is_refused_by_the_name_of_its_field(command, field):
         c.RecordStep("1", "pack", BIG),
         c.ScheduleActivity("1", "charge", "", BIG),
         c.StartChild("1", "ship", "", "", BIG),
+        c.PublishValue("1", "progress", BIG),
         c.CompleteRun(BIG),
         c.CompleteActivity(BIG),
     ],
@@ -153,3 +172,20 @@ def test_a_retry_policy_names_so_many_types_and_no_more():
     assert "101 names; at most 100" in too_much(
         c.ScheduleActivity("1", "charge", "", NONE, RetryPolicy(non_retryable=names))
     )
+
+
+def test_labels_are_so_many_and_their_names_are_names():
+    check_labels(DEFAULT_LIMITS, {"team": "", "customer": "7"}, "tags", 2)
+    with pytest.raises(LimitExceeded, match="tags has 3 entries; at most 2"):
+        check_labels(DEFAULT_LIMITS, {"a": "", "b": "", "c": ""}, "tags", 2)
+    for labels in ({"": "x"}, {"a\n": "x"}, {"a": "x\n"}, {"a": "x" * 201}):
+        with pytest.raises(InvalidArgument) as refusal:
+            check_labels(DEFAULT_LIMITS, labels, "tags", 2)
+        assert refusal.value.field == "tags"
+
+
+def test_nothing_is_put_off_for_more_than_ten_years():
+    check_delay(DEFAULT_LIMITS, DEFAULT_LIMITS.delay_max_ms, "start_delay_ms")
+    with pytest.raises(InvalidArgument) as refusal:
+        check_delay(DEFAULT_LIMITS, LATE_MS, "start_delay_ms")
+    assert refusal.value.field == "start_delay_ms"

@@ -26,8 +26,9 @@ def test_a_run_shows_who_it_is_and_who_has_it(room):
     room.open()
     run_id = room.start().run_id
     assert seen(room) == RunView(
-        "w", run_id, "order", "q", RunState.RUNNING, T0, "", 2, "worker-1", (), cancel_requested=False, blocked=None
-    )
+        "w", run_id, "order", "q", RunState.RUNNING, T0, "", 2, "worker-1", (), cancel_requested=False, blocked=None,
+        tags=(), memo=(),
+    )  # fmt: skip
     room.cancel()
     assert seen(room).cancel_requested
 
@@ -64,6 +65,28 @@ def test_a_blocked_run_says_so_and_why(room):
     view = seen(room)
     assert view.pending[-1] == PendingView("", "worker", "blocked")
     assert view.blocked == BOOM
+
+
+def test_a_run_whose_start_is_not_due_says_when_it_is(room):
+    room.open()
+    room.start(start_delay_ms=5_000)
+    assert seen(room).pending == (PendingView("", "start", due_at=T0 + 5 * S),)
+
+
+def test_a_run_shows_what_it_was_started_with_for_those_who_look_for_it(room):
+    room.start(tags=(("team", "red"),), memo=(("note", data("hello")),))
+    assert (seen(room).tags, seen(room).memo) == ((("team", "red"),), (("note", data("hello")),))
+
+
+def test_a_run_shows_the_promises_and_the_steps_that_it_waits_for(room):
+    room.open()
+    room.start()
+    failed = c.FailStep("2", "pack", BOOM, 1, RetryPolicy(initial_s=5, jitter=0))
+    room.complete(room.token(), c.CreatePromise("1", "approval"), failed)
+    assert seen(room).pending == (
+        PendingView("1", "promise", "approval"),
+        PendingView("2", "step", "pack", 1, due_at=T0 + 5 * S, last_failure=BOOM),
+    )
 
 
 def test_a_run_shows_what_it_waits_for(room):

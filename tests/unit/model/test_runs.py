@@ -1,5 +1,5 @@
-from aether.model.runs import RunState, TaskKind
-from aether.wire.generated.aether.v1 import model_pb2
+from aether.model.runs import IdReusePolicy, ParentClosePolicy, RunState, TaskKind
+from aether.wire.generated.aether.v1 import client_pb2, model_pb2
 
 
 def test_three_states_are_final():
@@ -13,3 +13,10 @@ def test_states_have_the_numbers_of_the_protos():
 
 def test_two_kinds_of_tasks_wait_in_queues():
     assert [kind.name for kind in TaskKind] == ["WORKFLOW", "ACTIVITY"]
+
+
+def test_policies_have_the_numbers_of_the_protos():
+    protos = {name.removeprefix("PARENT_CLOSE_POLICY_"): n for name, n in model_pb2.ParentClosePolicy.items() if n}
+    assert protos == {policy.name: policy.value for policy in ParentClosePolicy}
+    protos = {name.removeprefix("ID_REUSE_POLICY_"): n for name, n in client_pb2.IdReusePolicy.items() if n}
+    assert protos == {policy.name: policy.value for policy in IdReusePolicy}
