@@ -22,8 +22,10 @@ from typing import Final, Protocol
 import attrs
 import trio
 
+from aether.server.telemetry import Log
 from aether.store.interface import Batch, Store, StoreError, StoreFull
 
+log = Log("aether.server")
 SWITCH_INTERVAL_S: Final = 0.0005
 """How long a busy Trio loop may keep the interpreter from the writing thread; Python's 5 ms is felt."""
 
@@ -246,8 +248,12 @@ class Writer:
             except StoreError as error:
                 if not error.is_retryable or is_last_try:
                     raise
+                if self.fault is None:
+                    log.warning("storage_unavailable", error=str(error))
                 self.fault = str(error)
             else:
+                if self.fault is not None:
+                    log.info("storage_available")
                 self.fault = None
                 self.stats.note(len(group), sum([waiting.rows for waiting in group]), self._clock() - started)
                 return

@@ -182,7 +182,7 @@ def test_cancellation_finishes_what_was_submitted_and_ends_the_thread(store: Gat
 
 @pytest.mark.parametrize("kind", [StoreFull, StoreBusy])
 def test_a_commit_without_room_is_tried_again_and_nothing_overtakes_it(
-    store: GatedStore, durable: Durable, kind: type[StoreError]
+    store: GatedStore, durable: Durable, kind: type[StoreError], caplog: pytest.LogCaptureFixture
 ):
     async def main() -> None:
         writer = Writer(store, durable, WriterLimits(retry_first_s=0.001, retry_max_s=0.002))
@@ -201,8 +201,11 @@ def test_a_commit_without_room_is_tried_again_and_nothing_overtakes_it(
             assert faults == ["a file: no room; wait", None]
             nursery.cancel_scope.cancel()
 
+    caplog.set_level("INFO")
     trio.run(main)
     assert store.groups == [1, 1]
+    # Once each, however often it was tried.
+    assert [record.message for record in caplog.records] == ["storage_unavailable", "storage_available"]
 
 
 def test_a_full_disk_does_not_hold_up_the_end_of_the_process(store: GatedStore, durable: Durable):
