@@ -12,7 +12,7 @@ A run is in one of these places while it is open:
 from __future__ import annotations
 
 from aether.core.effects import Revoke, RunTask, SendActivity, SendEvents
-from aether.core.queues import QueueKey, key_of
+from aether.core.queues import QueueKey, Rank, key_of
 from aether.core.run import Activity, Run
 from aether.core.sessions import Lease, Session
 from aether.core.state import State
@@ -172,14 +172,14 @@ def fill(state: State, session: Session) -> None:
         grant(state, session, run)
     for kind in TaskKind:
         while session.has_slot(kind):
-            key = _longest_waiting(state, session, kind)
+            key = _first_in_line(state, session, kind)
             if key is None:
                 break
             grant(state, session, state.queues.pop(key))
 
 
-def _longest_waiting(state: State, session: Session, kind: TaskKind) -> QueueKey | None:
-    best: tuple[int, QueueKey] | None = None
+def _first_in_line(state: State, session: Session, kind: TaskKind) -> QueueKey | None:
+    best: tuple[Rank, QueueKey] | None = None
     for type_ in session.types[kind]:
         key = QueueKey(session.task_queue, kind, type_)
         head = state.queues.head(key)

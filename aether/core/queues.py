@@ -1,14 +1,19 @@
 """Task queues: what is ready and waits for a worker, in order, by queue, kind and type.
 
 A worker takes only types that it has, so each type waits in a line of its own and none stands in the way of another.
+
+Priorities shift a task in time: one of priority 1 stands where one of priority 2 would stand that came a minute before
+it. So the urgent is served first, those of one priority in the order in which they came, and nobody starves: a minute
+of waiting is worth one priority, and who has waited for four is overtaken by nobody who comes now.
+
 Who leaves a line from the middle (a run that is cancelled while it waits) stays in it as a stale entry, and is passed
 over when its turn comes: its `queued` number is not the entry's any more.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 from aether.core.run import Activity, Run
@@ -17,6 +22,18 @@ from aether.model.runs import TaskKind
 Item = Run | Activity
 # Stale entries of a line that are not worth a clean-up; beyond them at most half of a line is stale.
 _STALE_MIN = 64
+_US_PER_PRIORITY = 60_000_000
+
+
+class Rank(NamedTuple):
+    """The lower is served first: when it came, shifted by its priority; then its number."""
+
+    at: int
+    number: int
+
+
+# (rank, since when it waits, who).
+_Entry = tuple[Rank, int, Item]
 
 
 class QueueKey(NamedTuple):
@@ -27,7 +44,7 @@ class QueueKey(NamedTuple):
 
 class TaskQueues:
     def __init__(self) -> None:
-        self._lines: dict[QueueKey, deque[tuple[int, int, Item]]] = {}
+        self._lines: dict[QueueKey, list[_Entry]] = {}
         self._counts: dict[QueueKey, int] = {}
         self._last = 0
 
@@ -35,7 +52,8 @@ class TaskQueues:
         assert not item.queued
         self._last += 1
         item.queued = self._last
-        self._lines.setdefault(key, deque()).append((self._last, now, item))
+        rank = Rank(now + _priority_of(item) * _US_PER_PRIORITY, self._last)
+        heappush(self._lines.setdefault(key, []), (rank, now, item))
         self._counts[key] = self._counts.get(key, 0) + 1
 
     def remove(self, key: QueueKey, item: Item) -> None:
@@ -45,15 +63,16 @@ class TaskQueues:
         self._uncount(key)
         line = self._lines[key]
         if len(line) > _STALE_MIN + 2 * self._counts.get(key, 0):
-            self._lines[key] = deque(entry for entry in line if entry[2].queued == entry[0])
+            line[:] = [entry for entry in line if _waits(entry)]
+            heapify(line)
 
-    def head(self, key: QueueKey) -> tuple[int, int, Item] | None:
-        """(place, since when, item) of the first in line."""
+    def head(self, key: QueueKey) -> _Entry | None:
+        """(rank, since when, item) of the first in line."""
         line = self._lines.get(key)
         while line:
-            if line[0][2].queued == line[0][0]:
+            if _waits(line[0]):
                 return line[0]
-            line.popleft()
+            heappop(line)
         if line is not None:
             del self._lines[key]
         return None
@@ -62,17 +81,17 @@ class TaskQueues:
         """The first in line; there must be one."""
         head = self.head(key)
         assert head is not None
-        self._lines[key].popleft()
+        heappop(self._lines[key])
         head[2].queued = 0
         self._uncount(key)
         return head[2]
 
     def waiting(self, key: QueueKey) -> Iterator[Item]:
         """Everybody in the line, first in line first."""
-        return (item for place, _, item in self._lines.get(key, ()) if item.queued == place)
+        return (entry[2] for entry in sorted(self._lines.get(key, ())) if _waits(entry))
 
     def depths(self) -> Iterator[tuple[QueueKey, int, int]]:
-        """(line, how many wait, since when the first does) of each line that is not empty."""
+        """(line, how many wait, since when the first in line does) of each line that is not empty."""
         for key in list(self._lines):
             head = self.head(key)
             if head is not None:
@@ -84,6 +103,14 @@ class TaskQueues:
             self._counts[key] = count
         else:
             del self._counts[key]
+
+
+def _waits(entry: _Entry) -> bool:
+    return entry[2].queued == entry[0].number
+
+
+def _priority_of(item: Item) -> int:
+    return item.priority if isinstance(item, Run) else item.run.priority
 
 
 def key_of(item: Item) -> QueueKey:

@@ -279,3 +279,35 @@ def test_a_worker_without_the_type_is_not_asked_for_a_blocked_run(room):
     assert given(room) == []
     room.start("other")
     assert room.run().blocked
+
+
+def test_a_free_slot_goes_to_the_most_urgent_of_all_that_its_worker_can_do():
+    room = Room()
+    for name, kind, priority in (("a", "order", 5), ("b", "ship", 0), ("c", "ship", 1), ("d", "order", 2)):
+        room.start(name, kind, priority=priority)
+    room.open(slots=1)
+    order = []
+    for _ in range(4):
+        (task,) = room.tasks()
+        order.append(task.task.workflow_id)
+        room.complete(room.token(order[-1]), done())
+    assert order == ["c", "d", "b", "a"]
+
+
+def test_an_activity_of_an_urgent_run_is_served_before_those_that_wait():
+    room = Room()
+    room.open(activity_slots=1)
+    for name, priority in (("a", 3), ("b", 3), ("c", 1)):
+        room.start(name, priority=priority)
+        room.complete(room.token(name), activity())
+    room.complete(room.attempt("1", "a"), c.CompleteActivity(data()))
+    assert [attempt.workflow_id for attempt in room.attempts()] == ["c"]
+
+
+def test_an_urgent_run_is_served_first_after_a_restart():
+    room = Room()
+    room.start("a")
+    room.start("b", priority=1)
+    room.restart()
+    room.open(slots=1)
+    assert [task.task.workflow_id for task in room.tasks()] == ["b"]

@@ -11,8 +11,18 @@ KEY = QueueKey("q", TaskKind.WORKFLOW, "order")
 OTHER = QueueKey("q", TaskKind.WORKFLOW, "ship")
 
 
-def run(number: int = 1) -> Run:
-    return Run(number, f"w{number}", f"r{number}", "order", "q", None, 0)
+def run(number: int = 1, priority: int = 3) -> Run:
+    return Run(number, f"w{number}", f"r{number}", "order", "q", None, 0, priority=priority)
+
+
+def served(queues: TaskQueues) -> list[int]:
+    """Numbers of the runs, in the order in which they are handed out."""
+    order: list[int] = []
+    while queues.head(KEY) is not None:
+        item = queues.pop(KEY)
+        assert isinstance(item, Run)
+        order.append(item.key)
+    return order
 
 
 def test_the_line_a_task_waits_in_is_its_queue_its_kind_and_its_type():
@@ -76,3 +86,52 @@ def test_starting_and_cancelling_behind_somebody_who_waits_does_not_fill_the_mem
     gc.collect()
     assert sum(ref() is not None for ref in gone) < 100
     assert queues.pop(KEY) is patient
+
+
+def test_the_urgent_is_served_first_and_equals_in_their_order():
+    queues, urgent = TaskQueues(), run()
+    for number, priority in enumerate((5, 3, 1, 3, 5, 1, 4, 2)):
+        item = run(number, priority)
+        queues.push(KEY, item, number)
+        urgent = item if number == 2 else urgent
+    assert next(iter(queues.waiting(KEY))) is urgent
+    assert served(queues) == [2, 5, 7, 1, 3, 6, 0, 4]
+
+
+def test_an_activity_is_as_urgent_as_its_run():
+    queues, later = TaskQueues(), run(1, 1)
+    queues.push(KEY, run(2, 2), 0)
+    urgent = Activity(later, "1", "charge", "q", Payload(b""), DEFAULT_RETRY, NO_TIMEOUTS, 0)
+    queues.push(KEY, urgent, 1)
+    assert queues.pop(KEY) is urgent
+
+
+def test_a_minute_of_waiting_is_worth_one_priority():
+    queues = TaskQueues()
+    queues.push(KEY, run(1, 2), 0)
+    queues.push(KEY, run(2, 1), 60_000_000 - 1)
+    assert served(queues) == [2, 1]
+    queues.push(KEY, run(1, 2), 0)
+    queues.push(KEY, run(2, 1), 60_000_000)
+    assert served(queues) == [1, 2]
+
+
+def test_nobody_starves_however_much_comes_that_is_urgent():
+    queues = TaskQueues()
+    queues.push(KEY, run(0, 5), 0)
+    for second in range(1, 600):
+        queues.push(KEY, run(second, 1), second * 1_000_000)
+        item = queues.pop(KEY)
+        if item.queued == 0 and isinstance(item, Run) and item.key == 0:
+            break
+    assert second == 240
+
+
+def test_a_line_keeps_its_order_when_it_is_cleaned_up():
+    queues = TaskQueues()
+    for number in range(200):
+        queues.push(KEY, run(number, 1 + number % 5), 0)
+    gone = [item for item in queues.waiting(KEY) if isinstance(item, Run) and item.key % 10 != 7]
+    for item in gone:
+        queues.remove(KEY, item)
+    assert served(queues) == sorted(range(7, 200, 10), key=lambda number: (number % 5, number))
