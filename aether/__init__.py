@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         LimitExceeded,
         NonDeterminism,
         NonRetryable,
+        PromiseFailed,
         RetryAfter,
         RunError,
         ServerFault,
@@ -36,10 +37,12 @@ if TYPE_CHECKING:
     from aether.model.payload import Failure, Payload
     from aether.model.policy import ActivityTimeouts, RetryPolicy
     from aether.model.runs import RunState
+    from aether.sdk.branches import Deadline, Nursery
     from aether.sdk.client import Client
-    from aether.sdk.context import Context, Nursery
+    from aether.sdk.context import Context
     from aether.sdk.converters import Codec
     from aether.sdk.define import Activity, Workflow
+    from aether.sdk.detached import Promise, Spawned
     from aether.sdk.execute import ActivityInfo, activity_info, cancelled, heartbeat
     from aether.sdk.handle import Handle
     from aether.sdk.views import Pending, WorkflowInfo, WorkflowStatus
@@ -55,6 +58,7 @@ __all__ = [
     "Client",
     "Codec",
     "Context",
+    "Deadline",
     "DeadlineExceeded",
     "Event",
     "Failure",
@@ -66,6 +70,8 @@ __all__ = [
     "Nursery",
     "Payload",
     "Pending",
+    "Promise",
+    "PromiseFailed",
     "RetryAfter",
     "RetryPolicy",
     "RunError",
@@ -74,6 +80,7 @@ __all__ = [
     "ServerUnavailable",
     "SessionExpired",
     "SettingsError",
+    "Spawned",
     "StaleLease",
     "StepFailed",
     "StorageUnavailable",
@@ -100,7 +107,10 @@ _HOMES = {
     "RunState": "model.runs",
     "Client": "sdk.client",
     "Context": "sdk.context",
-    "Nursery": "sdk.context",
+    "Deadline": "sdk.branches",
+    "Nursery": "sdk.branches",
+    "Promise": "sdk.detached",
+    "Spawned": "sdk.detached",
     "Codec": "sdk.converters",
     "Activity": "sdk.define",
     "Workflow": "sdk.define",

@@ -20,6 +20,7 @@ AetherError
    ├─ StepFailed              a step raised; the original type name, message and traceback are in `failure`
    ├─ ActivityFailed          an activity failed for good
    ├─ ChildFailed             a child run failed
+   ├─ PromiseFailed           somebody completed a promise with a failure
    └─ ChildCancelled          a child run was cancelled
 
 A user's own exception may derive from `NonRetryable`, or be raised as `RetryAfter(seconds)`, to steer retries.
@@ -140,6 +141,10 @@ class ActivityFailed(RunError):
 
 class ChildFailed(RunError):
     """A child of this workflow failed."""
+
+
+class PromiseFailed(RunError):
+    """A promise of this workflow was completed with a failure."""
 
 
 class ChildCancelled(RunError):

@@ -31,7 +31,15 @@ LAYERS = {
 DOORS = {
     "aether/sdk/embedded.py": {"server"},  # the one way for the SDK to bring its own server along
 }
-PURE = ("aether/model", "aether/core", "aether/wire", "aether/store/format.py", "aether/sdk/replay.py")
+PURE = (
+    "aether/model",
+    "aether/core",
+    "aether/wire",
+    "aether/store/format.py",
+    "aether/sdk/meanings.py",
+    "aether/sdk/replay.py",
+    "aether/sdk/waiters.py",
+)
 # Who may know an event loop, a socket, a thread or a database.
 LIBRARIES = {
     "trio": ("aether/server", "aether/cli", "aether/testing", "tui"),

@@ -178,6 +178,7 @@ def history(
 def cancel(
     workflow_id: WorkflowArgument,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the history.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="End it at once, without cleaning up.")] = False,
     run_id: RunOption = "",
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,
@@ -185,7 +186,7 @@ def cancel(
     """Ask a run to stop; its code may clean up first."""
     from aether.cli.runs import cancel_run
 
-    cancel_run(server, output, workflow_id, run_id, reason)
+    cancel_run(server, output, workflow_id, run_id, reason, force=force)
 
 
 @app.command()

@@ -92,8 +92,8 @@ def show_history(server: str, output: Format, workflow_id: str, run_id: str) -> 
     show(render_table(_HISTORY_COLUMNS, list(history_rows(events)), stdout_screen()))
 
 
-def cancel_run(server: str, output: Format, workflow_id: str, run_id: str, reason: str) -> None:
-    request = client_pb2.CancelRequest(workflow_id=workflow_id, run_id=run_id, reason=reason)
+def cancel_run(server: str, output: Format, workflow_id: str, run_id: str, reason: str, *, force: bool) -> None:
+    request = client_pb2.CancelRequest(workflow_id=workflow_id, run_id=run_id, reason=reason, force=force)
     answer = client_pb2.CancelResponse.FromString(Caller(server).unary(f"{_CLIENT}/CancelWorkflow", request))
     if output is Format.JSON:
         show(render_json({"workflow_id": workflow_id, **plain(answer)}))

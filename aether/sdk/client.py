@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from math import ceil
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, TypeVar, overload
 
@@ -15,11 +16,12 @@ from aether.sdk import rpc
 from aether.sdk.converters import UNDECLARED, Codec, Converter
 from aether.sdk.define import ActivityDecorator, Definitions, Workflow, check_name
 from aether.sdk.entropy import new_id
+from aether.sdk.failures import to_failure
 from aether.sdk.handle import Handle
 from aether.sdk.transport import Transport
 from aether.sdk.views import WorkflowInfo, info_from_proto
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
-from aether.wire.values import payload_to_proto
+from aether.wire.values import failure_to_proto, payload_to_proto
 
 if TYPE_CHECKING:
     from aether.sdk.context import Context
@@ -113,6 +115,15 @@ class Client:
             workflow_id=workflow.workflow_id or f"{workflow.name}-{new_id()}"[-_ID_MAX:],
             input=payload_to_proto(payload),
             task_queue=workflow.task_queue or self.task_queue,
+            id_reuse_policy=f"ID_REUSE_POLICY_{workflow.id_reuse.upper()}",
+            start_delay_ms=ceil(workflow.start_delay_s * 1000),
+            run_timeout_ms=ceil(workflow.run_timeout_s * 1000),
+            priority=workflow.priority,
+            tags=workflow.tags,
+            memo={
+                key: payload_to_proto(self.converter.encode(value, f"memo {key!r}"))
+                for key, value in workflow.memo.items()
+            },
         )
         answer = await rpc.call_until(
             self.transport,
@@ -122,6 +133,31 @@ class Client:
             timeout_s=self.timeout_s,
         )
         return Handle(self, answer.workflow_id, answer.run_id, workflow.arguments.returned)
+
+    async def complete_promise(self, token: str, value: object = None) -> bool:
+        """Bring about what a run waits for: `ctx.promise()` made the token. False: somebody has done so before.
+
+        Raises:
+            WorkflowNotFound: The run is closed.
+
+        """
+        payload = self.converter.encode(value, "the value of the promise")
+        return await self._settle(client_pb2.CompletePromiseRequest(token=token, result=payload_to_proto(payload)))
+
+    async def fail_promise(self, token: str, error: Exception) -> bool:
+        """Like `complete_promise`, with a failure: the workflow sees `PromiseFailed`."""
+        failure = failure_to_proto(to_failure(error))
+        return await self._settle(client_pb2.CompletePromiseRequest(token=token, failure=failure))
+
+    async def _settle(self, request: client_pb2.CompletePromiseRequest) -> bool:
+        answer = await rpc.call_until(
+            self.transport,
+            "/aether.v1.ClientService/CompletePromise",
+            request,
+            client_pb2.CompletePromiseResponse.FromString,
+            timeout_s=self.timeout_s,
+        )
+        return not answer.duplicate
 
     @overload
     def handle(self, workflow_id: str, run_id: str | None = None) -> Handle[Any]: ...

@@ -7,7 +7,7 @@ returns a changed copy with the same types. `Definitions` holds what one client 
 import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, overload
 
 from attrs import evolve, field, frozen
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from aether.sdk.context import Context
     from aether.sdk.handle import Handle
 
+IdReuse = Literal["allow", "allow_if_failed", "reject"]
+ParentClose = Literal["cancel", "terminate", "abandon"]
+_ID_REUSES = ("allow", "allow_if_failed", "reject")
+_PARENT_CLOSES = ("cancel", "terminate", "abandon")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -35,14 +39,49 @@ class Workflow(Generic[P, R]):
     client: "Client"
     workflow_id: str = ""
     task_queue: str = ""
+    id_reuse: IdReuse = "allow"
+    start_delay_s: float = 0
+    run_timeout_s: float = 0
+    priority: int = 0
+    tags: Mapping[str, str] = field(factory=dict)
+    memo: Mapping[str, Any] = field(factory=dict)
+    parent_close_policy: ParentClose = "cancel"
 
-    def options(self, *, workflow_id: str | None = None, task_queue: str | None = None) -> "Workflow[P, R]":
-        """The same workflow, with another id for the run or another queue; what is None stays as it is."""
-        return evolve(
-            self,
-            workflow_id=self.workflow_id if workflow_id is None else check_name(workflow_id, "workflow id"),
-            task_queue=self.task_queue if task_queue is None else check_name(task_queue, "task queue"),
-        )
+    def options(
+        self,
+        *,
+        workflow_id: str | None = None,
+        task_queue: str | None = None,
+        id_reuse: IdReuse | None = None,
+        start_delay_s: float | None = None,
+        run_timeout_s: float | None = None,
+        priority: int | None = None,
+        tags: Mapping[str, str] | None = None,
+        memo: Mapping[str, Any] | None = None,
+        parent_close_policy: ParentClose | None = None,
+    ) -> "Workflow[P, R]":
+        """The same workflow with other rules for its runs; what is None stays as it is.
+
+        `id_reuse` tells whether an id may be used again whose last run is closed: "allow", "allow_if_failed" (it did
+        not complete) or "reject". The first task is due after `start_delay_s`; a run that is open for `run_timeout_s`
+        fails. `priority` is from 1, the most urgent, to 5. `tags` and `memo` stay with the run and are shown by its
+        status.
+        `parent_close_policy` is for children that are spawned: "cancel", "terminate" or "abandon".
+        """
+        given = {
+            "workflow_id": None if workflow_id is None else check_name(workflow_id, "workflow id"),
+            "task_queue": None if task_queue is None else check_name(task_queue, "task queue"),
+            "id_reuse": None if id_reuse is None else _one_of(id_reuse, _ID_REUSES, "id_reuse"),
+            "start_delay_s": _seconds(start_delay_s, "start_delay_s"),
+            "run_timeout_s": _seconds(run_timeout_s, "run_timeout_s"),
+            "priority": priority,
+            "tags": tags,
+            "memo": memo,
+            "parent_close_policy": None
+            if parent_close_policy is None
+            else _one_of(parent_close_policy, _PARENT_CLOSES, "parent_close_policy"),
+        }
+        return evolve(self, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
 
     async def start(self, *args: P.args, **kwargs: P.kwargs) -> "Handle[R]":
         """Create a run and come back once the server has it.
@@ -195,6 +234,18 @@ class Definitions:
             if name not in self.workflows or self.workflows[name].function is not workflow.function:
                 raise InvalidArgument(f"{workflow!r} is not defined on this client")
         return found or dict(self.workflows)
+
+
+def _one_of(value: str, known: tuple[str, ...], what: str) -> str:
+    if value not in known:
+        raise InvalidArgument(f"{what} must be one of {', '.join(known)}, not {value!r}", field=what)
+    return value
+
+
+def _seconds(value: float | None, what: str) -> float | None:
+    if value is not None and not 0 <= value * 1000 <= DEFAULT_LIMITS.delay_max_ms:
+        raise InvalidArgument(f"{what} must be from 0 seconds to ten years, not {value}", field=what)
+    return value
 
 
 def check_name(name: str, what: str) -> str:

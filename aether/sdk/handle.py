@@ -2,18 +2,22 @@
 
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 from aether.model.events import Event
 from aether.sdk import rpc
+from aether.sdk.converters import UNDECLARED
+from aether.sdk.entropy import new_id
 from aether.sdk.views import WorkflowStatus, outcome, status_from_proto
 from aether.wire.convert import decode_event
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
+from aether.wire.values import payload_from_proto, payload_to_proto
 
 if TYPE_CHECKING:
     from aether.sdk.client import Client
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 _SERVICE: Final = "/aether.v1.ClientService/"
 
@@ -60,14 +64,62 @@ class Handle(Generic[R]):
         result: R = outcome(answer, self._client.converter, self._result_type)
         return result
 
-    async def cancel(self, reason: str = "") -> None:
+    async def signal(self, name: str, value: object = None, *, signal_id: str | None = None) -> None:
+        """Send the run a message; its code takes it with `ctx.wait_signal(name)`, now or later.
+
+        A signal with the `signal_id` of an earlier one changes nothing. Without one an id is made up, so that repeating
+        the request after a lost answer sends nothing twice.
+
+        Raises:
+            WorkflowClosed: The run is over already.
+
+        """
+        payload = self._client.converter.encode(value, f"the value of signal {name!r}")
+        request = client_pb2.SignalRequest(
+            workflow_id=self.workflow_id,
+            run_id=self.run_id,
+            name=name,
+            value=payload_to_proto(payload),
+            signal_id=signal_id or new_id(),
+        )
+        await rpc.call_until(
+            self._client.transport,
+            _SERVICE + "SignalWorkflow",
+            request,
+            client_pb2.SignalResponse.FromString,
+            timeout_s=self._client.timeout_s,
+        )
+
+    @overload
+    async def read(self, key: str) -> Any: ...
+    @overload
+    async def read(self, key: str, *, result_type: type[T]) -> T | None: ...
+    async def read(self, key: str, *, result_type: Any = UNDECLARED) -> Any:
+        """What the run has published last under `key`, or None; no worker is needed for it."""
+        request = client_pb2.ReadValueRequest(workflow_id=self.workflow_id, run_id=self.run_id, key=key)
+        answer = await rpc.call_until(
+            self._client.transport,
+            _SERVICE + "ReadValue",
+            request,
+            client_pb2.ReadValueResponse.FromString,
+            timeout_s=self._client.timeout_s,
+        )
+        if not answer.found:
+            return None
+        return self._client.converter.decode(
+            payload_from_proto(answer.value), f"what is published as {key!r}", result_type
+        )
+
+    async def cancel(self, reason: str = "", *, force: bool = False) -> None:
         """Ask the run to stop: its code is cancelled where it waits, and may clean up. Asking twice is harmless.
+
+        With `force` it ends at once, without cleaning up.
 
         Raises:
             WorkflowClosed: It is over already.
 
         """
-        request = client_pb2.CancelRequest(workflow_id=self.workflow_id, run_id=self.run_id, reason=reason)
+        request = client_pb2.CancelRequest(workflow_id=self.workflow_id, run_id=self.run_id, reason=reason, force=force)
         await rpc.call_until(
             self._client.transport,
             _SERVICE + "CancelWorkflow",

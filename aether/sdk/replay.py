@@ -23,7 +23,7 @@ The rules that make a second run equal the first one:
 A waiter's states:
 
     HELD ──go live──> LIVE (a step: the shell runs its function) ──record, ack──> OVER
-      │                 │
+      │                 ├──failed attempt──> BACKING_OFF ──timer──> HELD
       └──"started"──> STARTED (a timer, activity or child that the server has) ──────> OVER
                         └──cancelled──> CANCELLING ──────────────────────────────────> OVER
 
@@ -33,137 +33,32 @@ send), and `cancel` (the run's code is to be cancelled; when that has reached ev
 
 from collections import deque
 from collections.abc import Callable
-from enum import Enum
-from typing import Final, Literal
+from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from aether.errors import InvalidArgument, NonDeterminism
 from aether.model import commands as c
 from aether.model import events as e
-from aether.model.payload import Failure, Payload
+from aether.model.payload import Payload
+from aether.sdk.meanings import MEANINGS, Kind, Record, Verb
+from aether.sdk.waiters import (
+    BACKING_OFF,
+    CANCELLING,
+    HELD,
+    LIVE,
+    OVER,
+    STARTED,
+    Branch,
+    Fork,
+    Waiter,
+    WaiterState,
+    describe,
+)
 
-Kind = Literal["step", "timer", "activity", "child"]
-Record = e.Fact | c.RunCommand
-
-
-class WaiterState(Enum):
-    HELD = 1
-    LIVE = 2
-    STARTED = 3
-    CANCELLING = 4
-    OVER = 5
-
-
-HELD: Final = WaiterState.HELD
-LIVE: Final = WaiterState.LIVE
-STARTED: Final = WaiterState.STARTED
-CANCELLING: Final = WaiterState.CANCELLING
-OVER: Final = WaiterState.OVER
-
-
-class Verb(Enum):
-    """What a record does to the call at its path."""
-
-    STARTS = 1
-    ENDS = 2
-    # Ends it because the server was asked to give it up, by this run or by somebody else.
-    CANCELS = 3
-    # The run has asked the server to give it up.
-    GIVES_UP = 4
-
-
-@frozen
-class Meaning:
-    verb: Verb
-    kind: Kind
-    # The record's attribute that tells the call's name; "" if it does not tell.
-    name: str = ""
-
-
-# Records that are not here change nothing for the code.
-MEANINGS: Final[dict[type[Record], Meaning]] = {
-    c.RecordStep: Meaning(Verb.ENDS, "step", "name"),
-    e.StepCompleted: Meaning(Verb.ENDS, "step", "name"),
-    e.StepFailed: Meaning(Verb.ENDS, "step", "name"),
-    c.StartTimer: Meaning(Verb.STARTS, "timer"),
-    e.TimerStarted: Meaning(Verb.STARTS, "timer"),
-    e.TimerFired: Meaning(Verb.ENDS, "timer"),
-    e.TimerCancelled: Meaning(Verb.GIVES_UP, "timer"),
-    c.ScheduleActivity: Meaning(Verb.STARTS, "activity", "activity_type"),
-    e.ActivityScheduled: Meaning(Verb.STARTS, "activity", "activity_type"),
-    e.ActivityCompleted: Meaning(Verb.ENDS, "activity"),
-    e.ActivityFailed: Meaning(Verb.ENDS, "activity"),
-    e.ActivityCancelRequested: Meaning(Verb.GIVES_UP, "activity"),
-    e.ActivityCancelled: Meaning(Verb.CANCELS, "activity"),
-    c.StartChild: Meaning(Verb.STARTS, "child", "workflow_type"),
-    e.ChildStarted: Meaning(Verb.STARTS, "child", "workflow_type"),
-    e.ChildCompleted: Meaning(Verb.ENDS, "child"),
-    e.ChildFailed: Meaning(Verb.ENDS, "child"),
-    e.ChildCancelRequested: Meaning(Verb.GIVES_UP, "child"),
-    e.ChildCancelled: Meaning(Verb.CANCELS, "child"),
-}
-
-
-@define(eq=False)
-class Branch:
-    """A line of execution with numbers of its own: the workflow function, or one function given to `parallel`."""
-
-    # "" for the workflow function, "3.1." for the first branch of call 3.
-    prefix: str
-    # Of the last fact that this branch was resumed with, which is what `ctx.now()` tells.
-    clock: int = 0
-    # Durable calls made so far.
-    count: int = 0
-    # Random numbers and uuids drawn since the last durable call.
-    draws: int = 0
-    waiter: "Waiter | None" = None
-    has_begun: bool = False
-    # Belongs to the shell: how it lets the branch begin.
-    begin: Callable[[], None] | None = None
-
-    def next_path(self) -> str:
-        """Where the next durable call stands."""
-        return f"{self.prefix}{self.count + 1}"
-
-
-@define(eq=False)
-class Waiter:
-    """A durable call at rest. When it is OVER, `failure` or `result` is set, or `cancelled` (by somebody else)."""
-
-    path: str
-    kind: Kind
-    name: str
-    branch: Branch
-    # What goes to the server when the call goes live; None for a step.
-    command: c.RunCommand | None
-    state: WaiterState = HELD
-    attempt: int = 1
-    result: Payload | None = None
-    failure: Failure | None = None
-    cancelled: bool = False
-    # Belongs to the shell: how it wakes whoever waits here, and what a step that it ran has returned or raised.
-    wake: Callable[[], None] | None = None
-    memo: tuple[object] | None = None
-    cause: Exception | None = None
-
-    def __str__(self) -> str:
-        return describe(self.kind, self.name)
-
-
-@define(eq=False)
-class Fork:
-    """A call that opened branches; its own branch is at rest while it waits for them."""
-
-    path: str
-    branch: Branch
-    opened: int = 0
-    running: int = 0
-    is_joining: bool = False
-
-
-def describe(kind: Kind, name: str) -> str:
-    return f"{kind} {name!r}" if name else kind
+# Kinds that the server keeps for the run, and those of them that end before whoever gives them up goes on.
+_AT_THE_SERVER: Final = ("timer", "activity", "child", "promise")
+_WAITED_FOR: Final = ("activity", "child")
 
 
 @define(eq=False)
@@ -175,8 +70,8 @@ class Replay:
     begun: list[Branch] = field(factory=list)
     commands: list[c.RunCommand] = field(factory=list)
     cancel: e.CancelRequested | None = None
-    # Steps whose function runs, or whose record is not acknowledged yet.
-    live_steps: int = 0
+    # Calls that go on without the server doing anything: steps whose function runs, and what is not acknowledged yet.
+    live_calls: int = 0
     waiters: dict[str, Waiter] = field(factory=dict)
     _queue: deque[tuple[int, Record]] = field(factory=deque)
     # Branches that have not begun, in the order in which they were opened.
@@ -185,6 +80,8 @@ class Replay:
     # Paths at which the code opened branches.
     _forks: set[str] = field(factory=set)
     _abandoned: set[str] = field(factory=set)
+    # Signals that nobody has asked for yet, by name.
+    _signals: dict[str, deque[Payload]] = field(factory=dict)
     # Paths whose timer, activity or child the server is to give up, as soon as rule 2 allows.
     _owed: dict[str, None] = field(factory=dict)
     _active: int = 1
@@ -210,7 +107,7 @@ class Replay:
     @property
     def waits_for_server(self) -> bool:
         """The run has nothing to do before the server sends something."""
-        return self._active == 0 and self.live_steps == 0 and not self._queue and not self._new
+        return self._active == 0 and self.live_calls == 0 and not self._queue and not self._new
 
     def sleepers(self) -> list[Callable[[], None]]:
         """What wakes everybody who waits here, for when the run is taken away."""
@@ -219,7 +116,15 @@ class Replay:
 
     # What the code does.
 
-    def register(self, branch: Branch, kind: Kind, name: str, command: c.RunCommand | None = None) -> Waiter:
+    def register(
+        self,
+        branch: Branch,
+        kind: Kind,
+        name: str,
+        command: c.RunCommand | None = None,
+        *,
+        is_detached: bool = False,
+    ) -> Waiter:
         """A durable call of `branch` comes to rest. It may be LIVE or OVER already when this returns."""
         if branch.waiter is not None:
             raise InvalidArgument(
@@ -229,9 +134,11 @@ class Replay:
         path = branch.next_path()
         branch.count += 1
         branch.draws = 0
-        waiter = Waiter(path, kind, name, branch, command)
+        waiter = Waiter(path, kind, name, branch, command, is_detached=is_detached)
         branch.waiter = self.waiters[path] = waiter
         self._active -= 1
+        if kind == "signal" and self._take_signal(waiter):
+            return waiter
         if self._queue or self._held:
             self._held.append(waiter)
         else:
@@ -246,20 +153,52 @@ class Replay:
 
     def abandon(self, waiter: Waiter) -> bool:
         """The call was cancelled. True: wait on, under a shield, until the waiter is OVER, and only then let go."""
-        if waiter.state is OVER:
+        if waiter.state is OVER or waiter.branch.waiter is not waiter:
             return False
-        if waiter.kind != "step" and self._is_started(waiter):
+        if self._is_given_up(waiter):
             self._owed[waiter.path] = None
-            if waiter.kind != "timer":
-                waiter.state = CANCELLING
+            if waiter.kind in _WAITED_FOR:
+                self._go_to(waiter, CANCELLING)
                 self.pump()
                 return waiter.state is CANCELLING
-        if waiter.kind == "step" and waiter.state is LIVE:
-            self.live_steps -= 1
         self._abandoned.add(waiter.path)
         self._leave(waiter)
         self.pump()
         return False
+
+    def join_call(self, waiter: Waiter, branch: Branch) -> bool:
+        """The branch waits for the end of a detached call. False: that is over already."""
+        if waiter.state is OVER:
+            return False
+        if waiter.joined is not None:
+            raise InvalidArgument(f"two branches wait for the same {waiter}; let one of them tell the other")
+        if branch.waiter is not None:
+            raise InvalidArgument(f"{waiter} was waited for while the same branch waits for {branch.waiter}")
+        waiter.joined = branch
+        branch.waiter = waiter
+        self._active -= 1
+        self.pump()
+        return True
+
+    def leave_call(self, waiter: Waiter) -> None:
+        """The wait was cancelled, the call was not."""
+        if waiter.joined is not None:
+            waiter.joined.waiter = None
+            waiter.joined = None
+            self._active += 1
+
+    def give_up(self, waiter: Waiter) -> None:
+        """The run ends and does not want a detached call any more; a child is waited for by `join_call`."""
+        if waiter.state is OVER or waiter.state is CANCELLING:
+            return
+        self._owed[waiter.path] = None
+        if waiter.kind in _WAITED_FOR:
+            waiter.state = CANCELLING
+        else:
+            self._abandoned.add(waiter.path)
+            del self.waiters[waiter.path]
+            waiter.state = OVER
+        self.pump()
 
     def fork(self, branch: Branch) -> Fork:
         """A call that opens branches. It takes a number of its branch's, like any durable call."""
@@ -362,12 +301,18 @@ class Replay:
         if waiter is None:
             self._check_reachable(path, describe(meaning.kind, name))
             return False
+        if waiter.state is BACKING_OFF and isinstance(record, e.TimerFired):
+            waiter.state = HELD
+            self._held.append(waiter)
+            return True
         if waiter.kind != meaning.kind or (meaning.name and waiter.name != name):
             there = describe(meaning.kind, name)
             raise NonDeterminism(f"at {path} the history holds {there}, the code asks for {waiter}")
         if meaning.verb is Verb.STARTS:
-            if waiter.state is not CANCELLING:
-                waiter.state = STARTED
+            self._start(waiter, at)
+        elif isinstance(record, e.StepRetried):
+            self._go_to(waiter, BACKING_OFF)
+            waiter.attempt = record.attempt + 1
         elif meaning.verb is Verb.GIVES_UP:
             if waiter.state is not CANCELLING:
                 raise NonDeterminism(f"at {path} the history holds that {waiter} was given up, the code waits for it")
@@ -376,36 +321,83 @@ class Replay:
             self._end(waiter, at, record, cancelled=meaning.verb is Verb.CANCELS)
         return True
 
+    def _start(self, waiter: Waiter, at: int) -> None:
+        if waiter.state is CANCELLING:
+            return
+        self._go_to(waiter, STARTED)
+        if waiter.is_detached and waiter.branch.waiter is waiter:
+            waiter.branch.waiter = None
+            waiter.branch.clock = at
+            self._active += 1
+            self.woken.append(waiter)
+
     def _end(self, waiter: Waiter, at: int, record: Record, *, cancelled: bool) -> None:
         if self._owed:
             self._owed.pop(waiter.path, None)
-        if waiter.kind == "step" and waiter.state is LIVE:
-            self.live_steps -= 1
         waiter.result = getattr(record, "result", None)
         waiter.failure = getattr(record, "failure", None)
         waiter.cancelled = cancelled
+        if waiter.joined is not None or waiter.branch.waiter is not waiter:
+            self._end_detached(waiter, at)
+            return
         waiter.branch.clock = at
         self._leave(waiter)
         self.woken.append(waiter)
+
+    def _end_detached(self, waiter: Waiter, at: int) -> None:
+        waiter.state = OVER
+        del self.waiters[waiter.path]
+        if waiter.joined is not None:
+            waiter.joined.waiter = None
+            waiter.joined.clock = at
+            waiter.joined = None
+            self._active += 1
+            self.woken.append(waiter)
 
     def _note(self, record: Record) -> None:
         """Facts that are about the run as a whole."""
         if isinstance(record, e.RunStarted):
             if record.attempt > 1:
                 for waiter in self.waiters.values():
-                    waiter.attempt += 1
+                    if waiter.state is not BACKING_OFF:
+                        waiter.attempt += 1
+        elif isinstance(record, e.SignalReceived):
+            self._on_signal(record)
         elif isinstance(record, e.CancelRequested) and not self._is_finished:
             self.cancel = record
             self._is_settling = True
             self._active += 1
 
     def _go_live(self, waiter: Waiter) -> None:
+        if waiter.kind == "signal":
+            waiter.state = STARTED
+            return
         waiter.state = LIVE
+        if waiter.goes_on_when_recorded:
+            self.live_calls += 1
         if waiter.command is not None:
             self.commands.append(waiter.command)
         else:
-            self.live_steps += 1
             self.woken.append(waiter)
+
+    def _take_signal(self, waiter: Waiter) -> bool:
+        """One that came before anybody asked for it."""
+        kept = self._signals.get(waiter.name)
+        if not kept:
+            return False
+        waiter.result = kept.popleft()
+        self._leave(waiter)
+        return True
+
+    def _on_signal(self, record: e.SignalReceived) -> None:
+        """To whoever has waited longest for a signal of that name, or kept until somebody does."""
+        for waiter in self.waiters.values():
+            if waiter.kind == "signal" and waiter.name == record.name:
+                waiter.result = record.value
+                self._leave(waiter)
+                self.woken.append(waiter)
+                return
+        self._signals.setdefault(record.name, deque()).append(record.value)
 
     def _go_on_live(self) -> None:
         held, self._held = self._held, []
@@ -413,14 +405,23 @@ class Replay:
             if waiter.state is HELD:
                 self._go_live(waiter)
 
-    def _is_started(self, waiter: Waiter) -> bool:
-        """The server has it, or the history that was received says that it had."""
+    def _is_given_up(self, waiter: Waiter) -> bool:
+        """Must the server be asked to? It has it, or the history that was received says that it had."""
+        if waiter.kind == "step":
+            return waiter.state is BACKING_OFF
+        if waiter.kind not in _AT_THE_SERVER:
+            return False
         if waiter.state is not HELD:
             return True
         return any(getattr(record, "path", None) == waiter.path for _, record in self._queue)
 
+    def _go_to(self, waiter: Waiter, state: WaiterState) -> None:
+        if waiter.state is LIVE and waiter.goes_on_when_recorded:
+            self.live_calls -= 1
+        waiter.state = state
+
     def _leave(self, waiter: Waiter) -> None:
-        waiter.state = OVER
+        self._go_to(waiter, OVER)
         waiter.branch.waiter = None
         del self.waiters[waiter.path]
         self._active += 1

@@ -18,11 +18,15 @@ from aether.errors import AetherError, InvalidArgument, NonDeterminism, StepFail
 from aether.model import commands as c
 from aether.model import events as e
 from aether.model.limits import DEFAULT_LIMITS
-from aether.sdk.converters import UNDECLARED, Converter
+from aether.model.payload import Failure
+from aether.model.runs import ParentClosePolicy
+from aether.sdk.converters import Converter
 from aether.sdk.define import Workflow, check_name
 from aether.sdk.failures import from_failure, to_failure
-from aether.sdk.replay import HELD, LIVE, Branch, Fork, Kind, Replay, Waiter
-from aether.sdk.steps import call, plan_of
+from aether.sdk.meanings import Kind
+from aether.sdk.replay import Replay
+from aether.sdk.steps import StepRules, call, completed, failed, plan_of
+from aether.sdk.waiters import LIVE, OVER, Branch, Fork, Waiter
 
 if TYPE_CHECKING:
     from aether.sdk.context import Context
@@ -34,7 +38,6 @@ T = TypeVar("T")
 _SETTLE_PASSES: Final = 5
 # Calls that are answered from history without a pause, before others get their turn.
 _STRIDE: Final = 100
-_SCALARS: Final = frozenset((str, int, float, bool, type(None)))
 _NAMES_MAX: Final = 10_000
 
 # The run and the branch whose code is executing; None inside a step.
@@ -98,6 +101,8 @@ class Run:
         self._shields: set[anyio.CancelScope] = set()
         self._cancel_reason: str | None = None
         self._calls = 0
+        # What is to be undone if the run does not end well: (name, function, arguments) of steps.
+        self.compensations: list[tuple[str, Callable[..., object], tuple[Any, ...]]] = []
         # Set when `is_dropped` is.
         self._gone = anyio.Event()
 
@@ -109,13 +114,36 @@ class Run:
         end: c.RunCommand | None = None
         with self._scope:
             end = await self._call(context)
+        if not self.is_dropped and self.replay.waiters:
+            await self._end_spawned()
         if self.is_dropped:
             return
         if end is None:
             end = c.CancelRun(self._cancel_reason or "")
+        if self.compensations and not isinstance(end, c.CompleteRun):
+            end = await self._compensate(end)
+        if end is None:
+            return
         self._guard(self.replay.finish)
         if not self.is_dropped:
             self._close(end)
+
+    async def _compensate(self, end: c.RunCommand) -> c.RunCommand | None:
+        """Undo what was done, the last first. Whatever fails in it joins the run's failure. None: the run is lost."""
+        failures = []
+        with self.shield():
+            while self.compensations and not self.is_dropped:
+                name, function, args = self.compensations.pop()
+                try:
+                    await self.step(self.replay.root, name, function, StepRules(args))
+                except StepFailed as error:
+                    failures.append(to_failure(error))
+        if self.is_dropped:
+            return None
+        if not failures:
+            return end
+        first = (end.failure,) if isinstance(end, c.FailRun) else ()
+        return c.FailRun(Failure("ExceptionGroup", "compensations failed", causes=(*first, *failures), group=True))
 
     async def _call(self, context: "Context") -> c.RunCommand:
         arguments, converter = self.workflow.arguments, self._port.converter
@@ -152,13 +180,21 @@ class Run:
         if self.has_cancels or self._calls % _STRIDE == 0:
             await anyio.lowlevel.checkpoint()
 
-    def register(self, branch: Branch, kind: Kind, name: str, command: c.RunCommand | None = None) -> Waiter:
+    def register(
+        self,
+        branch: Branch,
+        kind: Kind,
+        name: str,
+        command: c.RunCommand | None = None,
+        *,
+        is_detached: bool = False,
+    ) -> Waiter:
         if kind != "timer" and name not in _good_names:
             if len(_good_names) >= _NAMES_MAX:
                 _good_names.clear()
             _good_names.add(check_name(name, f"{kind} name"))
         try:
-            waiter = self.replay.register(branch, kind, name, command)
+            waiter = self.replay.register(branch, kind, name, command, is_detached=is_detached)
         except NonDeterminism as mismatch:
             self._block(mismatch)
             waiter = Waiter("", kind, name, branch, None)
@@ -178,6 +214,36 @@ class Run:
                 raise
         if self.is_dropped:
             await self._vanish()
+
+    async def wait_for_start(self, waiter: Waiter) -> None:
+        """Until a detached call is recorded; its branch goes on then."""
+        if waiter.branch.waiter is waiter:
+            await self.wait(waiter)
+
+    async def join_call(self, waiter: Waiter, branch: Branch) -> None:
+        """Until a detached call is over."""
+        event = anyio.Event()
+        before, waiter.wake = waiter.wake, event.set
+        if self._guard(self.replay.join_call, waiter, branch):
+            try:
+                await event.wait()
+            except BaseException:
+                if not self.is_dropped:
+                    self._guard(self.replay.leave_call, waiter)
+                raise
+        else:
+            waiter.wake = before
+        if self.is_dropped:
+            await self._vanish()
+
+    async def _end_spawned(self) -> None:
+        """Nothing that the run has begun outlives it, unless it was told to."""
+        with self.shield():
+            for waiter in list(self.replay.waiters.values()):
+                if not self.is_dropped and _ends_with_its_run(waiter):
+                    self._guard(self.replay.give_up, waiter)
+                    if waiter.state is not OVER:
+                        await self.join_call(waiter, self.replay.root)
 
     async def _wait_for_end(self, waiter: Waiter) -> None:
         event = anyio.Event()
@@ -234,16 +300,14 @@ class Run:
         if not self.is_dropped:
             self._guard(self.replay.join, fork)
 
-    async def step(
-        self, branch: Branch, name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    async def step(self, branch: Branch, name: str, function: Callable[..., Any], rules: StepRules) -> Any:
         waiter = self.register(branch, "step", name)
-        if waiter.state is HELD:
+        if waiter.state is not LIVE and waiter.state is not OVER:
             await self.wait(waiter)
         plan = plan_of(function)
-        if waiter.state is LIVE:
+        while waiter.state is LIVE:
             try:
-                await self._perform(waiter, function, args, kwargs)
+                await self._perform(waiter, function, rules)
             except BaseException:
                 if not self.is_dropped:
                     self._guard(self.replay.abandon, waiter)
@@ -256,37 +320,27 @@ class Run:
         assert waiter.result is not None
         return self._port.converter.decode(waiter.result, f"the result of step {name!r}", plan.returned)
 
-    async def _perform(
-        self, waiter: Waiter, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
+    async def _perform(self, waiter: Waiter, function: Callable[..., Any], rules: StepRules) -> None:
+        """One attempt. What came of it is on its way when this returns."""
         port = self._port
-        command = port.reuse(self.run_id, waiter.path)
+        command: c.RecordStep | c.FailStep | None = port.reuse(self.run_id, waiter.path)
         if command is None or command.name != waiter.name:
             started_at = port.now()
             token = PLACE.set(None)
             try:
                 plan = plan_of(function)
-                value = await call(plan, function, args, kwargs, port.threads)
-                command = self._completed(waiter, value, plan.returned, started_at)
+                value = await call(plan, function, rules.args, rules.timeout_s, port.threads)
+                command = completed(waiter, value, plan.returned, started_at, port.converter)
             except Exception as error:  # noqa: BLE001 - whatever it raises is the step's failure
                 waiter.cause = error
-                command = c.RecordStep(waiter.path, waiter.name, None, to_failure(error), waiter.attempt, started_at)
+                command = failed(waiter, to_failure(error), rules.retry, started_at)
             finally:
                 PLACE.reset(token)
-        if self.is_dropped:
+        if not self.is_dropped:
+            self._commands.append(command)
+            port.mark(self)
+        elif isinstance(command, c.RecordStep):
             port.keep(self.run_id, command)
-            return
-        self._commands.append(command)
-        port.mark(self)
-
-    def _completed(self, waiter: Waiter, value: Any, hint: Any, started_at: int) -> c.RecordStep:
-        converter, place = self._port.converter, f"the result of step {waiter.name!r}"
-        plain = converter.encode_plain(value, place, hint)
-        # What replay will return is what this run goes on with.
-        if type(value) not in _SCALARS or hint not in (type(value), UNDECLARED):
-            value = converter.decode_plain(plain, place, hint)
-        waiter.memo = (value,)
-        return c.RecordStep(waiter.path, waiter.name, converter.seal(plain, place), None, waiter.attempt, started_at)
 
     # The server.
 
@@ -352,7 +406,7 @@ class Run:
     @property
     def is_idle(self) -> bool:
         """Nothing that it has done is unknown to the server."""
-        return not self._commands and not self._sent and not self.replay.live_steps
+        return not self._commands and not self._sent and not self.replay.live_calls
 
     @property
     def is_parked(self) -> bool:
@@ -437,3 +491,8 @@ class Run:
         await self.settle()
         if not self.is_dropped:
             self._guard(self.replay.settled)
+
+
+def _ends_with_its_run(waiter: Waiter) -> bool:
+    command = waiter.command
+    return isinstance(command, c.StartChild) and command.parent_close_policy is ParentClosePolicy.CANCEL

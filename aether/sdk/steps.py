@@ -1,4 +1,4 @@
-"""How the function of a step is called: in the event loop, or in a thread.
+"""How the function of a step is called, in the event loop or in a thread, and what is recorded of it.
 
 A coroutine function is awaited where the workflow runs. Anything else may block, so it is called in a thread; if it
 hands back something to await (`lambda: fetch(order)`), that is awaited in the event loop, and the function's code is
@@ -13,14 +13,28 @@ from typing import Any, Final
 
 import anyio
 import anyio.to_thread
-from attrs import define
+from attrs import define, frozen
 
+from aether.model import commands as c
+from aether.model.payload import Failure
+from aether.model.policy import RetryPolicy
 from aether.sdk.arguments import hints_of
-from aether.sdk.converters import UNDECLARED
+from aether.sdk.converters import UNDECLARED, Converter
 from aether.sdk.define import is_coroutine_function
+from aether.sdk.waiters import Waiter
 
 # More code objects than any program has; one that makes functions at run time starts over.
 _PLANS_MAX: Final = 10_000
+_SCALARS: Final = frozenset((str, int, float, bool, type(None)))
+
+
+@frozen
+class StepRules:
+    """How a step is called: with which arguments, and what happens when it fails or takes too long."""
+
+    args: tuple[Any, ...] = ()
+    retry: RetryPolicy | None = None
+    timeout_s: float | None = None
 
 
 @define
@@ -68,14 +82,29 @@ async def call(
     plan: StepPlan,
     function: Callable[..., Any],
     args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    timeout_s: float | None,
     limiter: anyio.CapacityLimiter,
 ) -> Any:
-    """The function's result, awaited if need be."""
+    """The function's result, awaited if need be. Raises TimeoutError after `timeout_s`."""
+    if timeout_s is None:
+        return await _call(plan, function, args, limiter, is_bounded=False)
+    with anyio.move_on_after(timeout_s):
+        return await _call(plan, function, args, limiter, is_bounded=True)
+    raise TimeoutError(f"the step took longer than {timeout_s:g} s")
+
+
+async def _call(
+    plan: StepPlan,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    limiter: anyio.CapacityLimiter,
+    *,
+    is_bounded: bool,
+) -> Any:
     if plan.is_inline:
-        value = function(*args, **kwargs)
+        value = function(*args)
         return await value if isawaitable(value) else value
-    value = await call_in_thread(partial(function, *args, **kwargs), limiter)
+    value = await call_in_thread(partial(function, *args), limiter, is_abandoned=is_bounded)
     if isawaitable(value):
         plan.is_inline = True
         # An annotation of the maker is about the awaitable, not about what comes out of it.
@@ -84,12 +113,31 @@ async def call(
     return value
 
 
-async def call_in_thread(function: Callable[[], Any], limiter: anyio.CapacityLimiter) -> Any:
-    """A cancel waits for the thread, which nothing can stop."""
+async def call_in_thread(
+    function: Callable[[], Any], limiter: anyio.CapacityLimiter, *, is_abandoned: bool = False
+) -> Any:
+    """A cancel waits for the thread, which nothing can stop; one that `is_abandoned` is left to itself."""
 
     def in_thread() -> tuple[Any]:
         # In a tuple, for Trio refuses functions that hand back a coroutine: it takes them for a mistake.
         return (function(),)
 
-    (value,) = await anyio.to_thread.run_sync(in_thread, limiter=limiter)
+    (value,) = await anyio.to_thread.run_sync(in_thread, limiter=limiter, abandon_on_cancel=is_abandoned)
     return value
+
+
+def completed(waiter: Waiter, value: Any, hint: Any, started_at: int, converter: Converter) -> c.RecordStep:
+    place = f"the result of step {waiter.name!r}"
+    plain = converter.encode_plain(value, place, hint)
+    # What replay will return is what this run goes on with.
+    if type(value) not in _SCALARS or hint not in (type(value), UNDECLARED):
+        value = converter.decode_plain(plain, place, hint)
+    waiter.memo = (value,)
+    return c.RecordStep(waiter.path, waiter.name, converter.seal(plain, place), None, waiter.attempt, started_at)
+
+
+def failed(waiter: Waiter, failure: Failure, retry: RetryPolicy | None, started_at: int) -> c.RecordStep | c.FailStep:
+    """Without a policy a failure is final; with one the server decides, by the same rule as for activities."""
+    if retry is None:
+        return c.RecordStep(waiter.path, waiter.name, None, failure, waiter.attempt, started_at)
+    return c.FailStep(waiter.path, waiter.name, failure, waiter.attempt, retry, started_at)

@@ -13,6 +13,12 @@ SAID = {
     ],
     "batch": ["{'tea': 300, 'coffee': 600, 'cocoa': 500}", "/1.1.1 COMPLETED", "/1.2.1 COMPLETED", "/1.3.1 COMPLETED"],
     "crash_and_resume": ["killed", "ended with -9", "result: 14", "ended with 0"],
+    "human_approval": ["waiting for approval of laptop", "result: laptop approved by Ada"],
+    "saga": [
+        "booked flight",
+        "cancelled hotel\ncancelled flight\n",
+        "StepFailed: step 'book car' failed: RuntimeError: no car is left",
+    ],
     "main_job": ["result: TRK-tx-order-1-4200", "\tActivityRetried\t2\tcharge\t", "\tRunCompleted\t"],
 }
 

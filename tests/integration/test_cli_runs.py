@@ -9,7 +9,9 @@ import subprocess
 import sys
 
 import pytest
+import trio
 
+from aether import Client, Context
 from aether.cli.call import Caller
 from aether.cli.exit_codes import ExitCode
 from aether.wire.generated.aether.v1 import client_pb2, model_pb2
@@ -78,6 +80,29 @@ def test_a_cancelled_run_is_closed_and_its_history_says_why(server):
     again = aether("cancel", "order-1", AETHER_SERVER=server.url)
     assert again.returncode == ExitCode.CONFLICT
     assert "order-1" in again.stderr
+
+
+def test_a_run_whose_code_does_not_stop_is_ended_by_force(server):
+    client = Client(server.url)
+
+    @client.workflow("stubborn")
+    async def stubborn(ctx: Context) -> None:
+        with ctx.shield():
+            await ctx.publish("ready", value=True)
+            await ctx.sleep(days=1)
+
+    async def cancel(*options: str) -> str:
+        done = await trio.to_thread.run_sync(lambda: aether("cancel", "order-1", *options, AETHER_SERVER=server.url))
+        return rows(done.stdout)[-1][1]
+
+    async def main() -> list[str]:
+        async with client.serve():
+            handle = await stubborn.options(workflow_id="order-1").start()
+            while not await handle.read("ready"):  # noqa: ASYNC110 - the run brings it about
+                await trio.sleep(0.01)
+            return [await cancel(), await cancel("--force")]
+
+    assert trio.run(main) == ["RUNNING", "CANCELLED"]
 
 
 @pytest.mark.parametrize("command", ["status", "history", "cancel"])

@@ -137,9 +137,13 @@ async def test_what_is_open_in_an_embedded_database_goes_on_when_the_program_com
         client = aether.Client(db=str(tmp_path / "data" / "work.db"))
         ran_now = []
 
+        def sleep() -> str:
+            ran_now.append("before")
+            return "slept"
+
         @client.workflow("nap")
         async def nap(ctx: aether.Context) -> str:
-            before = await ctx.step("before", lambda: ran_now.append("before") or "slept")  # type: ignore[call-overload]
+            before = await ctx.step("before", sleep)
             await ctx.sleep(seconds=0.5)
             ran_now.append("after")
             return before

@@ -1,6 +1,6 @@
 """Whatever a workflow does and whenever its worker dies: a replay does the same again, and does nothing twice.
 
-Random programs of steps, timers, activities, branches and failures run against a small model of the server, which
+Random programs of everything that a `Context` offers run against a small model of the server, which
 answers late, in batches and in any order. The worker is killed in between, any number of times. In the end a replay of
 the whole history, under another order of Trio's scheduler, must go through the same places in the same order, send
 nothing, and end the same way.
@@ -26,6 +26,9 @@ from aether.sdk.run import Run
 
 CLIENT = aether.Client(db="memory")
 INPUT = Payload(b"[]")
+ONE = Payload(b"1")
+DONE = Payload(b'"done"')
+OOPS = Failure("Oops", "no")
 
 
 @CLIENT.activity("act")
@@ -33,23 +36,45 @@ async def act(label: str) -> str:
     return label
 
 
+@CLIENT.workflow("kid")
+async def kid(ctx: aether.Context, label: str) -> str:
+    return label
+
+
+SIGNALS_MAX = 50
+
+
 @frozen
 class Op:
-    """`kind` is step, fail, sleep, activity, pause, try, parallel or nursery."""
+    """`kind` is one of LEAVES, or try, deadline, parallel, race or nursery."""
 
     kind: str
     parts: tuple[tuple["Op", ...], ...] = ()
 
 
-LEAVES = st.sampled_from([Op(kind) for kind in ("step", "step", "fail", "sleep", "activity", "pause")])
+_KINDS = (
+    "step",
+    "fail",
+    "retried",
+    "sleep",
+    "activity",
+    "pause",
+    "signal",
+    "promise",
+    "publish",
+    "spawn",
+    "leave",
+    "undo",
+)
+LEAVES = st.sampled_from([Op(kind) for kind in ("step", *_KINDS)])
 
 
 def _nodes(inner):
     program = st.lists(inner, min_size=1, max_size=3).map(tuple)
     branches = st.lists(program, min_size=1, max_size=3).map(tuple)
     return st.one_of(
-        st.builds(Op, st.just("try"), program.map(lambda part: (part,))),
-        st.builds(Op, st.sampled_from(["parallel", "nursery"]), branches),
+        st.builds(Op, st.sampled_from(["try", "deadline"]), program.map(lambda part: (part,))),
+        st.builds(Op, st.sampled_from(["parallel", "race", "nursery"]), branches),
     )
 
 
@@ -70,11 +95,16 @@ class World:
     closed: c.RunCommand | None = None
     # What one request asks for is recorded at one time.
     now: int = 1_000_000
+    signals: int = 0
+    then: list[c.FailStep] = field(factory=list)
 
     def record(self, fact: e.Fact) -> e.Event:
         event = e.Event(len(self.history) + 1, self.now, fact)
         self.history.append(event)
         return event
+
+    def record_one_of(self, *facts: e.Fact) -> e.Event:
+        return self.record(self.rng.choice(facts))
 
     def steps_recorded(self) -> set[str]:
         return {event.fact.name for event in self.history if isinstance(event.fact, e.StepCompleted)}
@@ -84,6 +114,16 @@ class World:
         for command in commands:
             self.apply(command)
         self.mail.append(([], len(self.history)))
+        failed, self.then = self.then, []
+        for command in failed:
+            self.mail.append(([self.fail_step(command)], None))
+
+    def fail_step(self, command: c.FailStep) -> e.Event:
+        """An event like others, for the worker does not know how it is decided."""
+        if self.closed is not None or self.rng.random() < 0.3:
+            return self.record(e.StepFailed(command.path, command.name, command.failure, command.attempt))
+        self.pending[command.path] = "timer"
+        return self.record(e.StepRetried(command.path, command.name, command.failure, command.attempt, self.now))
 
     def apply(self, command: c.RunCommand) -> None:
         if isinstance(command, c.RecordStep):
@@ -98,6 +138,16 @@ class World:
         elif isinstance(command, c.ScheduleActivity):
             self.record(e.ActivityScheduled(command.path, command.activity_type, "q", command.input))
             self.pending[command.path] = "activity"
+        elif isinstance(command, c.FailStep):
+            self.then.append(command)
+        elif isinstance(command, c.PublishValue):
+            self.record(e.ValuePublished(command.path, command.key, command.value))
+        elif isinstance(command, c.CreatePromise):
+            self.record(e.PromiseCreated(command.path, command.name))
+            self.pending[command.path] = "promise"
+        elif isinstance(command, c.StartChild):
+            self.record(e.ChildStarted(command.path, "kid", "r2", command.workflow_type))
+            self.pending[command.path] = "child"
         elif isinstance(command, c.CancelPending):
             self.give_up(command.path)
         else:
@@ -109,9 +159,15 @@ class World:
         if kind == "timer":
             del self.pending[path]
             self.record(e.TimerCancelled(path))
+        elif kind == "promise":
+            del self.pending[path]
+            self.record(e.PromiseDropped(path))
         elif kind == "activity":
             self.pending[path] = "cancelling"
             self.record(e.ActivityCancelRequested(path))
+        elif kind == "child":
+            self.pending[path] = "ending"
+            self.record(e.ChildCancelRequested(path))
 
     def progress(self) -> None:
         """Something of what is pending comes to its end, and the worker is told."""
@@ -120,13 +176,23 @@ class World:
         kind = self.pending.pop(path)
         if kind == "timer":
             event = self.record(e.TimerFired(path))
+        elif kind == "promise":
+            event = self.record_one_of(e.PromiseResolved(path, ONE), e.PromiseRejected(path, OOPS))
+        elif kind == "child":
+            event = self.record_one_of(e.ChildCompleted(path, DONE), e.ChildFailed(path, OOPS))
+        elif kind == "ending":
+            event = self.record_one_of(e.ChildCompleted(path, DONE), e.ChildCancelled(path))
         elif kind == "cancelling" and self.rng.random() < 0.5:
             event = self.record(e.ActivityCancelled(path))
         elif self.rng.random() < 0.2:
-            event = self.record(e.ActivityFailed(path, 1, Failure("Oops", path)))
+            event = self.record(e.ActivityFailed(path, 1, OOPS))
         else:
-            event = self.record(e.ActivityCompleted(path, 1, Payload(b'"done"')))
+            event = self.record(e.ActivityCompleted(path, 1, DONE))
         self.mail.append(([event], None))
+
+    def signal(self) -> None:
+        self.signals += 1
+        self.mail.append(([self.record(e.SignalReceived("s", Payload(b"%d" % self.signals)))], None))
 
     def request_cancel(self) -> None:
         if not any(isinstance(event.fact, e.CancelRequested) for event in self.history):
@@ -194,16 +260,37 @@ class Interpreter:
         if op.kind == "pause":
             await anyio.lowlevel.checkpoint()
             return str(ctx.uuid()) + str(ctx.now()) + str(ctx.random())
+        if op.kind in ("signal", "promise", "publish", "spawn", "leave", "undo", "retried"):
+            return await self.other(ctx, op, here)
+        if op.kind == "deadline":
+            async with ctx.move_on_after(1) as deadline:
+                await self.block(ctx, op.parts[0], here)
+            return deadline.expired
         if op.kind == "try":
             return await self.attempt(ctx, op.parts[0], here)
         functions = [self.branch(ctx, part, f"{here}.{number}") for number, part in enumerate(op.parts)]
         if op.kind == "parallel":
             return await ctx.parallel(functions)
+        if op.kind == "race":
+            return await ctx.race(functions)
         async with ctx.nursery() as nursery:
             for function in functions:
                 nursery.start_soon(function)
             await self.step(ctx, f"{here} beside")
         return None
+
+    async def other(self, ctx: aether.Context, op: Op, here: str) -> object:
+        if op.kind == "signal":
+            return await ctx.wait_signal("s")
+        if op.kind == "publish":
+            return await ctx.publish("k", here)
+        if op.kind == "undo":
+            return await ctx.on_failure(f"{here} undo", self.work, f"{here} undo")
+        if op.kind == "retried":
+            return await ctx.step(here, self.unsteady, here, retry=aether.RetryPolicy())
+        pending = await (ctx.promise("p") if op.kind == "promise" else ctx.spawn(kid, here))
+        await self.step(ctx, f"{here} meanwhile")
+        return None if op.kind == "leave" else await pending.result()
 
     def branch(self, ctx, program, place):
         return lambda: self.block(ctx, program, place)
@@ -223,6 +310,11 @@ class Interpreter:
             await anyio.lowlevel.checkpoint()
         return here
 
+    async def unsteady(self, here: str) -> str:
+        if self.world.rng.random() < 0.6:
+            raise ValueError(here)
+        return await self.work(here)
+
     async def fail(self, here: str) -> None:
         await anyio.lowlevel.checkpoint()
         raise ValueError(here)
@@ -240,17 +332,18 @@ async def lease(world: World, program: tuple[Op, ...], *, moves: int | None, can
         run = begin(nursery, world, program)
         run.receive(world.history)
         made = 0
-        while world.closed is None:
+        try:
+            while world.closed is None and made != moves:
+                await at_rest(run)
+                made += 1
+                if cancel_at is not None and len(world.history) >= cancel_at:
+                    world.request_cancel()
+                move(world, run)
+                assert made < 2_000, f"it does not come to an end: {run.replay}"
             await at_rest(run)
-            if made == moves:
-                run.drop()
-                break
-            made += 1
-            if cancel_at is not None and len(world.history) >= cancel_at:
-                world.request_cancel()
-            move(world, run)
-            assert made < 2_000, "it does not come to an end"
-        nursery.cancel_scope.cancel()
+        finally:
+            run.drop()
+            nursery.cancel_scope.cancel()
     return run
 
 
@@ -284,6 +377,8 @@ def move(world: World, run: Run) -> None:
         choices += ["deliver", "deliver"]
     if world.pending:
         choices.append("progress")
+    if world.signals < SIGNALS_MAX:
+        choices.append("signal")
     choice = world.rng.choice(choices)
     if choice == "take":
         output = run.take(world.rng.choice([1, 2, 1_000]))
@@ -291,6 +386,8 @@ def move(world: World, run: Run) -> None:
             world.answer(output[0])
     elif choice == "progress":
         world.progress()
+    elif choice == "signal":
+        world.signal()
     else:
         for _ in range(min(world.rng.choice([1, 2, 100]), len(world.mail))):
             events, seq = world.mail.pop(0)
@@ -353,6 +450,10 @@ EVERYTHING = (
     Op("step"),
     Op("parallel", ((Op("step"), Op("sleep")), (Op("activity"), Op("pause"), Op("step")), (Op("step"),))),
     Op("try", ((Op("nursery", ((Op("activity"),), (Op("step"), Op("fail")))),),)),
+    Op("race", ((Op("sleep"), Op("step")), (Op("signal"), Op("retried")), (Op("activity"),))),
+    Op("undo"),
+    Op("deadline", ((Op("promise"), Op("spawn")),)),
+    Op("leave"),
     Op("activity"),
 )
 

@@ -56,13 +56,33 @@ async def ship(ctx: aether.Context, order_id: str, fast: bool = False) -> str:
 async def order(ctx: aether.Context, order_id: str) -> Receipt:
     assert_type(await ctx.step("check", check, order_id), Stock)
     assert_type(await ctx.step("check", lambda: check(order_id)), Stock)
-    assert_type(await ctx.step("count", count, "a", times=3), int)
+    assert_type(await ctx.step("count", lambda: count("a", times=3)), int)
+    assert_type(await ctx.step("check", check, order_id, retry=aether.RetryPolicy(), timeout_s=5), Stock)
+    assert_type(await ctx.step("pack", pack, order_id, timeout_s=5), bytes)
     assert_type(await ctx.step("count", lambda: 1.5), float)
     assert_type(await ctx.activity(charge, order_id, 5), Receipt)
     assert_type(await ctx.activity(pack, order_id), bytes)
     assert_type(await ctx.child(ship, order_id, fast=True), str)
     assert_type(await ctx.child(ship.options(workflow_id="s"), order_id), str)
     assert_type(await ctx.parallel([lambda: ctx.step("a", check, "a"), lambda: ctx.step("b", check, "b")]), list[Stock])
+    assert_type(await ctx.parallel([lambda: ctx.step("a", check, "a")], limit=1), list[Stock])
+    assert_type(
+        await ctx.parallel([lambda: ctx.step("a", check, "a")], return_exceptions=True), list[Stock | Exception]
+    )
+    assert_type(await ctx.race([lambda: ctx.step("a", check, "a"), lambda: ctx.step("b", check, "b")]), Stock)
+    async with ctx.move_on_after(5) as deadline:
+        assert_type(deadline.expired, bool)
+    async with ctx.fail_after(5):
+        await ctx.sleep(1)
+    assert_type(await ctx.wait_signal("go"), Any)
+    assert_type(await ctx.wait_signal("go", result_type=Stock, timeout_s=5), Stock)
+    approval = await ctx.promise("approval", result_type=Stock)
+    assert_type(approval.token, str)
+    assert_type(await approval.result(), Stock)
+    await ctx.publish("token", approval.token)
+    spawned = await ctx.spawn(ship.options(parent_close_policy="abandon"), order_id, fast=True)
+    assert_type(await spawned.result(), str)
+    await ctx.on_failure("unpack", pack, order_id)
     assert_type(ctx.now(), datetime)
     assert_type(ctx.uuid(), UUID)
     assert_type(ctx.random(), float)
@@ -73,7 +93,11 @@ async def order(ctx: aether.Context, order_id: str) -> Receipt:
     with ctx.shield():
         assert_type(await ship(ctx, order_id), str)
 
-    await ctx.step("check", check, 5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    await ctx.step("check", check, 5)  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    await ctx.step("count", count, "a", times=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    await ctx.spawn(ship, 5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await ctx.on_failure("unpack", pack, 5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ship.options(parent_close_policy="leave")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await ctx.activity(charge, order_id, "5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await ctx.activity(charge, order_id)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     await ctx.activity(check, order_id)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
@@ -93,6 +117,16 @@ async def use() -> None:
     assert_type([info.run_id async for info in client.list(state=aether.RunState.FAILED)], list[str])
     assert_type(await client.handle("a", result_type=Receipt).result(), Receipt)
     assert_type(client.handle("a"), aether.Handle[Any])
+    await handle.signal("go", Stock(1), signal_id="1")
+    assert_type(await handle.read("token"), Any)
+    assert_type(await handle.read("token", result_type=str), str | None)
+    await handle.cancel("stuck", force=True)
+    assert_type(await client.complete_promise("token", Stock(1)), bool)
+    assert_type(await client.fail_promise("token", ValueError("no")), bool)
+    later = order.options(
+        id_reuse="reject", start_delay_s=5, run_timeout_s=60, priority=1, tags={"a": "b"}, memo={"c": 1}
+    )
+    assert_type(await later.start_and_wait("a"), Receipt)
     called: Coroutine[Any, Any, Receipt] = charge("a", 1)
     assert_type(await called, Receipt)
     assert_type(pack("a"), bytes)

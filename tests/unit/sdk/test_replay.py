@@ -5,56 +5,20 @@ import pytest
 from aether.errors import InvalidArgument, NonDeterminism
 from aether.model import commands as c
 from aether.model import events as e
-from aether.model.payload import Failure, Payload
-from aether.sdk.replay import CANCELLING, HELD, LIVE, MEANINGS, OVER, STARTED, Branch, Fork, Replay
-
-INPUT = Payload(b"[]")
-ONE = Payload(b"1")
-BAD = Failure("ValueError", "no")
-
-
-def created() -> list[e.Fact]:
-    return [e.RunCreated("w", "r", "t", "default", INPUT), e.RunStarted("worker", 1)]
-
-
-def begun(*facts: e.Fact) -> Replay:
-    """A run whose task held these facts; its code is about to begin."""
-    replay = Replay()
-    for at, fact in enumerate([*created(), *facts], start=1):
-        replay.receive(at, fact)
-    replay.pump()
-    return replay
-
-
-def send(replay: Replay, fact: e.Fact, at: int = 100) -> None:
-    replay.receive(at, fact)
-    replay.pump()
-
-
-def acknowledge(replay: Replay, at: int = 100) -> None:
-    """The server has recorded what was sent."""
-    commands, replay.commands[:] = list(replay.commands), []
-    for command in commands:
-        replay.receive(at, command)
-    replay.pump()
-
-
-def activity(path: str, name: str = "charge") -> c.ScheduleActivity:
-    return c.ScheduleActivity(path, name, "", INPUT)
-
-
-def two_branches(replay: Replay) -> tuple[Fork, Branch, Branch]:
-    fork = replay.fork(replay.root)
-    left, right = replay.open_branch(fork), replay.open_branch(fork)
-    replay.join(fork)
-    return fork, left, right
-
-
-def scheduled(path: str) -> e.ActivityScheduled:
-    return e.ActivityScheduled(path, "charge", "q", INPUT)
-
-
-CHILD = c.StartChild("1", "ship", "", "", INPUT)
+from aether.sdk.waiters import CANCELLING, HELD, LIVE, OVER, STARTED
+from tests.unit.sdk.replayed import (
+    BAD,
+    CHILD,
+    INPUT,
+    ONE,
+    acknowledge,
+    activity,
+    begun,
+    created,
+    scheduled,
+    send,
+    two_branches,
+)
 
 
 def test_a_step_without_a_record_goes_live_at_once_when_nothing_is_to_be_delivered():
@@ -62,7 +26,7 @@ def test_a_step_without_a_record_goes_live_at_once_when_nothing_is_to_be_deliver
     waiter = replay.register(replay.root, "step", "a")
     assert (waiter.path, waiter.state, waiter.attempt) == ("1", LIVE, 1)
     assert replay.woken == [waiter]
-    assert replay.live_steps == 1
+    assert replay.live_calls == 1
     assert not replay.waits_for_server
 
 
@@ -76,7 +40,7 @@ def test_a_step_goes_on_when_its_record_is_acknowledged_and_the_clock_is_the_rec
     assert waiter.result == ONE
     assert replay.woken == [waiter]
     assert replay.root.clock == 77
-    assert replay.live_steps == 0
+    assert replay.live_calls == 0
     assert replay.is_caught_up
 
 
@@ -291,7 +255,7 @@ def test_a_record_that_comes_after_its_step_was_cancelled_is_passed_over():
     replay.record(c.RecordStep("1", "a", ONE))
     send(replay, e.CancelRequested(""))
     assert replay.abandon(waiter) is False
-    assert replay.live_steps == 0
+    assert replay.live_calls == 0
     replay.finish()
     acknowledge(replay)
     assert replay.is_caught_up
@@ -400,7 +364,7 @@ def test_a_call_that_the_last_fact_cancels_never_goes_live():
     replay.close_branch(fork, left)
     replay.close_branch(fork, right)
     replay.finish()
-    assert replay.live_steps == 0
+    assert replay.live_calls == 0
 
 
 def test_a_held_call_goes_live_when_the_others_are_not_waited_for_any_more():
@@ -433,18 +397,6 @@ def test_the_code_in_a_nursery_goes_on_beside_its_branches():
     assert replay.register(branch, "step", "inner").path == "1.1.1"
     assert replay.register(replay.root, "step", "beside").path == "2"
     assert replay.is_at_rest
-
-
-def test_every_fact_at_a_path_has_a_meaning_or_is_known_to_have_none():
-    silent = {
-        e.RunCreated, e.RunStarted, e.RunCompleted, e.RunFailed, e.RunCancelled, e.CancelRequested,
-        e.ActivityStarted, e.ActivityRetried,
-        e.StepRetried, e.SignalReceived, e.PromiseCreated, e.PromiseResolved, e.PromiseRejected, e.PromiseDropped,
-        e.ValuePublished, c.FailStep, c.CreatePromise, c.PublishValue,
-        c.CancelPending, c.CompleteRun, c.FailRun, c.CancelRun, c.BlockRun,
-    }  # fmt: skip
-    everything = set(e.Fact.__args__) | set(c.RunCommand.__args__)
-    assert everything == silent | set(MEANINGS)
 
 
 def test_branches_begin_one_by_one_in_the_order_written():

@@ -105,10 +105,14 @@ async def test_code_begins_when_its_history_is_complete():
 async def test_a_lease_that_is_gone_ends_the_code_and_what_it_had_done_is_not_done_again(late):
     ran, gone = [], []
 
+    def count(name: str) -> int:
+        ran.append(name)
+        return len(ran)
+
     async def work(ctx: aether.Context) -> int:
         try:
-            first = await ctx.step("a", lambda: ran.append("a") or 1)  # type: ignore[call-overload]
-            return first + await ctx.step("b", lambda: ran.append("b") or 2)  # type: ignore[call-overload]
+            first = await ctx.step("a", count, "a")
+            return first + await ctx.step("b", count, "b")
         except anyio.get_cancelled_exc_class():
             gone.append("cancelled")
             with ctx.shield():

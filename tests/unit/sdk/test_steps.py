@@ -23,8 +23,8 @@ def _nothing_is_remembered(monkeypatch):
     monkeypatch.setattr(steps, "_plans", {})
 
 
-async def called(function, *args, **kwargs):
-    return await call(plan_of(function), function, args, kwargs, anyio.CapacityLimiter(1))
+async def called(function, *args, timeout_s=None):
+    return await call(plan_of(function), function, args, timeout_s, anyio.CapacityLimiter(1))
 
 
 def where() -> str:
@@ -92,7 +92,25 @@ async def test_an_inline_function_may_return_a_plain_value_for_once():
 async def test_builtins_and_classes_are_called_in_a_thread():
     assert await called(len, "abc") == 3
     assert await called(str, 5) == "5"
-    assert await called(dict, a=1) == {"a": 1}
+    assert await called(dict) == {}
+
+
+@pytest.mark.parametrize("function", [anyio.sleep_forever, lambda: anyio.sleep_forever()])  # noqa: PLW0108
+async def test_a_step_that_is_not_over_in_time_raises(function):
+    with pytest.raises(TimeoutError, match=r"longer than 0\.01 s"):
+        await called(function, timeout_s=0.01)
+
+
+async def test_a_thread_that_takes_too_long_is_left_to_itself():
+    goes_on = threading.Event()
+    with pytest.raises(TimeoutError):
+        await called(goes_on.wait, timeout_s=0.01)
+    goes_on.set()
+
+
+async def test_a_step_that_is_over_in_time_returns_its_result():
+    assert await called(where, timeout_s=60) == "thread"
+    assert await called(where_async, timeout_s=60) == "loop"
 
 
 def test_the_annotation_of_the_result_is_remembered():
