@@ -1,7 +1,8 @@
 """The client: where workflows and activities are defined, started, and served by a worker."""
 
+import builtins
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from math import ceil
 from types import TracebackType
@@ -14,7 +15,7 @@ from aether.model.policy import DEFAULT_RETRY, ActivityTimeouts, RetryPolicy
 from aether.model.runs import RunState
 from aether.sdk import rpc
 from aether.sdk.converters import UNDECLARED, Codec, Converter
-from aether.sdk.define import ActivityDecorator, Definitions, Workflow, check_name
+from aether.sdk.define import ActivityDecorator, Definitions, Start, Workflow, check_name
 from aether.sdk.entropy import new_id
 from aether.sdk.failures import to_failure
 from aether.sdk.handle import Handle
@@ -36,6 +37,7 @@ _DB: Final = "./data/aether.db"
 _MEMORY: Final = "memory"
 # How long a request is repeated while the server can not be reached.
 _TIMEOUT_S: Final = 30.0
+_STARTS_AT_ONCE: Final = 1_000
 _GRACE_S: Final = 10.0
 _RESIDENT_MAX: Final = 1_000
 # Ids that are made here stay below the server's bound on names, and keep their random end.
@@ -108,12 +110,45 @@ class Client:
 
     async def start(self, workflow: Workflow[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """Create a run, or find the open one of the same id, type and input."""
-        payload = workflow.arguments.encode(self.converter, args, kwargs)
+        return await self._start(Start(workflow, workflow.arguments.encode(self.converter, args, kwargs)))
+
+    async def start_many(self, starts: Sequence[Start[R]], /) -> builtins.list[Handle[R]]:
+        """Create many runs in one round trip: `await client.start_many([order.prepare(id) for id in ids])`.
+
+        The handles are in the order of `starts`. If some can not be started the others are, and the first failure is
+        raised; starting again with the same ids finds the runs that there are.
+        """
+        handles: builtins.list[Handle[R] | AetherError] = []
+        for first in range(0, len(starts), _STARTS_AT_ONCE):
+            some = starts[first : first + _STARTS_AT_ONCE]
+            handles += await self._start_some(some)
+        started = [handle for handle in handles if isinstance(handle, Handle)]
+        if len(started) < len(handles):
+            raise next(handle for handle in handles if isinstance(handle, AetherError))
+        return started
+
+    async def _start_some(self, starts: Sequence[Start[R]]) -> builtins.list[Handle[R] | AetherError]:
+        """Side by side: what is asked for in one pass of the scheduler goes out in one piece."""
+        answers: dict[int, Handle[R] | AetherError] = {}
+
+        async def begin(index: int, start: Start[R]) -> None:
+            try:
+                answers[index] = await self._start(start)
+            except AetherError as error:
+                answers[index] = error
+
+        async with anyio.create_task_group() as group:
+            for index, start in enumerate(starts):
+                group.start_soon(begin, index, start)
+        return [answers[index] for index in range(len(starts))]
+
+    async def _start(self, start: Start[R]) -> Handle[R]:
+        workflow = start.workflow
         request = client_pb2.StartWorkflowRequest(
             workflow_type=workflow.name,
             # Made here, so that a start whose answer was lost can be repeated without making two runs.
             workflow_id=workflow.workflow_id or f"{workflow.name}-{new_id()}"[-_ID_MAX:],
-            input=payload_to_proto(payload),
+            input=payload_to_proto(start.input),
             task_queue=workflow.task_queue or self.task_queue,
             id_reuse_policy=f"ID_REUSE_POLICY_{workflow.id_reuse.upper()}",
             start_delay_ms=ceil(workflow.start_delay_s * 1000),

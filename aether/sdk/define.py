@@ -13,6 +13,7 @@ from attrs import evolve, field, frozen
 
 from aether.errors import InvalidArgument
 from aether.model.limits import DEFAULT_LIMITS
+from aether.model.payload import Payload
 from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
 from aether.sdk.arguments import Arguments
 
@@ -83,6 +84,10 @@ class Workflow(Generic[P, R]):
         }
         return evolve(self, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
 
+    def prepare(self, *args: P.args, **kwargs: P.kwargs) -> "Start[R]":
+        """A start for `client.start_many`; wrong arguments are refused here."""
+        return Start(self, self.arguments.encode(self.client.converter, args, kwargs))
+
     async def start(self, *args: P.args, **kwargs: P.kwargs) -> "Handle[R]":
         """Create a run and come back once the server has it.
 
@@ -102,6 +107,14 @@ class Workflow(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<workflow {self.name!r}>"
+
+
+@frozen(eq=False)
+class Start(Generic[R]):
+    """A run that is to be created. Made by `Workflow.prepare`."""
+
+    workflow: Workflow[..., R]
+    input: Payload
 
 
 @frozen(eq=False, repr=False)

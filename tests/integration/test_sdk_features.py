@@ -312,6 +312,16 @@ async def test_compensations_run_in_reverse_when_the_run_fails_or_is_cancelled(c
         assert undone == ["hotel", "flight"] * 2
 
 
+async def test_many_runs_are_started_at_once(client: aether.Client) -> None:
+    @client.workflow("w")
+    async def w(ctx: aether.Context, number: int) -> int:
+        return number
+
+    async with replayed(client):
+        handles = await client.start_many([w.prepare(number) for number in range(250)])
+        assert [await handle.result() for handle in handles] == list(range(250))
+
+
 async def test_start_options_are_kept(client: aether.Client) -> None:
     @client.workflow("w")
     async def w(ctx: aether.Context) -> None:

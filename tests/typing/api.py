@@ -121,6 +121,7 @@ async def use() -> None:
     assert_type(await handle.read("token"), Any)
     assert_type(await handle.read("token", result_type=str), str | None)
     await handle.cancel("stuck", force=True)
+    assert_type(await client.start_many([order.prepare("a"), order.prepare("b")]), list[aether.Handle[Receipt]])
     assert_type(await client.complete_promise("token", Stock(1)), bool)
     assert_type(await client.fail_promise("token", ValueError("no")), bool)
     later = order.options(
@@ -133,6 +134,7 @@ async def use() -> None:
     async with client.serve(order, ship) as served:
         assert_type(served, aether.Client)
 
+    order.prepare(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await order.start(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await order.start()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     await order.start_and_wait("a", "b")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

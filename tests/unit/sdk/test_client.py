@@ -68,6 +68,33 @@ async def test_a_start_that_nobody_answered_is_repeated_with_the_same_id():
     assert wire.asked[0][2] == pytest.approx(30, abs=1)
 
 
+class AllAtOnce(Wire):
+    """Answers nobody before three have asked."""
+
+    async def unary(self, path, message, *, timeout_s=None):
+        self.asked.append((path, message, timeout_s))
+        while len(self.asked) < 3:
+            await anyio.lowlevel.checkpoint()
+        workflow_id = pb.StartWorkflowRequest.FromString(message).workflow_id
+        return pb.StartWorkflowResponse(workflow_id=workflow_id, run_id=f"run of {workflow_id}").SerializeToString()
+
+
+async def test_many_starts_are_under_way_at_the_same_time_and_their_handles_are_in_order():
+    client, w, _ = connected()
+    client._transport = AllAtOnce()
+    with anyio.fail_after(10):
+        handles = await client.start_many([w.options(workflow_id=f"w{number}").prepare(number) for number in range(3)])
+    assert [handle.run_id for handle in handles] == ["run of w0", "run of w1", "run of w2"]
+    assert await client.start_many([]) == []
+
+
+async def test_a_start_that_is_refused_does_not_keep_the_others_from_starting():
+    client, w, wire = connected(*[failed(WorkflowAlreadyExists("taken"))] * 2, STARTED)
+    with pytest.raises(WorkflowAlreadyExists):
+        await client.start_many([w.prepare(number) for number in range(3)])
+    assert len(wire.asked) == 3
+
+
 async def test_what_no_repetition_cures_is_raised_at_once_as_the_servers_error():
     _, w, wire = connected(failed(WorkflowAlreadyExists("it is there")))
     with pytest.raises(WorkflowAlreadyExists, match="it is there") as caught:
