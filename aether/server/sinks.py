@@ -5,6 +5,7 @@ the store, and meanwhile whatever else concerns the same lease waits behind them
 order.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -49,7 +50,7 @@ class Outbox:
             self.dirty.popitem()[0].flush()
 
 
-class SessionSink:
+class SessionSink(ABC):
     """`call` may be missing: a worker that has registered and does not poll yet."""
 
     def __init__(self, session_id: int, outbox: Outbox, call: Call | None) -> None:
@@ -112,13 +113,13 @@ class SessionSink:
             self.call.finish(Status(Code.UNAVAILABLE, f"session ended: {reason}") if reason else OK)
         self.on_end()
 
+    @abstractmethod
     def send_task(self, task: bytes) -> None:
         """Gather one serialised `Task`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def flush(self) -> None:
         """Send what was gathered."""
-        raise NotImplementedError
 
     def _fetched(self, effect: SendEvents, events: list[bytes]) -> None:
         waiting = self._fetching.pop(effect.token, None)
