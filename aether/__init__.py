@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from aether.sdk.detached import Promise, Spawned
     from aether.sdk.execute import ActivityInfo, activity_info, cancelled, heartbeat
     from aether.sdk.handle import Handle
+    from aether.sdk.metrics import Metrics, QueueDepth, StateCount, WorkerInfo
     from aether.sdk.views import Pending, WorkflowInfo, WorkflowStatus
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "Handle",
     "InvalidArgument",
     "LimitExceeded",
+    "Metrics",
     "NonDeterminism",
     "NonRetryable",
     "Nursery",
@@ -72,6 +74,7 @@ __all__ = [
     "Pending",
     "Promise",
     "PromiseFailed",
+    "QueueDepth",
     "RetryAfter",
     "RetryPolicy",
     "RunError",
@@ -82,8 +85,10 @@ __all__ = [
     "SettingsError",
     "Spawned",
     "StaleLease",
+    "StateCount",
     "StepFailed",
     "StorageUnavailable",
+    "WorkerInfo",
     "Workflow",
     "WorkflowAlreadyExists",
     "WorkflowCancelled",
@@ -119,6 +124,10 @@ _HOMES = {
     "cancelled": "sdk.execute",
     "heartbeat": "sdk.execute",
     "Handle": "sdk.handle",
+    "Metrics": "sdk.metrics",
+    "QueueDepth": "sdk.metrics",
+    "StateCount": "sdk.metrics",
+    "WorkerInfo": "sdk.metrics",
     "Pending": "sdk.views",
     "WorkflowInfo": "sdk.views",
     "WorkflowStatus": "sdk.views",

@@ -19,6 +19,7 @@ from aether.sdk.define import ActivityDecorator, Definitions, Start, Workflow, c
 from aether.sdk.entropy import new_id
 from aether.sdk.failures import to_failure
 from aether.sdk.handle import Handle
+from aether.sdk.metrics import Metrics, metrics_from_proto
 from aether.sdk.transport import Transport
 from aether.sdk.views import WorkflowInfo, info_from_proto
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
@@ -217,6 +218,16 @@ class Client:
             "/aether.v1.AdminService/ListWorkflows",
             request,
             lambda data: info_from_proto(client_pb2.WorkflowInfo.FromString(data)),
+        )
+
+    async def metrics(self) -> Metrics:
+        """The server in numbers: runs by state, what waits in task queues, workers, counters."""
+        return await rpc.call_until(
+            self.transport,
+            "/aether.v1.AdminService/GetMetrics",
+            admin_pb2.GetMetricsRequest(),
+            lambda data: metrics_from_proto(admin_pb2.Metrics.FromString(data)),
+            timeout_s=self.timeout_s,
         )
 
     # The connection.

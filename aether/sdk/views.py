@@ -78,8 +78,8 @@ def info_from_proto(message: pb.WorkflowInfo) -> WorkflowInfo:
         message.workflow_type,
         message.task_queue,
         RunState(message.state),
-        _time(message.created_at_us),
-        _time_or_none(message.closed_at_us),
+        time_of(message.created_at_us),
+        time_or_none(message.closed_at_us),
         message.parent_workflow_id,
         message.history_length,
         message.worker_id,
@@ -106,7 +106,7 @@ def _pending_from_proto(message: pb.Pending, converter: Converter) -> Pending:
         message.kind,
         message.name,
         message.attempt,
-        _time_or_none(message.due_at_us),
+        time_or_none(message.due_at_us),
         message.worker_id,
         failure_from_proto(message.last_failure) if message.HasField("last_failure") else None,
         beat,
@@ -125,9 +125,9 @@ def outcome(message: pb.WorkflowResult, converter: Converter, hint: object) -> A
     return converter.decode(payload_from_proto(message.result), f"the result of {subject}", hint)
 
 
-def _time(at_us: int) -> datetime:
+def time_of(at_us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=at_us)
 
 
-def _time_or_none(at_us: int) -> datetime | None:
-    return _time(at_us) if at_us else None
+def time_or_none(at_us: int) -> datetime | None:
+    return time_of(at_us) if at_us else None
