@@ -39,7 +39,8 @@ async def test_the_numbers_of_a_server_are_typed_and_carry_times():
             pb.WorkerInfo(
                 worker_id="w", task_queue="q",
                 workflow_types=["order"], activity_types=["charge"], workflow_slots=8,
-                workflow_slots_used=1, activity_slots=4, activity_slots_used=2, last_seen_at_us=3_000_000, draining=True,
+                workflow_slots_used=1, activity_slots=4, activity_slots_used=2,
+                last_seen_at_us=3_000_000, draining=True,
             )
         ],
     )  # fmt: skip
