@@ -20,7 +20,7 @@ from aether.sdk.entropy import new_id
 from aether.sdk.failures import to_failure
 from aether.sdk.handle import Handle
 from aether.sdk.metrics import Metrics, metrics_from_proto
-from aether.sdk.transport import Transport
+from aether.sdk.transport import Opener, Transport
 from aether.sdk.views import WorkflowInfo, info_from_proto
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
 from aether.wire.values import failure_to_proto, payload_to_proto
@@ -28,6 +28,7 @@ from aether.wire.values import failure_to_proto, payload_to_proto
 if TYPE_CHECKING:
     from aether.sdk.context import Context
     from aether.sdk.embedded import Embedded
+    from aether.sdk.session import WorkerSettings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -75,6 +76,8 @@ class Client:
         self._persistence = persistence or (_MEMORY if self._db == _MEMORY else "state-action-log")
         self._worker_id = worker_id
         self._slots = (workflow_slots, activity_slots)
+        # Opens connections whatever the target is; for tests, which bring their own server along.
+        self.opener: Opener | None = None
         self._definitions = Definitions()
         self._transport: Transport | None = None
         self._embedded: Embedded | None = None
@@ -256,7 +259,9 @@ class Client:
 
     async def _open(self) -> None:
         target = self._target or os.environ.get(SERVER_VARIABLE)
-        if target:
+        if self.opener is not None:
+            transport = Transport(self.opener)
+        elif target:
             transport = Transport(target)
         else:
             from aether.sdk.embedded import Embedded
@@ -279,6 +284,21 @@ class Client:
 
     # The worker.
 
+    def worker_settings(
+        self, workflows: Sequence[Workflow[..., Any]] = (), resident_max: int = _RESIDENT_MAX
+    ) -> "WorkerSettings":
+        """What a worker of these workflows, or of all there are, registers as."""
+        from aether.sdk.worker import new_worker_id, settings_of
+
+        return settings_of(
+            self._worker_id or new_worker_id(),
+            self.task_queue,
+            self._definitions.served(workflows),
+            self._definitions.activities,
+            self._slots,
+            resident_max,
+        )
+
     @asynccontextmanager
     async def serve(
         self, *workflows: Workflow[..., Any], grace_s: float = _GRACE_S, resident_max: int = _RESIDENT_MAX
@@ -289,16 +309,9 @@ class Client:
         bring to an end what is in hand; what is not, goes to another worker or waits for one. At most `resident_max`
         runs stay in memory while they wait; others are replayed when they go on.
         """
-        from aether.sdk.worker import Worker, new_worker_id, settings_of
+        from aether.sdk.worker import Worker
 
-        settings = settings_of(
-            self._worker_id or new_worker_id(),
-            self.task_queue,
-            self._definitions.served(workflows),
-            self._definitions.activities,
-            self._slots,
-            resident_max,
-        )
+        settings = self.worker_settings(workflows, resident_max)
         # Raised at the end, outside of the task group that would wrap them.
         failures: list[BaseException] = []
         async with AsyncExitStack() as stack:

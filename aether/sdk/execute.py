@@ -19,7 +19,7 @@ from aether.model.payload import Payload
 from aether.sdk.converters import Converter
 from aether.sdk.define import Activity
 from aether.sdk.failures import to_failure
-from aether.sdk.steps import call_in_thread
+from aether.sdk.steps import Lane
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.values import payload_from_proto
 
@@ -48,7 +48,7 @@ class Port(Protocol):
     """What an attempt needs of the session that holds it."""
 
     converter: Converter
-    activity_threads: anyio.CapacityLimiter
+    attempts: Lane
 
     def beat(self, token: int, details: Payload) -> None: ...
 
@@ -88,7 +88,7 @@ class Attempt:
             if self.activity.is_async:
                 value = await self.activity.function(*args)
             else:
-                value = await call_in_thread(partial(self.activity.function, *args), self._port.activity_threads)
+                value = await self._port.attempts.call(partial(self.activity.function, *args))
             return c.CompleteActivity(converter.encode(value, f"the result of {arguments.subject}", arguments.returned))
         except Exception as error:  # noqa: BLE001 - whatever the user's code raises is the attempt's failure
             return c.FailActivity(to_failure(error))

@@ -9,8 +9,8 @@ from aether.model.limits import DEFAULT_LIMITS, Limits
 from aether.model.payload import Failure
 
 _CUT: Final = "… "
-_OURS: Final = str(Path(__file__).parent)
-# Where `steps.call_in_thread` enters a thread: what is above it belongs to the event loop.
+_OURS: Final = tuple(str(Path(__file__).parents[1] / part) for part in ("sdk", "testing"))
+# Where `steps.ThreadLane` enters a thread: what is above it belongs to the event loop.
 _THREAD: Final = "in_thread"
 
 E = TypeVar("E", bound=RunError)

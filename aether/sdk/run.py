@@ -25,7 +25,7 @@ from aether.sdk.define import Workflow, check_name
 from aether.sdk.failures import from_failure, to_failure
 from aether.sdk.meanings import Kind
 from aether.sdk.replay import Replay
-from aether.sdk.steps import StepRules, call, completed, failed, plan_of
+from aether.sdk.steps import Lane, StepRules, call, completed, failed, plan_of
 from aether.sdk.waiters import LIVE, OVER, Branch, Fork, Waiter
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Port(Protocol):
     """What a run needs of the session that holds it."""
 
     converter: Converter
-    threads: anyio.CapacityLimiter
+    steps: Lane
     is_draining: bool
 
     def now(self) -> int:
@@ -329,7 +329,7 @@ class Run:
             token = PLACE.set(None)
             try:
                 plan = plan_of(function)
-                value = await call(plan, function, rules.args, rules.timeout_s, port.threads)
+                value = await call(plan, function, rules.args, rules.timeout_s, port.steps)
                 command = completed(waiter, value, plan.returned, started_at, port.converter)
             except Exception as error:  # noqa: BLE001 - whatever it raises is the step's failure
                 waiter.cause = error

@@ -29,6 +29,7 @@ from aether.sdk.execute import Attempt
 from aether.sdk.failures import to_failure
 from aether.sdk.gate import Gate
 from aether.sdk.run import Run
+from aether.sdk.steps import Lane, ThreadLane
 from aether.sdk.transport import TransportStream
 from aether.wire.convert import command_to_proto, event_from_proto
 from aether.wire.errors import error_from_refusal
@@ -58,6 +59,8 @@ class WorkerSettings:
     activity_slots: int
     # Runs kept in memory while they wait; those unused for longest are replayed when they go on.
     resident_max: int
+    # Given how many calls at a time, where steps and activities are called that are plain functions.
+    make_lane: Callable[[int], Lane] = ThreadLane
 
     def registration(self) -> pb.RegisterRequest:
         return pb.RegisterRequest(
@@ -94,8 +97,8 @@ class Session:
     ) -> None:
         self.settings = settings
         self.converter = converter
-        self.threads = anyio.CapacityLimiter(_STEP_THREADS)
-        self.activity_threads = anyio.CapacityLimiter(settings.activity_slots or DEFAULT_LIMITS.activity_slots_default)
+        self.steps = settings.make_lane(_STEP_THREADS)
+        self.attempts = settings.make_lane(settings.activity_slots or DEFAULT_LIMITS.activity_slots_default)
         self.is_draining = False
         self._outcomes = outcomes
         self._stream = stream

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from inspect import isawaitable
 from types import CodeType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import anyio
 import anyio.to_thread
@@ -26,6 +26,28 @@ from aether.sdk.waiters import Waiter
 # More code objects than any program has; one that makes functions at run time starts over.
 _PLANS_MAX: Final = 10_000
 _SCALARS: Final = frozenset((str, int, float, bool, type(None)))
+
+
+class Lane(Protocol):
+    """Where functions are called that may block."""
+
+    async def call(self, function: Callable[[], Any], *, is_abandoned: bool = False) -> Any:
+        """What it returns. A cancel waits for its end, unless it `is_abandoned`: then it is left to itself."""
+
+
+class ThreadLane:
+    """Threads, at most so many at a time; more calls than that wait."""
+
+    def __init__(self, threads_max: int) -> None:
+        self._limiter = anyio.CapacityLimiter(threads_max)
+
+    async def call(self, function: Callable[[], Any], *, is_abandoned: bool = False) -> Any:
+        def in_thread() -> tuple[Any]:
+            # In a tuple, for Trio refuses functions that hand back a coroutine: it takes them for a mistake.
+            return (function(),)
+
+        (value,) = await anyio.to_thread.run_sync(in_thread, limiter=self._limiter, abandon_on_cancel=is_abandoned)
+        return value
 
 
 @frozen
@@ -83,13 +105,13 @@ async def call(
     function: Callable[..., Any],
     args: tuple[Any, ...],
     timeout_s: float | None,
-    limiter: anyio.CapacityLimiter,
+    lane: Lane,
 ) -> Any:
     """The function's result, awaited if need be. Raises TimeoutError after `timeout_s`."""
     if timeout_s is None:
-        return await _call(plan, function, args, limiter, is_bounded=False)
+        return await _call(plan, function, args, lane, is_bounded=False)
     with anyio.move_on_after(timeout_s):
-        return await _call(plan, function, args, limiter, is_bounded=True)
+        return await _call(plan, function, args, lane, is_bounded=True)
     raise TimeoutError(f"the step took longer than {timeout_s:g} s")
 
 
@@ -97,32 +119,19 @@ async def _call(
     plan: StepPlan,
     function: Callable[..., Any],
     args: tuple[Any, ...],
-    limiter: anyio.CapacityLimiter,
+    lane: Lane,
     *,
     is_bounded: bool,
 ) -> Any:
     if plan.is_inline:
         value = function(*args)
         return await value if isawaitable(value) else value
-    value = await call_in_thread(partial(function, *args), limiter, is_abandoned=is_bounded)
+    value = await lane.call(partial(function, *args), is_abandoned=is_bounded)
     if isawaitable(value):
         plan.is_inline = True
         # An annotation of the maker is about the awaitable, not about what comes out of it.
         plan.returned = UNDECLARED
         return await value
-    return value
-
-
-async def call_in_thread(
-    function: Callable[[], Any], limiter: anyio.CapacityLimiter, *, is_abandoned: bool = False
-) -> Any:
-    """A cancel waits for the thread, which nothing can stop; one that `is_abandoned` is left to itself."""
-
-    def in_thread() -> tuple[Any]:
-        # In a tuple, for Trio refuses functions that hand back a coroutine: it takes them for a mistake.
-        return (function(),)
-
-    (value,) = await anyio.to_thread.run_sync(in_thread, limiter=limiter, abandon_on_cancel=is_abandoned)
     return value
 
 

@@ -5,10 +5,12 @@ query never keeps the engine waiting. What is read is what is durable.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import trio
 
+from aether.server.machine import Call, call_in_thread
 from aether.store.interface import EventRow, Reader, Store
 
 R = TypeVar("R")
@@ -17,8 +19,9 @@ PAGE_EVENTS = 2_000
 
 
 class Archive:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, call: Call = call_in_thread) -> None:
         self._store = store
+        self._call = call
         self._idle: list[Reader] = []
         self._limiter = trio.CapacityLimiter(READERS_MAX)
 
@@ -31,7 +34,7 @@ class Archive:
                     await trio.lowlevel.checkpoint()
                     return query(reader)
                 # The query runs to its end even if nobody waits any more: the connection must not be in two hands.
-                return await trio.to_thread.run_sync(query, reader)
+                return await self._call(partial(query, reader))
             finally:
                 self._idle.append(reader)
 

@@ -5,6 +5,7 @@ step of the machine's wall clock moves neither the times in a history nor the mo
 """
 
 import time
+from collections.abc import Callable
 
 import trio
 
@@ -12,8 +13,8 @@ import trio
 class Clock:
     """Wall time that only grows."""
 
-    def __init__(self) -> None:
-        self._started_at = time.time_ns() // 1000
+    def __init__(self, wall_ns: Callable[[], int] = time.time_ns) -> None:
+        self._started_at = wall_ns() // 1000
         self._trio_started_at = trio.current_time()
 
     @property

@@ -27,11 +27,11 @@ from aether.model.payload import Failure
 from aether.server.admin_service import AdminService
 from aether.server.archive import Archive
 from aether.server.client_service import ClientService
-from aether.server.clock import Clock
 from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
 from aether.server.histories import Histories
 from aether.server.listener import Drain, Listener, bind_tcp, serve_connections, server_tls
+from aether.server.machine import Machine
 from aether.server.readiness import Readiness
 from aether.server.settings import Settings
 from aether.server.sinks import Outbox
@@ -48,6 +48,7 @@ from aether.wire.calls import Method
 HISTORIES_BYTES = 64 * 1024 * 1024
 # How often a stopping server looks whether its workers have finished.
 _DRAIN_LOOK_S = 0.02
+REAL = Machine()
 
 log = Log("aether.server")
 
@@ -77,11 +78,13 @@ class Running:
 
 
 @asynccontextmanager
-async def run_engine(store: Store, persistence: str, limits: Limits = DEFAULT_LIMITS) -> AsyncIterator[Running]:
+async def run_engine(
+    store: Store, persistence: str, limits: Limits = DEFAULT_LIMITS, machine: Machine = REAL
+) -> AsyncIterator[Running]:
     """The FATAL part of the tree around an opened store, for as long as the block lasts. Raises StoreError."""
-    opened = await trio.to_thread.run_sync(store.open)
-    clock = Clock()
-    archive = Archive(store)
+    opened = await machine.call(store.open)
+    clock = machine.clock()
+    archive = Archive(store, machine.call)
     tally = Tally(await archive.read(lambda reader: reader.counts()))
     engine = Engine(clock.now(), epoch=opened.epoch, next_run_key=opened.next_run_key, limits=limits)
     try:
@@ -90,7 +93,7 @@ async def run_engine(store: Store, persistence: str, limits: Limits = DEFAULT_LI
             loop.outbox = Outbox(partial(_fetch, readers, archive), loop.block)
             timekeeper = Timekeeper(clock, loop.post)
             loop.on_due = timekeeper.set_due
-            writer = new_writer(store, loop.on_durable)
+            writer = new_writer(store, loop.on_durable, desk=machine.desk)
             loop.attach(writer)
             async with trio.open_nursery() as root:
                 await root.start(writer.run)

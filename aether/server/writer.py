@@ -1,7 +1,7 @@
 """Group commit: everything that waits goes to the disk in one transaction, and one wake-up says so.
 
 Theory of operation. `submit` hands a batch over and returns a ticket; tickets grow by one. A thread of its
-own, which lives as long as `run`, takes all batches that wait (within limits), commits them together, and
+own (`desk.py`), which lives as long as `run`, takes all batches that wait (within limits), commits them together, and
 wakes Trio once; `on_durable` then learns the newest durable ticket, which covers all smaller ones. There is
 no batch window: while one commit flushes, the next one gathers. Whoever has nothing to write costs nothing,
 since the thread sleeps in its queue.
@@ -13,21 +13,18 @@ submitted before it returns.
 """
 
 import queue
-import sys
-import threading
 import time
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Protocol
 
 import attrs
 import trio
 
+from aether.server.desk import Desk, ThreadDesk, Waiting
 from aether.server.telemetry import Log
 from aether.store.interface import Batch, Store, StoreError, StoreFull
 
 log = Log("aether.server")
-SWITCH_INTERVAL_S: Final = 0.0005
-"""How long a busy Trio loop may keep the interpreter from the writing thread; Python's 5 ms is felt."""
 
 
 @attrs.frozen
@@ -107,21 +104,19 @@ class BatchWriter(Protocol):
         ...
 
 
-def new_writer(store: Store, on_durable: Callable[[int], None], limits: WriterLimits | None = None) -> "BatchWriter":
+def new_writer(
+    store: Store,
+    on_durable: Callable[[int], None],
+    limits: WriterLimits | None = None,
+    *,
+    desk: Callable[[], Desk] = ThreadDesk,
+) -> "BatchWriter":
     """Return the writer that suits the store: a thread for a disk, none for memory."""
-    return Writer(store, on_durable, limits) if store.is_durable else DirectWriter(store, on_durable)
-
-
-@attrs.frozen
-class _Waiting:
-    ticket: int
-    batch: Batch
-    rows: int
-    size: int
+    return Writer(store, on_durable, limits, desk=desk()) if store.is_durable else DirectWriter(store, on_durable)
 
 
 class Writer:
-    """The group-commit writer. Everything but the thread's own work is called from the Trio thread."""
+    """The group-commit writer. Everything but the work at its desk is called from the Trio thread."""
 
     def __init__(
         self,
@@ -130,17 +125,17 @@ class Writer:
         limits: WriterLimits | None = None,
         *,
         clock: Callable[[], float] = time.perf_counter,
+        desk: Desk | None = None,
     ) -> None:
         self._store = store
         self._on_durable = on_durable
         self._limits = limits or WriterLimits()
         self._clock = clock
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._desk = desk or ThreadDesk()
         self._last_ticket = 0
         self._committed = (0, 0)  # ticket and bytes so far: set by the thread, as one object
         self._submitted_bytes = 0
         self._durable_bytes = 0
-        self._stopping = threading.Event()
         self._is_over = False
         self._failure: BaseException | None = None
         self._scope = trio.CancelScope()
@@ -172,58 +167,51 @@ class Writer:
         self._last_ticket += 1
         self._submitted_bytes += size
         rows = len(batch.events) + len(batch.runs) + len(batch.changes)
-        self._queue.put(_Waiting(self._last_ticket, batch, rows, size))
+        self._desk.put(Waiting(self._last_ticket, batch, rows, size))
         return self._last_ticket
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Own the thread until cancelled; raise what ended it early."""
-        switch_interval_s = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._run_thread, trio.lowlevel.current_trio_token())
+                nursery.start_soon(self._run_work)
                 task_status.started()
                 try:
                     with self._scope:
                         await trio.sleep_forever()
                 finally:
                     self._is_over = True
-                    self._stopping.set()
-                    self._queue.put(None)
+                    self._desk.stop()
         finally:
-            sys.setswitchinterval(switch_interval_s)
             if self._failure is not None:
                 raise self._failure  # also while being cancelled: what was submitted is not all on the disk
 
-    async def _run_thread(self, token: trio.lowlevel.TrioToken) -> None:
-        # Shielded: what was submitted is written even when everything else has been cancelled.
-        with trio.CancelScope(shield=True):
-            try:
-                await trio.to_thread.run_sync(self._work, token, limiter=trio.CapacityLimiter(1))
-            except Exception as error:  # noqa: BLE001 - carried to `run`, which raises it outside of an exception group
-                self._failure = error
+    async def _run_work(self) -> None:
+        try:
+            await self._desk.run(self._work)
+        except Exception as error:  # noqa: BLE001 - carried to `run`, which raises it outside of an exception group
+            self._failure = error
         self._scope.cancel()
 
-    def _work(self, token: trio.lowlevel.TrioToken) -> None:
-        """Commit until told to stop, in a thread."""
+    async def _work(self) -> None:
+        """Commit until told to stop."""
         written_bytes = 0
         is_last = False
         while not is_last:
-            group, is_last = self._take()
+            group, is_last = await self._take()
             if not group:
                 continue
-            self._commit(group)
+            await self._commit(group)
             written_bytes += sum([waiting.size for waiting in group])
             self._committed = (group[-1].ticket, written_bytes)
-            # Idempotent: a loop that is behind is told once, of the newest.
-            token.run_sync_soon(self._announce, idempotent=True)
+            self._desk.announce(self._announce)
             self._store.tidy()
 
-    def _take(self) -> tuple[list[_Waiting], bool]:
+    async def _take(self) -> tuple[list[Waiting], bool]:
         """Wait for one batch, then take all that wait. The second value: this is the last group."""
-        group: list[_Waiting] = []
+        group: list[Waiting] = []
         rows = size = 0
-        waiting = self._queue.get()
+        waiting = await self._desk.take()
         while waiting is not None:
             group.append(waiting)
             rows += waiting.rows
@@ -231,20 +219,20 @@ class Writer:
             if rows >= self._limits.commit_events or size >= self._limits.commit_bytes:
                 return group, False
             try:
-                waiting = self._queue.get_nowait()
+                waiting = self._desk.take_now()
             except queue.Empty:
                 return group, False
         return group, True
 
-    def _commit(self, group: list[_Waiting]) -> None:
+    async def _commit(self, group: list[Waiting]) -> None:
         """Commit one group, as often as it takes."""
         batches = [waiting.batch for waiting in group]
         pause_s = self._limits.retry_first_s
         while True:
             started = self._clock()
-            is_last_try = self._stopping.is_set()
+            is_last_try = self._desk.is_stopping
             try:
-                self._store.commit(batches)
+                await self._desk.commit(self._store, batches)
             except StoreError as error:
                 if not error.is_retryable or is_last_try:
                     raise
@@ -258,7 +246,7 @@ class Writer:
                 self.stats.note(len(group), sum([waiting.rows for waiting in group]), self._clock() - started)
                 return
             self.stats.retries += 1
-            self._stopping.wait(pause_s)
+            await self._desk.pause(pause_s)
             pause_s = min(pause_s * 2, self._limits.retry_max_s)
 
     def _announce(self) -> None:

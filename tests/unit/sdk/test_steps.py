@@ -8,7 +8,7 @@ import pytest
 
 from aether.sdk import steps
 from aether.sdk.converters import UNDECLARED
-from aether.sdk.steps import call, plan_of
+from aether.sdk.steps import ThreadLane, call, plan_of
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +24,7 @@ def _nothing_is_remembered(monkeypatch):
 
 
 async def called(function, *args, timeout_s=None):
-    return await call(plan_of(function), function, args, timeout_s, anyio.CapacityLimiter(1))
+    return await call(plan_of(function), function, args, timeout_s, ThreadLane(1))
 
 
 def where() -> str:

@@ -10,7 +10,8 @@ import pytest
 import trio
 import trio.testing
 
-from aether.server.writer import SWITCH_INTERVAL_S, DirectWriter, Writer, WriterLimits, new_writer
+from aether.server.desk import SWITCH_INTERVAL_S
+from aether.server.writer import DirectWriter, Writer, WriterLimits, new_writer
 from aether.store.interface import Batch, StoreBusy, StoreConflict, StoreError, StoreFailed, StoreFull
 from aether.store.memory import MemoryStore
 from aether.store.sqlite import SqliteStore
@@ -268,6 +269,7 @@ def test_the_interpreter_switches_threads_sooner_while_it_runs(store: GatedStore
     async def main() -> float:
         async with trio.open_nursery() as nursery:
             await nursery.start(Writer(store, durable).run)
+            await trio.testing.wait_all_tasks_blocked()
             seen_s = sys.getswitchinterval()
             nursery.cancel_scope.cancel()
         return seen_s
@@ -310,6 +312,7 @@ def test_a_store_without_a_disk_is_written_in_submit(durable: Durable):
         assert isinstance(writer, DirectWriter)
         async with trio.open_nursery() as nursery:
             await nursery.start(writer.run)
+            await trio.testing.wait_all_tasks_blocked()
             assert writer.submit(Batch(runs=[run_row(1)])) == 1
             assert durable.tickets == [1]
             assert writer.submit(one(1)) == 2
