@@ -25,6 +25,8 @@ class StartRun:
     priority: int = 0
     tags: tuple[tuple[str, str], ...] = ()
     memo: tuple[tuple[str, Payload], ...] = ()
+    # Answer with how it ended.
+    awaited: bool = False
 
 
 @frozen

@@ -38,7 +38,7 @@ def check(state: State) -> None:
 
 def _check_names(state: State) -> None:
     assert len(state.recently_closed) <= state.limits.recently_closed_max, "too many closed ids are remembered"
-    assert all(last.is_closed for last in state.recently_closed.values()), "an id is remembered that was not closed"
+    assert all(last.is_closed for _, last in state.recently_closed.values()), "an id is remembered that was not closed"
     for key, run in state.runs.items():
         assert run.key == key < state.next_run_key, f"run {run.run_id} is filed under {key}"
         assert state.open_ids.get(run.workflow_id) is run, f"run {run.run_id} can not be found by its id"

@@ -28,17 +28,30 @@ _PARENT_CLOSED = "its parent is closed"
 def start(state: State, item: StartRun) -> None:
     there = state.open_ids.get(item.workflow_id)
     if there is None:
-        refusal = _why_not_anew(state, item)
+        closed_id, closed = state.recently_closed.get(item.workflow_id, ("", None))
+        if closed_id == item.run_id:
+            # The request is a repetition, and the run that the first one made is over.
+            existing = Started(item.workflow_id, item.run_id, existing=True)
+            state.reply(item.reply, NotOpen(item.workflow_id, item.run_id) if item.awaited else existing)
+            return
+        refusal = _why_not_anew(state, item, closed)
         if refusal is not None:
             state.reply(item.reply, refusal)
             return
         run = create(state, _created(state, item), None)
-        state.reply(item.reply, Started(item.workflow_id, item.run_id, existing=False))
+        _tell_start(state, item, run, existing=False)
         begin(state, run)
     elif there.workflow_type == item.workflow_type and there.input_digest == digest(item.input):
-        state.reply(item.reply, Started(there.workflow_id, there.run_id, existing=True))
+        _tell_start(state, item, there, existing=True)
     else:
         state.reply(item.reply, already_exists(there, item.workflow_type))
+
+
+def _tell_start(state: State, item: StartRun, run: Run, *, existing: bool) -> None:
+    if item.awaited:
+        _wait(state, run, item.reply)
+    else:
+        state.reply(item.reply, Started(run.workflow_id, run.run_id, existing))
 
 
 def _created(state: State, item: StartRun) -> e.RunCreated:
@@ -56,11 +69,12 @@ def _created(state: State, item: StartRun) -> e.RunCreated:
     )
 
 
-def _why_not_anew(state: State, item: StartRun) -> AetherError | None:
+def _why_not_anew(state: State, item: StartRun, closed: RunState | None) -> AetherError | None:
+    """`closed`: how the last run of that id ended, if that was a moment ago. Others were looked up on disk before."""
     if len(state.runs) >= state.limits.open_runs_max:
         return LimitExceeded(_too_many(state))
-    # Closed runs are looked up on disk before; this is for those that were closed since then.
-    closed = state.recently_closed.get(item.workflow_id)
+    if item.awaited and state.waiter_count >= state.limits.waiters_max:
+        return LimitExceeded(_too_many_wait(state))
     if closed is not None and not may_reuse(item.reuse, closed):
         return id_is_used(item.workflow_id, closed)
     return None
@@ -141,13 +155,22 @@ def await_run(state: State, item: AwaitRun) -> None:
     run = find(state, item.workflow_id, item.run_id)
     if run is None:
         state.reply(item.reply, NotOpen(item.workflow_id, item.run_id))
-    elif state.waiter_count >= state.limits.waiters_max:
-        state.reply(item.reply, LimitExceeded(f"{state.waiter_count} programs wait for results; no room for another"))
     else:
-        state.waiter_count += 1
-        if run.awaited_by is None:
-            run.awaited_by = {}
-        run.awaited_by[item.reply] = None
+        _wait(state, run, item.reply)
+
+
+def _wait(state: State, run: Run, reply: object) -> None:
+    if state.waiter_count >= state.limits.waiters_max:
+        state.reply(reply, LimitExceeded(_too_many_wait(state)))
+        return
+    state.waiter_count += 1
+    if run.awaited_by is None:
+        run.awaited_by = {}
+    run.awaited_by[reply] = None
+
+
+def _too_many_wait(state: State) -> str:
+    return f"{state.waiter_count} programs wait for results; no room for another"
 
 
 def forget_await(state: State, item: ForgetAwait) -> None:

@@ -49,8 +49,8 @@ class State:
     # Runs whose code did not fit, by the line in which they would wait and by the session that had that code.
     blocked: dict[QueueKey, dict[int, dict[int, Run]]] = field(factory=dict)
     waiter_count: int = 0
-    # Ids whose run was closed a moment ago, and how.
-    recently_closed: OrderedDict[str, RunState] = field(factory=OrderedDict)
+    # Ids whose run was closed a moment ago, which it was, and how.
+    recently_closed: OrderedDict[str, tuple[str, RunState]] = field(factory=OrderedDict)
     # Counted requests that ended their lease, with their answers, for a repetition: token -> (number, answer).
     answered: OrderedDict[int, tuple[int, object]] = field(factory=OrderedDict)
     counters: Counters = field(factory=Counters)
@@ -59,7 +59,7 @@ class State:
 
     def remember_closed(self, run: Run) -> None:
         self.recently_closed.pop(run.workflow_id, None)
-        self.recently_closed[run.workflow_id] = run.state
+        self.recently_closed[run.workflow_id] = (run.run_id, run.state)
         if len(self.recently_closed) > self.limits.recently_closed_max:
             self.recently_closed.popitem(last=False)
 

@@ -21,7 +21,7 @@ from aether.sdk.failures import to_failure
 from aether.sdk.handle import Handle
 from aether.sdk.metrics import Metrics, metrics_from_proto
 from aether.sdk.transport import Opener, Transport
-from aether.sdk.views import WorkflowInfo, info_from_proto
+from aether.sdk.views import WorkflowInfo, info_from_proto, outcome
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
 from aether.wire.values import failure_to_proto, payload_to_proto
 
@@ -35,6 +35,11 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 SERVER_VARIABLE: Final = "AETHER_SERVER"
+_REUSE_POLICIES: Final = {
+    "allow_if_failed": client_pb2.ID_REUSE_POLICY_ALLOW_IF_FAILED,
+    "reject": client_pb2.ID_REUSE_POLICY_REJECT,
+}
+_START: Final = "/aether.v1.ClientService/StartWorkflow"
 _DB: Final = "./data/aether.db"
 _MEMORY: Final = "memory"
 # How long a request is repeated while the server can not be reached.
@@ -146,32 +151,65 @@ class Client:
                 group.start_soon(begin, index, start)
         return [answers[index] for index in range(len(starts))]
 
+    async def start_and_wait(self, workflow: Workflow[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Create a run, or find the open one of the same id, type and input, and wait for its result."""
+        start = Start(workflow, workflow.arguments.encode(self.converter, args, kwargs))
+        request = self._request(start)
+        request.await_result = True
+        try:
+            answer = await rpc.call(self.transport, _START, request, client_pb2.StartWorkflowResponse.FromString)
+        except AetherError as error:
+            if not error.is_retryable:
+                raise
+        else:
+            result: R = outcome(answer.result, self.converter, workflow.arguments.returned)
+            return result
+        # What became of the request is not known. Apart, beginning and waiting may each be repeated by its own rule.
+        request.await_result = False
+        request.repeated = True
+        return await (await self._send_start(request, workflow)).result()
+
     async def _start(self, start: Start[R]) -> Handle[R]:
-        workflow = start.workflow
-        request = client_pb2.StartWorkflowRequest(
-            workflow_type=workflow.name,
-            # Made here, so that a start whose answer was lost can be repeated without making two runs.
-            workflow_id=workflow.workflow_id or f"{workflow.name}-{new_id()}"[-_ID_MAX:],
-            input=payload_to_proto(start.input),
-            task_queue=workflow.task_queue or self.task_queue,
-            id_reuse_policy=f"ID_REUSE_POLICY_{workflow.id_reuse.upper()}",
-            start_delay_ms=ceil(workflow.start_delay_s * 1000),
-            run_timeout_ms=ceil(workflow.run_timeout_s * 1000),
-            priority=workflow.priority,
-            tags=workflow.tags,
-            memo={
-                key: payload_to_proto(self.converter.encode(value, f"memo {key!r}"))
-                for key, value in workflow.memo.items()
-            },
-        )
+        return await self._send_start(self._request(start), start.workflow)
+
+    async def _send_start(self, request: client_pb2.StartWorkflowRequest, workflow: Workflow[..., R]) -> Handle[R]:
+        def mark() -> None:
+            request.repeated = True
+
         answer = await rpc.call_until(
             self.transport,
-            "/aether.v1.ClientService/StartWorkflow",
+            _START,
             request,
             client_pb2.StartWorkflowResponse.FromString,
             timeout_s=self.timeout_s,
+            before_again=mark,
         )
         return Handle(self, answer.workflow_id, answer.run_id, workflow.arguments.returned)
+
+    def _request(self, start: Start[Any]) -> client_pb2.StartWorkflowRequest:
+        workflow = start.workflow
+        # Made here, so that a start whose answer was lost can be repeated without making two runs.
+        run_id = new_id()
+        request = client_pb2.StartWorkflowRequest(
+            workflow_type=workflow.name,
+            workflow_id=workflow.workflow_id or f"{workflow.name}-{run_id}"[-_ID_MAX:],
+            input=payload_to_proto(start.input),
+            task_queue=workflow.task_queue or self.task_queue,
+            run_id=run_id,
+        )
+        if workflow.id_reuse != "allow":
+            request.id_reuse_policy = _REUSE_POLICIES[workflow.id_reuse]
+        if workflow.start_delay_s:
+            request.start_delay_ms = ceil(workflow.start_delay_s * 1000)
+        if workflow.run_timeout_s:
+            request.run_timeout_ms = ceil(workflow.run_timeout_s * 1000)
+        if workflow.priority:
+            request.priority = workflow.priority
+        for key, value in workflow.tags.items():
+            request.tags[key] = value
+        for key, value in workflow.memo.items():
+            request.memo[key].CopyFrom(payload_to_proto(self.converter.encode(value, f"memo {key!r}")))
+        return request
 
     async def complete_promise(self, token: str, value: object = None) -> bool:
         """Bring about what a run waits for: `ctx.promise()` made the token. False: somebody has done so before.

@@ -98,8 +98,7 @@ class Workflow(Generic[P, R]):
 
     async def start_and_wait(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """The result. Raises `WorkflowFailed` or `WorkflowCancelled`."""
-        handle = await self.start(*args, **kwargs)
-        return await handle.result()
+        return await self.client.start_and_wait(self, *args, **kwargs)
 
     def __call__(self, ctx: "Context", /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """Run the function as a part of the calling workflow; `ctx.child` makes a run of it."""

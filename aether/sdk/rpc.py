@@ -34,9 +34,18 @@ async def call(
 
 
 async def call_until(
-    transport: Transport, path: str, request: Message, parse: Callable[[bytes], T], *, timeout_s: float | None
+    transport: Transport,
+    path: str,
+    request: Message,
+    parse: Callable[[bytes], T],
+    *,
+    timeout_s: float | None,
+    before_again: Callable[[], None] | None = None,
 ) -> T:
-    """The same for a request that may be repeated: it is, while the server can not be reached, until the deadline."""
+    """The same for a request that may be repeated: it is, while the server can not be reached, until the deadline.
+
+    `before_again` may change the request.
+    """
     deadline = None if timeout_s is None else anyio.current_time() + timeout_s
     backoff_s = _BACKOFF_S
     unreachable: ServerUnavailable | None = None
@@ -56,6 +65,8 @@ async def call_until(
                     _log.warning("%s; trying again", error)
                 unreachable = error
         await anyio.sleep(backoff_s * (0.5 + draw()))
+        if before_again is not None:
+            before_again()
         backoff_s = min(backoff_s * _BACKOFF_FACTOR, _BACKOFF_MAX_S)
 
 

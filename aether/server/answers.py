@@ -75,6 +75,10 @@ def result(closed: Closed) -> pb.WorkflowResult:
     )
 
 
+def start_of_closed(closed: pb.WorkflowResult) -> pb.StartWorkflowResponse:
+    return pb.StartWorkflowResponse(workflow_id=closed.workflow_id, run_id=closed.run_id, result=closed)
+
+
 def result_of_closed(row: RunRow, last: e.Event | None) -> pb.WorkflowResult:
     if last is None:
         # It was not open when the engine was asked, and is now: somebody has just started that id again.

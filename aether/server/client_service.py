@@ -3,11 +3,12 @@
 Open runs are the engine's; what it does not know is closed and on disk, or does not exist.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
 import trio
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from aether.core.effects import CancelAccepted, Closed, NotOpen, Started
 from aether.core.inputs import AwaitRun, CancelRun, DescribeRun, ForgetAwait, StartRun
@@ -48,7 +49,7 @@ class ClientService:
         self._readiness = readiness
         self._nursery = nursery
         self._messages = MessageService(loop, limits, archive, readiness, nursery)
-        self._waiting: dict[Call, AwaitRun] = {}
+        self._waiting: dict[Call, AwaitRun | StartRun] = {}
 
     def methods(self) -> list[Method]:
         return [
@@ -72,13 +73,14 @@ class ClientService:
             check_name(self._limits, request.workflow_type, "workflow_type")
             check_name(self._limits, request.workflow_id, "workflow_id", required=False)
             check_name(self._limits, request.task_queue, "task_queue", required=False)
+            check_name(self._limits, request.run_id, "run_id", required=False)
             payload = payload_from_proto(request.input)
             check_payload(self._limits, payload, "input")
             options = _start_options(self._limits, request)
         except (AetherError, DecodeError) as fault:
             refuse(call, fault)
             return
-        run_id = new_id()
+        run_id = request.run_id or new_id()
         item = StartRun(
             partial(self._started, call),
             request.workflow_type,
@@ -87,31 +89,50 @@ class ClientService:
             request.task_queue or "default",
             payload,
             *options,
+            awaited=request.await_result,
         )
-        if item.reuse is IdReusePolicy.ALLOW or not request.workflow_id:
-            self._loop.post(item)
-        else:
+        if item.awaited:
+            self._keep(call, item)
+        if request.repeated or (item.reuse is not IdReusePolicy.ALLOW and request.workflow_id):
             self._nursery.start_soon(self._start_if_unused, call, item)
+        else:
+            self._loop.post(item)
 
     async def _start_if_unused(self, call: Call, item: StartRun) -> None:
-        """Look on disk for a closed run of that id; the engine knows those that close from now on."""
+        """Look on disk for closed runs of that id; the engine knows those that close from now on."""
         try:
+            same = await self._archive.read(lambda reader: reader.run(item.workflow_id, item.run_id))
             row = await self._archive.read(lambda reader: reader.run(item.workflow_id, None))
         except Exception as fault:  # noqa: BLE001 - contained
             fail(call, fault)
             return
-        if row is not None and row.closed_at is not None and not may_reuse(item.reuse, RunState(row.state)):
+        if item.awaited and call not in self._waiting:
+            # Its caller has given up, before anything was done.
+            return
+        if same is not None and same.closed_at is not None:
+            closed = NotOpen(item.workflow_id, item.run_id)
+            self._started(call, closed if item.awaited else Started(item.workflow_id, item.run_id, existing=True))
+        elif row is not None and row.closed_at is not None and not may_reuse(item.reuse, RunState(row.state)):
             refuse(call, id_is_used(item.workflow_id, RunState(row.state)))
         else:
             self._loop.post(item)
 
     def _started(self, call: Call, answer: object) -> None:
-        if not isinstance(answer, Started):
+        self._waiting.pop(call, None)
+        if isinstance(answer, Started):
+            response = pb.StartWorkflowResponse(
+                workflow_id=answer.workflow_id, run_id=answer.run_id, existing=answer.existing
+            )
+        elif isinstance(answer, Closed):
+            response = answers.start_of_closed(answers.result(answer))
+        elif isinstance(answer, NotOpen):
+            self._respond_from_disk(
+                call, answer, lambda row, last: answers.start_of_closed(answers.result_of_closed(row, last))
+            )
+            return
+        else:
             refuse(call, answer)
             return
-        response = pb.StartWorkflowResponse(
-            workflow_id=answer.workflow_id, run_id=answer.run_id, existing=answer.existing
-        )
         call.respond(response.SerializeToString())
 
     def get_workflow_status(self, call: Call, message: bytes) -> None:
@@ -141,13 +162,16 @@ class ClientService:
         except (AetherError, DecodeError) as fault:
             refuse(call, fault)
             return
-        # The reply is also the name by which the engine forgets it.
         item = AwaitRun(partial(self._closed, call), request.workflow_id, request.run_id)
-        self._waiting[call] = item
-        call.on_closed = lambda reason: self._forget(call, item)
+        self._keep(call, item)
         self._loop.post(item)
 
-    def _forget(self, call: Call, item: AwaitRun) -> None:
+    def _keep(self, call: Call, item: AwaitRun | StartRun) -> None:
+        """The reply is also the name by which the engine forgets who waits."""
+        self._waiting[call] = item
+        call.on_closed = lambda reason: self._forget(call, item)
+
+    def _forget(self, call: Call, item: AwaitRun | StartRun) -> None:
         self._waiting.pop(call, None)
         self._loop.post(ForgetAwait(item.reply, item.workflow_id))
 
@@ -156,13 +180,17 @@ class ClientService:
         if isinstance(answer, Closed):
             call.respond(answers.result(answer).SerializeToString())
             return
-        if not isinstance(answer, NotOpen):
+        if isinstance(answer, NotOpen):
+            self._respond_from_disk(call, answer, answers.result_of_closed)
+        else:
             refuse(call, answer)
-            return
 
+    def _respond_from_disk(
+        self, call: Call, closed: NotOpen, respond: Callable[[RunRow, e.Event | None], Message]
+    ) -> None:
         async def look_up() -> bytes:
-            row, last, _ = await self._archive.read(partial(_closed_run, answer.workflow_id, answer.run_id))
-            return answers.result_of_closed(row, last).SerializeToString()
+            row, last, _ = await self._archive.read(partial(_closed_run, closed.workflow_id, closed.run_id))
+            return respond(row, last).SerializeToString()
 
         self._nursery.start_soon(respond_later, call, look_up)
 

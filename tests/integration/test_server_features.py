@@ -64,6 +64,55 @@ async def test_signals_arrive_in_order_once_and_also_before_any_worker_is_there(
             await signal(peer, "nobody", "5")
 
 
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_a_start_whose_answer_was_lost_makes_one_run_even_if_that_is_over_by_now(
+    db: Path, is_restarted: bool
+) -> None:
+    server = ServerProcess.start(db)
+    async with peer_of(server.address) as peer:
+        assert (await start(peer, workflow_id="a", run_id="mine")).run_id == "mine"
+        worker = await peer.worker()
+        await worker.complete((await worker.task()).token, done("7"))
+    if is_restarted:
+        server.kill()
+        server = ServerProcess.start(db)
+    try:
+        async with peer_of(server.address) as peer:
+            again = await start(peer, workflow_id="a", run_id="mine", repeated=True)
+            assert (again.run_id, again.existing) == ("mine", True)
+            awaited = await start(peer, workflow_id="a", run_id="mine", repeated=True, await_result=True)
+            assert awaited.result.result == payload("7")
+            assert not (await start(peer, workflow_id="a", run_id="other", repeated=True)).existing
+    finally:
+        assert server.stop() == 0
+
+
+async def test_a_start_may_be_answered_with_the_result(db: Path) -> None:
+    async with served(db) as peer, trio.open_nursery() as nursery:
+        results: list[cpb.StartWorkflowResponse] = []
+
+        async def run() -> None:
+            results.append(await start(peer, workflow_id="a", await_result=True))
+
+        nursery.start_soon(run)
+        worker = await peer.worker()
+        task = await worker.task()
+        assert results == []
+        await worker.complete(task.token, done("7"))
+    assert results[0].result.result == payload("7")
+
+
+async def test_whoever_gives_up_waiting_for_a_start_that_has_to_look_on_disk_starts_nothing(db: Path) -> None:
+    reject = cpb.ID_REUSE_POLICY_REJECT
+    async with served(db) as peer:
+        assert not (await start(peer, workflow_id="before", id_reuse_policy=reject)).existing
+        with trio.move_on_after(0):
+            await start(peer, workflow_id="a", id_reuse_policy=reject, await_result=True)
+        assert not (await start(peer, workflow_id="behind", id_reuse_policy=reject)).existing
+        with pytest.raises(errors.WorkflowNotFound):
+            await peer.status("a")
+
+
 async def test_a_signal_that_was_acknowledged_survives_the_server_and_is_still_known_by_its_id(db: Path) -> None:
     server = ServerProcess.start(db)
     async with peer_of(server.address) as peer:

@@ -259,7 +259,8 @@ class Room:
         queue: str = "q",
         **options: Any,
     ) -> Any:
-        return self.ask(i.StartRun, kind, id, f"run-{next(self._names)}", queue, data(text), **options)
+        run_id = options.pop("run_id", None) or f"run-{next(self._names)}"
+        return self.ask(i.StartRun, kind, id, run_id, queue, data(text), **options)
 
     def cancel(self, id: str = "w", reason: str = "enough", *, force: bool = False) -> Any:  # noqa: A002
         return self.ask(i.CancelRun, id, "", reason, force)

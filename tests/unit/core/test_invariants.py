@@ -116,8 +116,11 @@ DAMAGES: list[tuple[str, Damage]] = [
     ("is closed and still there", lambda s: put(s.open_ids["busy"], state=RunState.FAILED)),
     ("ids without a run", lambda s: s.open_ids.update(ghost=s.open_ids["busy"])),
     ("fewer than no runs", lambda s: put(s.counters, runs_closed=-1)),
-    ("too many closed ids", lambda s: s.recently_closed.update({str(n): RunState.FAILED for n in range(10_001)})),
-    ("that was not closed", lambda s: s.recently_closed.update(w=RunState.RUNNING)),
+    (
+        "too many closed ids",
+        lambda s: s.recently_closed.update(dict.fromkeys(map(str, range(10_001)), ("r", RunState.FAILED))),
+    ),
+    ("that was not closed", lambda s: s.recently_closed.update(w=("r", RunState.RUNNING))),
     ("a run without an event", lambda s: put(s.counters, runs_started=10_000)),
     # Sessions.
     ("is filed under another id", lambda s: s.sessions.update({7: session(s)})),

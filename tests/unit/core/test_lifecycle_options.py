@@ -2,8 +2,9 @@
 
 import pytest
 
-from aether.core.effects import NotOpen, Started
-from aether.errors import WorkflowAlreadyExists
+from aether.core.effects import Closed, NotOpen, Started
+from aether.core.inputs import StartRun
+from aether.errors import LimitExceeded, WorkflowAlreadyExists
 from aether.model import commands as c
 from aether.model import events as e
 from aether.model.payload import Failure
@@ -43,6 +44,33 @@ def test_an_id_is_used_again_only_as_the_start_allows(room, end, policy, is_allo
 def test_a_start_that_is_repeated_finds_its_open_run_whatever_may_be_reused(room):
     room.start(reuse=IdReusePolicy.REJECT)
     assert room.start(reuse=IdReusePolicy.REJECT).existing
+
+
+def test_a_start_that_is_repeated_after_its_run_has_ended_makes_no_second_run(room):
+    room.start(run_id="mine")
+    room.cancel()
+    assert room.start(run_id="mine") == Started("w", "mine", existing=True)
+    assert room.start(run_id="mine", awaited=True) == NotOpen("w", "mine")
+    assert not room.is_open()
+    assert room.start(run_id="other") == Started("w", "other", existing=False)
+
+
+def test_a_start_that_is_awaited_is_answered_when_its_run_has_ended(room):
+    room.open()
+    for name in ("first", "again"):
+        room.apply(StartRun(name, "order", "w", f"run-{name}", "q", data(), awaited=True))
+    assert room.replies == {}
+    room.complete(room.token(), done("paid"))
+    closed = Closed("w", "run-first", RunState.COMPLETED, data("paid"), None)
+    assert (room.replies["first"], room.replies["again"]) == (closed, closed)
+
+
+def test_a_start_is_refused_when_too_many_wait_for_results():
+    room = Room(waiters_max=1)
+    room.start(awaited=True)
+    assert isinstance(room.start("x", awaited=True), LimitExceeded)
+    assert not room.is_open("x")
+    assert isinstance(room.start(awaited=True), LimitExceeded)
 
 
 def test_so_many_closed_ids_are_remembered_the_latest_of_them():

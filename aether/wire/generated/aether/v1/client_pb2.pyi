@@ -19,7 +19,7 @@ ID_REUSE_POLICY_ALLOW_IF_FAILED: IdReusePolicy
 ID_REUSE_POLICY_REJECT: IdReusePolicy
 
 class StartWorkflowRequest(_message.Message):
-    __slots__ = ("workflow_type", "workflow_id", "input", "task_queue", "id_reuse_policy", "start_delay_ms", "run_timeout_ms", "priority", "tags", "memo")
+    __slots__ = ("workflow_type", "workflow_id", "input", "task_queue", "id_reuse_policy", "start_delay_ms", "run_timeout_ms", "priority", "tags", "memo", "run_id", "repeated", "await_result")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +44,9 @@ class StartWorkflowRequest(_message.Message):
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
     MEMO_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    REPEATED_FIELD_NUMBER: _ClassVar[int]
+    AWAIT_RESULT_FIELD_NUMBER: _ClassVar[int]
     workflow_type: str
     workflow_id: str
     input: _model_pb2.Payload
@@ -54,17 +57,22 @@ class StartWorkflowRequest(_message.Message):
     priority: int
     tags: _containers.ScalarMap[str, str]
     memo: _containers.MessageMap[str, _model_pb2.Payload]
-    def __init__(self, workflow_type: _Optional[str] = ..., workflow_id: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., task_queue: _Optional[str] = ..., id_reuse_policy: _Optional[_Union[IdReusePolicy, str]] = ..., start_delay_ms: _Optional[int] = ..., run_timeout_ms: _Optional[int] = ..., priority: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ..., memo: _Optional[_Mapping[str, _model_pb2.Payload]] = ...) -> None: ...
+    run_id: str
+    repeated: bool
+    await_result: bool
+    def __init__(self, workflow_type: _Optional[str] = ..., workflow_id: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., task_queue: _Optional[str] = ..., id_reuse_policy: _Optional[_Union[IdReusePolicy, str]] = ..., start_delay_ms: _Optional[int] = ..., run_timeout_ms: _Optional[int] = ..., priority: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ..., memo: _Optional[_Mapping[str, _model_pb2.Payload]] = ..., run_id: _Optional[str] = ..., repeated: bool = ..., await_result: bool = ...) -> None: ...
 
 class StartWorkflowResponse(_message.Message):
-    __slots__ = ("workflow_id", "run_id", "existing")
+    __slots__ = ("workflow_id", "run_id", "existing", "result")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     EXISTING_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
     existing: bool
-    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., existing: bool = ...) -> None: ...
+    result: WorkflowResult
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., existing: bool = ..., result: _Optional[_Union[WorkflowResult, _Mapping]] = ...) -> None: ...
 
 class GetStatusRequest(_message.Message):
     __slots__ = ("workflow_id", "run_id")
