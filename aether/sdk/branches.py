@@ -9,6 +9,7 @@ from anyio.abc import TaskGroup
 from attrs import define
 
 from aether.errors import InvalidArgument
+from aether.sdk.failures import is_failure
 from aether.sdk.run import PLACE, Run
 from aether.sdk.waiters import Branch, Fork
 
@@ -46,7 +47,7 @@ class Family:
     def __init__(self, run: Run, fork: Fork) -> None:
         self.run = run
         self.fork = fork
-        self._failures: list[tuple[list[int], Exception]] = []
+        self._failures: list[tuple[list[int], BaseException]] = []
 
     async def grow(self, group: TaskGroup, branch: Branch, function: Callable[[], Awaitable[None]]) -> None:
         """The task of one branch."""
@@ -54,7 +55,10 @@ class Family:
         try:
             await self.run.begin(branch)
             await function()
-        except Exception as error:  # noqa: BLE001 - it is raised by whoever opened the branches
+        except BaseException as error:
+            if not is_failure(error):
+                raise
+            # It is raised by whoever opened the branches.
             await self.fail(branch.prefix, error, group)
         finally:
             self.run.close_branch(self.fork, branch)
@@ -63,7 +67,7 @@ class Family:
         """Open a branch; its place among the others is that of this call."""
         group.start_soon(self.grow, group, self.run.open_branch(self.fork), function)
 
-    async def fail(self, prefix: str, error: Exception, group: TaskGroup) -> None:
+    async def fail(self, prefix: str, error: BaseException, group: TaskGroup) -> None:
         self._failures.append(([int(part) for part in prefix.split(".") if part], error))
         await self.cancel(group)
 
@@ -74,10 +78,10 @@ class Family:
         self.run.has_cancels = True
         await self.run.settle()
 
-    def failures_in_time(self) -> list[Exception]:
+    def failures_in_time(self) -> list[BaseException]:
         return [error for _, error in self._failures]
 
-    def failures_in_order(self) -> list[Exception]:
+    def failures_in_order(self) -> list[BaseException]:
         return [error for _, error in sorted(self._failures, key=lambda item: item[0])]
 
 

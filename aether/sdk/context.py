@@ -19,9 +19,9 @@ from aether.model.policy import RetryPolicy
 from aether.model.runs import ParentClosePolicy
 from aether.sdk.branches import Deadline, Family, Nursery, refuse_coroutines
 from aether.sdk.converters import UNDECLARED, Converter
-from aether.sdk.define import Activity, Workflow
+from aether.sdk.define import Activity, Workflow, check_name
 from aether.sdk.detached import Promise, Spawned, child_result
-from aether.sdk.failures import from_failure
+from aether.sdk.failures import from_failure, is_failure
 from aether.sdk.meanings import Kind
 from aether.sdk.run import Run
 from aether.sdk.steps import StepRules
@@ -299,7 +299,7 @@ class Context:
         if len(failures) == 1:
             raise failures[0]
         if failures:
-            raise ExceptionGroup("several branches of ctx.parallel failed", failures)
+            raise BaseExceptionGroup("several branches of ctx.parallel failed", failures)
         return results
 
     async def race(self, branches: Sequence[Callable[[], Awaitable[T]]], /) -> T:
@@ -342,7 +342,7 @@ class Context:
         family = Family(self._run, self._run.fork(place))
         deadline = Deadline()
         block, timer = anyio.CancelScope(), anyio.CancelScope()
-        failure: Exception | None = None
+        failure: BaseException | None = None
         async with anyio.create_task_group() as group:
 
             async def expire() -> None:
@@ -355,7 +355,10 @@ class Context:
             try:
                 with block:
                     yield deadline
-            except Exception as error:  # noqa: BLE001 - raised below, outside of the group that would wrap it
+            except BaseException as error:
+                if not is_failure(error):
+                    raise
+                # Raised below, outside of the group that would wrap it.
                 failure = error
             finally:
                 await family.cancel(timer)
@@ -379,6 +382,8 @@ class Context:
         the others from running; the run's failure then names it as well.
         """
         self._run.branch("on_failure")
+        check_name(name, "step name")
+        refuse_coroutines([fn])
         self._run.compensations.append((name, fn, args))
 
     @asynccontextmanager
@@ -394,12 +399,14 @@ class Context:
         async with anyio.create_task_group() as group:
             try:
                 yield Nursery(family, group)
-            except Exception as error:  # noqa: BLE001 - whatever the block raises joins the failures
+            except BaseException as error:
+                if not is_failure(error):
+                    raise
                 await family.fail("", error, group)
             finally:
                 self._run.join(family.fork)
         if failures := family.failures_in_order():
-            raise ExceptionGroup("branches of ctx.nursery failed", failures)
+            raise BaseExceptionGroup("branches of ctx.nursery failed", failures)
 
     @contextmanager
     def shield(self) -> Iterator[None]:

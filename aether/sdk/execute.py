@@ -18,7 +18,7 @@ from aether.model import commands as c
 from aether.model.payload import Payload
 from aether.sdk.converters import Converter
 from aether.sdk.define import Activity
-from aether.sdk.failures import to_failure
+from aether.sdk.failures import is_failure, to_failure
 from aether.sdk.steps import Lane
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.values import payload_from_proto
@@ -90,7 +90,9 @@ class Attempt:
             else:
                 value = await self._port.attempts.call(partial(self.activity.function, *args))
             return c.CompleteActivity(converter.encode(value, f"the result of {arguments.subject}", arguments.returned))
-        except Exception as error:  # noqa: BLE001 - whatever the user's code raises is the attempt's failure
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             return c.FailActivity(to_failure(error))
 
     def _read_info(self) -> ActivityInfo:

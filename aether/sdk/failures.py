@@ -1,8 +1,11 @@
 """Exceptions to failures, which is what crosses a process, and failures back to the exceptions of `aether.errors`."""
 
 import traceback
+from math import inf
 from pathlib import Path
 from typing import Final, TypeVar
+
+import anyio
 
 from aether.errors import NonRetryable, RetryAfter, RunError
 from aether.model.limits import DEFAULT_LIMITS, Limits
@@ -14,6 +17,19 @@ _OURS: Final = tuple(str(Path(__file__).parents[1] / part) for part in ("sdk", "
 _THREAD: Final = "in_thread"
 
 E = TypeVar("E", bound=RunError)
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether what user code lets out is its failure, and not the end of whoever called it.
+
+    `SystemExit` is: libraries that are made for commands raise it, and a step that ended its worker would end every
+    worker that it is given to. So is a cancel that nobody known here has asked for, as of a future that was cancelled.
+    """
+    if isinstance(error, (Exception, SystemExit)):
+        return True
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_failure, error.exceptions))
+    return isinstance(error, anyio.get_cancelled_exc_class()) and anyio.current_effective_deadline() > -inf
 
 
 def to_failure(error: BaseException, limits: Limits = DEFAULT_LIMITS) -> Failure:

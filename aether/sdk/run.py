@@ -22,7 +22,7 @@ from aether.model.payload import Failure
 from aether.model.runs import ParentClosePolicy
 from aether.sdk.converters import Converter
 from aether.sdk.define import Workflow, check_name
-from aether.sdk.failures import from_failure, to_failure
+from aether.sdk.failures import from_failure, is_failure, to_failure
 from aether.sdk.meanings import Kind
 from aether.sdk.replay import Replay
 from aether.sdk.steps import Lane, StepRules, call, completed, failed, plan_of
@@ -115,6 +115,7 @@ class Run:
         with self._scope:
             end = await self._call(context)
         if not self.is_dropped and self.replay.waiters:
+            end = await self._end_stray() or end
             await self._end_spawned()
         if self.is_dropped:
             return
@@ -136,7 +137,9 @@ class Run:
                 name, function, args = self.compensations.pop()
                 try:
                     await self.step(self.replay.root, name, function, StepRules(args))
-                except StepFailed as error:
+                except BaseException as error:
+                    if not is_failure(error):
+                        raise
                     failures.append(to_failure(error))
         if self.is_dropped:
             return None
@@ -154,7 +157,9 @@ class Run:
             result = converter.encode(value, place, arguments.returned)
             # What does not fit its annotation fails here, where the fault is, and not at whoever waits for it.
             converter.decode(result, place, arguments.returned)
-        except Exception as error:  # noqa: BLE001 - whatever the user's code lets out is the run's failure
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             return c.FailRun(to_failure(error))
         return c.CompleteRun(result)
 
@@ -235,6 +240,16 @@ class Run:
             waiter.wake = before
         if self.is_dropped:
             await self._vanish()
+
+    async def _end_stray(self) -> c.FailRun | None:
+        """The function is over, and a task that it had started, which no branch counts, is still in a call."""
+        waiter = self.replay.root.waiter
+        if waiter is None:
+            return None
+        if self._guard(self.replay.abandon, waiter):
+            await self._wait_for_end(waiter)
+        told = f"the workflow ended while a task of its own was in {waiter} at {waiter.path}; use ctx.nursery for it"
+        return c.FailRun(to_failure(InvalidArgument(told)))
 
     async def _end_spawned(self) -> None:
         """Nothing that the run has begun outlives it, unless it was told to."""
@@ -331,7 +346,9 @@ class Run:
                 plan = plan_of(function)
                 value = await call(plan, function, rules.args, rules.timeout_s, port.steps)
                 command = completed(waiter, value, plan.returned, started_at, port.converter)
-            except Exception as error:  # noqa: BLE001 - whatever it raises is the step's failure
+            except BaseException as error:
+                if not is_failure(error):
+                    raise
                 waiter.cause = error
                 command = failed(waiter, to_failure(error), rules.retry, started_at)
             finally:

@@ -68,7 +68,7 @@ class Waiter:
     # Belongs to the shell: how it wakes whoever waits here, and what a step that it ran has returned or raised.
     wake: Callable[[], None] | None = None
     memo: tuple[object] | None = None
-    cause: Exception | None = None
+    cause: BaseException | None = None
     # Of a call that lets its branch go on as soon as it is recorded: the branch that waits for its end, if one does.
     is_detached: bool = False
     joined: Branch | None = None

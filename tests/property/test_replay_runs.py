@@ -293,7 +293,14 @@ class Interpreter:
         return None if op.kind == "leave" else await pending.result()
 
     def branch(self, ctx, program, place):
-        return lambda: self.block(ctx, program, place)
+        async def run() -> object:
+            try:
+                return await self.block(ctx, program, place)
+            finally:
+                # Branches that are cancelled together share variables like any others.
+                self.world.log.append(f"{place} left")
+
+        return run
 
     async def attempt(self, ctx: aether.Context, program: tuple[Op, ...], here: str) -> object:
         try:

@@ -1,11 +1,16 @@
 """Exceptions as data: the whole chain, bounded, with the user's frames."""
 
+import asyncio
+
+import anyio
 import pytest
 
 from aether.errors import NonRetryable, RetryAfter, StepFailed
 from aether.model.limits import Limits
 from aether.model.payload import Failure
-from aether.sdk.failures import clip, from_failure, to_failure
+from aether.sdk.failures import clip, from_failure, is_failure, to_failure
+
+ASYNCIO = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 
 
 def caught(function):
@@ -101,3 +106,34 @@ def test_a_broken_exception_is_still_a_failure():
             raise RuntimeError("no")
 
     assert to_failure(Broken()).message == "<its __str__ raised RuntimeError>"
+
+
+@ASYNCIO
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("error", "is_of_the_user"),
+    [
+        (ValueError(), True),
+        (SystemExit(1), True),
+        (KeyboardInterrupt(), False),
+        (BaseExceptionGroup("", [ValueError(), SystemExit()]), True),
+        (BaseExceptionGroup("", [ValueError(), KeyboardInterrupt()]), False),
+        (asyncio.CancelledError(), True),
+    ],
+)
+async def test_what_ends_the_process_is_no_failure_and_what_only_wants_to_is(error, is_of_the_user):
+    assert is_failure(error) is is_of_the_user
+
+
+@ASYNCIO
+@pytest.mark.anyio
+async def test_a_cancel_that_somebody_asked_for_is_no_failure():
+    told = []
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        try:
+            await anyio.sleep(1)
+        except BaseException as error:
+            told.append(is_failure(error))
+            raise
+    assert told == [False]
