@@ -18,10 +18,9 @@ from aether.errors import AetherError, InvalidArgument, NonDeterminism, StepFail
 from aether.model import commands as c
 from aether.model import events as e
 from aether.model.limits import DEFAULT_LIMITS
-from aether.model.payload import Failure
-from aether.model.runs import ParentClosePolicy
 from aether.sdk.converters import Converter
 from aether.sdk.define import Workflow, check_name
+from aether.sdk.ending import compensate, end_spawned, end_stray, outcome_of
 from aether.sdk.failures import from_failure, is_failure, to_failure
 from aether.sdk.meanings import Kind
 from aether.sdk.replay import Replay
@@ -113,55 +112,21 @@ class Run:
         PLACE.set((self, self.replay.root))
         end: c.RunCommand | None = None
         with self._scope:
-            end = await self._call(context)
+            end = await outcome_of(self.workflow, context, self._input, self._port.converter)
         if not self.is_dropped and self.replay.waiters:
-            end = await self._end_stray() or end
-            await self._end_spawned()
+            end = await end_stray(self) or end
+            await end_spawned(self)
         if self.is_dropped:
             return
         if end is None:
             end = c.CancelRun(self._cancel_reason or "")
         if self.compensations and not isinstance(end, c.CompleteRun):
-            end = await self._compensate(end)
+            end = await compensate(self, end)
         if end is None:
             return
-        self._guard(self.replay.finish)
+        self.guard(self.replay.finish)
         if not self.is_dropped:
             self._close(end)
-
-    async def _compensate(self, end: c.RunCommand) -> c.RunCommand | None:
-        """Undo what was done, the last first. Whatever fails in it joins the run's failure. None: the run is lost."""
-        failures = []
-        with self.shield():
-            while self.compensations and not self.is_dropped:
-                name, function, args = self.compensations.pop()
-                try:
-                    await self.step(self.replay.root, name, function, StepRules(args))
-                except BaseException as error:
-                    if not is_failure(error):
-                        raise
-                    failures.append(to_failure(error))
-        if self.is_dropped:
-            return None
-        if not failures:
-            return end
-        first = (end.failure,) if isinstance(end, c.FailRun) else ()
-        return c.FailRun(Failure("ExceptionGroup", "compensations failed", causes=(*first, *failures), group=True))
-
-    async def _call(self, context: "Context") -> c.RunCommand:
-        arguments, converter = self.workflow.arguments, self._port.converter
-        try:
-            args = arguments.decode(converter, self._input)
-            value = await self.workflow.function(context, *args)
-            place = f"the result of {arguments.subject}"
-            result = converter.encode(value, place, arguments.returned)
-            # What does not fit its annotation fails here, where the fault is, and not at whoever waits for it.
-            converter.decode(result, place, arguments.returned)
-        except BaseException as error:
-            if not is_failure(error):
-                raise
-            return c.FailRun(to_failure(error))
-        return c.CompleteRun(result)
 
     def branch(self, what: str) -> Branch:
         """The branch whose code is executing. Raises if that is not code of this run."""
@@ -214,8 +179,8 @@ class Run:
             try:
                 await event.wait()
             except BaseException:
-                if not self.is_dropped and self._guard(self.replay.abandon, waiter):
-                    await self._wait_for_end(waiter)
+                if not self.is_dropped and self.guard(self.replay.abandon, waiter):
+                    await self.wait_for_end(waiter)
                 raise
         if self.is_dropped:
             await self._vanish()
@@ -229,38 +194,19 @@ class Run:
         """Until a detached call is over."""
         event = anyio.Event()
         before, waiter.wake = waiter.wake, event.set
-        if self._guard(self.replay.join_call, waiter, branch):
+        if self.guard(self.replay.join_call, waiter, branch):
             try:
                 await event.wait()
             except BaseException:
                 if not self.is_dropped:
-                    self._guard(self.replay.leave_call, waiter)
+                    self.guard(self.replay.leave_call, waiter)
                 raise
         else:
             waiter.wake = before
         if self.is_dropped:
             await self._vanish()
 
-    async def _end_stray(self) -> c.FailRun | None:
-        """The function is over, and a task that it had started, which no branch counts, is still in a call."""
-        waiter = self.replay.root.waiter
-        if waiter is None:
-            return None
-        if self._guard(self.replay.abandon, waiter):
-            await self._wait_for_end(waiter)
-        told = f"the workflow ended while a task of its own was in {waiter} at {waiter.path}; use ctx.nursery for it"
-        return c.FailRun(to_failure(InvalidArgument(told)))
-
-    async def _end_spawned(self) -> None:
-        """Nothing that the run has begun outlives it, unless it was told to."""
-        with self.shield():
-            for waiter in list(self.replay.waiters.values()):
-                if not self.is_dropped and _ends_with_its_run(waiter):
-                    self._guard(self.replay.give_up, waiter)
-                    if waiter.state is not OVER:
-                        await self.join_call(waiter, self.replay.root)
-
-    async def _wait_for_end(self, waiter: Waiter) -> None:
+    async def wait_for_end(self, waiter: Waiter) -> None:
         event = anyio.Event()
         waiter.wake = event.set
         with self.shield():
@@ -308,12 +254,12 @@ class Run:
 
     def close_branch(self, fork: Fork, branch: Branch) -> None:
         if not self.is_dropped:
-            self._guard(self.replay.close_branch, fork, branch)
+            self.guard(self.replay.close_branch, fork, branch)
 
     def join(self, fork: Fork) -> None:
         """The branch waits for those that it has opened, which begin then."""
         if not self.is_dropped:
-            self._guard(self.replay.join, fork)
+            self.guard(self.replay.join, fork)
 
     async def step(self, branch: Branch, name: str, function: Callable[..., Any], rules: StepRules) -> Any:
         waiter = self.register(branch, "step", name)
@@ -325,7 +271,7 @@ class Run:
                 await self._perform(waiter, function, rules)
             except BaseException:
                 if not self.is_dropped:
-                    self._guard(self.replay.abandon, waiter)
+                    self.guard(self.replay.abandon, waiter)
                 raise
             await self.wait(waiter)
         if waiter.failure is not None:
@@ -371,7 +317,7 @@ class Run:
                 self.replay.receive(event.at, event.fact)
         self.is_busy = True
         if not is_partial:
-            self._guard(self.replay.pump)
+            self.guard(self.replay.pump)
             self._port.mark(self)
 
     def acknowledge(self, seq: int, at: int) -> None:
@@ -382,7 +328,7 @@ class Run:
             return
         for command in commands:
             self.replay.receive(at, command)
-        self._guard(self.replay.pump)
+        self.guard(self.replay.pump)
 
     def refuse(self, error: AetherError) -> bool:
         """The oldest unanswered request was refused: nothing of it was done. False: forget the run."""
@@ -433,7 +379,7 @@ class Run:
     def hurry(self) -> None:
         """A branch waits for something of its own; what others wait for is delivered all the same."""
         if not self.is_dropped and not self.is_closing:
-            self._guard(self._hurry)
+            self.guard(self._hurry)
 
     def _hurry(self) -> None:
         self.replay.pump(impatient=True)
@@ -466,7 +412,7 @@ class Run:
         self._commands.append(command)
         self._port.mark(self)
 
-    def _guard(self, change: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    def guard(self, change: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """Change the replay and do what follows from it; a mismatch ends this run here."""
         try:
             result = change(*args, **kwargs)
@@ -507,9 +453,4 @@ class Run:
     async def _settle_cancel(self) -> None:
         await self.settle()
         if not self.is_dropped:
-            self._guard(self.replay.settled)
-
-
-def _ends_with_its_run(waiter: Waiter) -> bool:
-    command = waiter.command
-    return isinstance(command, c.StartChild) and command.parent_close_policy is ParentClosePolicy.CANCEL
+            self.guard(self.replay.settled)
