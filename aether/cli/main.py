@@ -191,6 +191,18 @@ def cancel(
 
 @app.command()
 @reported
+def metrics(
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Show what the server does, in numbers."""
+    from aether.cli.metrics import show_metrics
+
+    show_metrics(server, output)
+
+
+@app.command()
+@reported
 def doctor(
     config: Annotated[Path | None, typer.Option(help="File of settings; else aether.toml here, if there.")] = None,
     server: ServerOption = DEFAULT_SERVER,

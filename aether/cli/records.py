@@ -26,7 +26,7 @@ def plain(message: Message) -> dict[str, object]:
             if message.HasField(field.name):
                 out[field.name] = _plain_message(value)
         elif isinstance(value, int | str | bytes | float):
-            out[field.name.removesuffix("_us")] = _plain_scalar(field.name, value)
+            out[_plain_name(field.name)] = _plain_scalar(field.name, value)
         elif isinstance(value, Mapping):
             # Message maps and scalar maps of protobuf alike.
             out[field.name] = {
@@ -59,10 +59,14 @@ def _plain_message(message: Message) -> object:
     return plain_payload(message) if isinstance(message, model_pb2.Payload) else plain(message)
 
 
+def _plain_name(name: str) -> str:
+    return name.removesuffix("_us") if name.endswith("at_us") else name
+
+
 def _plain_scalar(name: str, value: float | str | bytes) -> object:
     if name == "state" and isinstance(value, int):
         return state_name(value)
-    if name.endswith("_us") and isinstance(value, int):
+    if name.endswith("at_us") and isinstance(value, int):
         return iso_time(value) or None
     return value
 
@@ -114,7 +118,11 @@ def value_text(payload: model_pb2.Payload) -> str:
 def failure_text(failure: model_pb2.Failure) -> str:
     """The failure's type and message, and how many there are when it stands for several."""
     members = f" ({len(failure.causes)} failures)" if failure.group else ""
-    return f"{failure.type}: {failure.message}{members}" if failure.message else failure.type + members
+    return failure_line(failure.type, failure.message) + members
+
+
+def failure_line(kind: str, message: str) -> str:
+    return f"{kind}: {message}" if message else kind
 
 
 def history_rows(events: Iterable[model_pb2.Event]) -> Iterable[tuple[str, ...]]:

@@ -67,6 +67,7 @@ def queue_activity(state: State, activity: Activity) -> None:
 
 def _place(state: State, item: Run | Activity) -> None:
     key = key_of(item)
+    state.meters.added(key.task_queue, key.kind)
     # Who waits already is first, even if a slot has just become free: it is filled when the caller is done.
     session = None if state.queues.head(key) else _free_taker(state, key)
     if session is None:
@@ -96,6 +97,7 @@ def grant(state: State, session: Session, item: Run | Activity) -> None:
     else:
         lease = Lease(state.tokens.draw(), session, item.run, item)
         _start_attempt(state, lease, item)
+    state.meters.taken(item.task_queue, lease.kind)
     state.leases[lease.token] = lease
     session.leases[lease.token] = lease
     session.used[lease.kind] += 1
@@ -169,6 +171,7 @@ def fill(state: State, session: Session) -> None:
         resume(state, next(iter(session.waking.values())))
     while session.has_slot(TaskKind.WORKFLOW) and (run := _blocked_for(state, session)) is not None:
         unblock(state, run)
+        state.meters.added(run.task_queue, TaskKind.WORKFLOW)
         grant(state, session, run)
     for kind in TaskKind:
         while session.has_slot(kind):
@@ -192,6 +195,7 @@ def block(state: State, lease: Lease, failure: Failure) -> None:
     """The code of the worker that has the run does not fit its history."""
     run = lease.run
     drop_lease(state, lease)
+    state.tell(state.meters.blocked(run, failure, state.now))
     run.blocked = failure
     run.blocked_by = lease.session.session_id
     run.interrupted = run.interrupted or f"blocked: {failure.type}"

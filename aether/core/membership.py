@@ -79,6 +79,7 @@ def silence(state: State, session: Session) -> None:
     if not _is_silent(state, session):
         _watch(state, session)
         return
+    state.meters.workers_lost += 1
     state.effects.append(EndSession(session.session_id, "no sign of life"))
     _end(state, session, f"worker {session.worker_id} fell silent")
 

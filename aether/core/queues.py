@@ -90,6 +90,11 @@ class TaskQueues:
         """Everybody in the line, first in line first."""
         return (entry[2] for entry in sorted(self._lines.get(key, ())) if _waits(entry))
 
+    @property
+    def ready(self) -> int:
+        """How many wait in all lines."""
+        return sum(self._counts.values())
+
     def depths(self) -> Iterator[tuple[QueueKey, int, int]]:
         """(line, how many wait, since when the first in line does) of each line that is not empty."""
         for key in list(self._lines):

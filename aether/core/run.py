@@ -92,6 +92,7 @@ class Activity:
     # Of the attempt that runs or ran last; 0 before the first.
     attempt: int = 0
     next_at: int = 0
+    started_at: int = 0
     heartbeat: Payload | None = None
     last_failure: Failure | None = None
     cancel_requested: bool = False
@@ -248,6 +249,7 @@ def _(run: Run, fact: e.ActivityStarted, at: int) -> None:
     activity = _activity(run, fact.path)
     activity.state = ActivityState.STARTED
     activity.attempt = fact.attempt
+    activity.started_at = at
 
 
 @_folds(e.ActivityRetried)

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from attrs import define, field
 
 from aether.core.effects import Decision, Effect, EventRecorded, Record, Reply, RunChanged, RunOpened
+from aether.core.meters import Meters, Problem
 from aether.core.queues import QueueKey, TaskQueues
 from aether.core.run import Run, fold
 from aether.core.sessions import Lease, Session, Tokens
@@ -39,6 +40,9 @@ class State:
     timers: TimerWheel[TimerKey]
     next_run_key: int
     now: int
+    meters: Meters = field(init=False)
+    # To whom problems go, as answers that wait for what they rest on; None: to nobody.
+    problems_to: object = None
     runs: dict[int, Run] = field(factory=dict)
     open_ids: dict[str, Run] = field(factory=dict)
     leases: dict[int, Lease] = field(factory=dict)
@@ -56,6 +60,9 @@ class State:
     counters: Counters = field(factory=Counters)
     records: list[Record] = field(factory=list)
     effects: list[Effect] = field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.meters = Meters(self.limits.metric_series_max)
 
     def remember_closed(self, run: Run) -> None:
         self.recently_closed.pop(run.workflow_id, None)
@@ -89,6 +96,9 @@ class State:
         """Append a fact to the run's history; its seq."""
         event = Event(run.last_seq + 1, self.now, fact, parked)
         before = run.state
+        problem = self.meters.note(run, fact, self.now)
+        if problem is not None:
+            self.tell(problem)
         fold(run, event)
         self.records.append(EventRecorded(run.key, event))
         self.counters.events += 1
@@ -96,6 +106,11 @@ class State:
             closed_at = self.now if run.state.is_closed else None
             self.records.append(RunChanged(run.key, run.workflow_type, before, run.state, closed_at))
         return event.seq
+
+    def tell(self, problem: Problem) -> None:
+        """Something went wrong in a run."""
+        if self.problems_to is not None:
+            self.effects.append(Reply(self.problems_to, problem))
 
     def reply(self, to: object, answer: object) -> None:
         self.effects.append(Reply(to, answer))

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from attrs import frozen
 
 from aether.core.queues import QueueKey, key_of
-from aether.core.run import ActivityState, Child, Pending, Promise, Run, Timer
+from aether.core.run import Activity, ActivityState, Child, Pending, Promise, Run, Timer
 from aether.core.state import State
 from aether.model.payload import Failure, Payload
 from aether.model.runs import RunState, TaskKind
+
+
+class Detail(StrEnum):
+    """What an open run does, in one word."""
+
+    RUNNING = "running"
+    QUEUED = "queued"
+    SLEEPING = "sleeping"
+    WAITING = "waiting"
+    RETRYING = "retrying"
+    BLOCKED = "blocked"
 
 
 @frozen
@@ -70,6 +83,30 @@ class EngineView:
     open_runs: int
     queues: tuple[QueueView, ...]
     workers: tuple[WorkerView, ...]
+
+
+def detail_of(run: Run) -> Detail:
+    """What keeps the run open; what it waits for is told by the item that is most likely to need a look."""
+    if run.blocked is not None:
+        return Detail.BLOCKED
+    if run.queued or (run.lease is not None and run.lease.is_waking):
+        return Detail.QUEUED
+    if run.lease is not None and not run.lease.is_idle:
+        return Detail.RUNNING
+    if run.is_early:
+        return Detail.SLEEPING
+    waits = {_waits_for(item) for item in run.pending.values()}
+    if Detail.RETRYING in waits:
+        return Detail.RETRYING
+    return Detail.SLEEPING if waits == {Detail.SLEEPING} else Detail.WAITING
+
+
+def _waits_for(item: Pending) -> Detail:
+    if isinstance(item, Timer):
+        return Detail.RETRYING if item.step_name else Detail.SLEEPING
+    if isinstance(item, Activity) and item.state is ActivityState.BACKING_OFF:
+        return Detail.RETRYING
+    return Detail.WAITING
 
 
 def describe(state: State, run: Run) -> RunView:

@@ -11,11 +11,9 @@ from aether.errors import AetherError, InvalidArgument
 from aether.model.limits import Limits
 from aether.server import answers
 from aether.server.archive import PAGE_EVENTS, Archive
-from aether.server.engine_loop import EngineLoop
-from aether.server.readiness import Readiness
-from aether.server.replies import fail, find_row, refuse
+from aether.server.metrics_report import MetricsReport
+from aether.server.replies import fail, find_row, refuse, respond_later
 from aether.store.interface import EventRow, Reader
-from aether.version import VERSION
 from aether.wire.calls import Call, Method
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
 
@@ -25,20 +23,15 @@ _SERVICE = "/aether.v1.AdminService/"
 class AdminService:
     def __init__(
         self,
-        loop: EngineLoop,
         limits: Limits,
         archive: Archive,
-        readiness: Readiness,
+        report: MetricsReport,
         nursery: trio.Nursery,
-        *,
-        node: str,
     ) -> None:
-        self._loop = loop
         self._limits = limits
         self._archive = archive
-        self._readiness = readiness
+        self._report = report
         self._nursery = nursery
-        self._node = node
 
     def methods(self) -> list[Method]:
         return [
@@ -74,17 +67,17 @@ class AdminService:
         self._nursery.start_soon(_stream, call, stream)
 
     def get_metrics(self, call: Call, message: bytes) -> None:
-        writer = self._readiness.writer
-        metrics = answers.metrics_of(self._loop.engine.overview())
-        metrics.version = VERSION
-        metrics.node = self._node
-        metrics.persistence = self._readiness.persistence
-        metrics.started_at_us = self._loop.clock.started_at
-        metrics.commits = writer.stats.commits
-        metrics.storage_fault = writer.fault or ""
-        for workflow_type, state, count in self._loop.tally:
-            metrics.runs.add(workflow_type=workflow_type, state=answers.proto_state(state), count=count)
-        call.respond(metrics.SerializeToString())
+        try:
+            request = pb.GetMetricsRequest.FromString(message)
+        except DecodeError as fault:
+            refuse(call, fault)
+            return
+
+        async def produce() -> bytes:
+            metrics = await self._report.take(samples=request.samples)
+            return metrics.SerializeToString()
+
+        self._nursery.start_soon(respond_later, call, produce)
 
     def get_history(self, call: Call, message: bytes) -> None:
         try:

@@ -6,6 +6,7 @@ announced the batch it rests on. Decisions without records wait in the same line
 could still be lost. When the disk can not take more, the loop stops deciding, and the inbox fills up to its bound.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
@@ -30,6 +31,7 @@ from aether.model.commands import BlockRun
 from aether.model.payload import Failure
 from aether.server.clock import Clock
 from aether.server.histories import Histories
+from aether.server.metrics import Metrics
 from aether.server.sinks import Outbox, SessionSink
 from aether.server.tally import Tally
 from aether.server.writer import BatchWriter
@@ -51,11 +53,20 @@ class _Line:
 
 
 class EngineLoop:
-    def __init__(self, engine: Engine, clock: Clock, histories: Histories, tally: Tally) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        histories: Histories,
+        tally: Tally,
+        *,
+        stopwatch: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self.engine = engine
         self.clock = clock
         self.histories = histories
         self.tally = tally
+        self.metrics = Metrics(engine.state, engine.state.limits.problems_max)
         self.outbox: Outbox
         self.sinks: dict[int, SessionSink] = {}
         self.on_due: Callable[[int | None], None] = lambda due: None
@@ -65,9 +76,11 @@ class EngineLoop:
         self._room = trio.Event()
         self._writer: BatchWriter | None = None
         self._last_ticket = 0
+        self._stopwatch = stopwatch
+        self._posted = 0.0
 
     def attach(self, writer: BatchWriter) -> None:
-        self._writer = writer
+        self._writer = self.metrics.writer = writer
 
     @property
     def is_full(self) -> bool:
@@ -81,6 +94,8 @@ class EngineLoop:
 
     def post(self, item: Input | Reply) -> None:
         """Hand in something that happened; a Reply just takes its place in the line of effects."""
+        if not self._inbox:
+            self._posted = self._stopwatch()
         self._inbox.append(item)
         self._wake.set()
 
@@ -126,6 +141,11 @@ class EngineLoop:
 
     def _decide(self) -> None:
         now = self.clock.now()
+        metrics = self.metrics
+        metrics.loop_lag.observe(int((self._stopwatch() - self._posted) * 1e6))
+        if now >= metrics.mark_at:
+            metrics.mark(now)
+        metrics.decided_at = now
         records: list[Record] = []
         effects: list[Effect] = []
         inbox, apply = self._inbox, self.engine.apply
@@ -137,6 +157,8 @@ class EngineLoop:
             decision = apply(item, now)
             records += decision.records
             effects += decision.effects
+        if inbox:
+            self._posted = self._stopwatch()
         self._commit(records, effects)
         self.on_due(self.engine.next_due())
 

@@ -26,12 +26,14 @@ from aether.model.limits import DEFAULT_LIMITS, Limits
 from aether.model.payload import Failure
 from aether.server.admin_service import AdminService
 from aether.server.archive import Archive
+from aether.server.census import Census
 from aether.server.client_service import ClientService
 from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
 from aether.server.histories import Histories
 from aether.server.listener import Drain, Listener, bind_tcp, serve_connections, server_tls
 from aether.server.machine import Machine
+from aether.server.metrics_report import MetricsReport
 from aether.server.readiness import Readiness
 from aether.server.settings import Settings
 from aether.server.sinks import Outbox
@@ -63,6 +65,7 @@ class Running:
     health: HealthService
     readiness: Readiness
     loop: EngineLoop
+    report: MetricsReport
 
     async def drain(self, deadline_s: float) -> None:
         """Take nothing new, and return when no worker has anything in hand or time is up."""
@@ -116,10 +119,11 @@ def _services(
 ) -> Running:
     client = ClientService(loop, limits, archive, readiness, readers)
     worker = WorkerService(loop, limits, loop.outbox)
-    admin = AdminService(loop, limits, archive, readiness, readers, node=new_id()[:8])
+    report = MetricsReport(loop, readiness, Census(loop.engine.state), node=new_id()[:8])
+    admin = AdminService(limits, archive, report, readers)
     health = HealthService(readiness)
     methods = [*client.methods(), *worker.methods(), *admin.methods(), *health.methods(), *reflection_methods()]
-    return Running({method.path: method for method in methods}, client, worker, health, readiness, loop)
+    return Running({method.path: method for method in methods}, client, worker, health, readiness, loop, report)
 
 
 async def _recover(loop: EngineLoop, archive: Archive) -> None:

@@ -20,6 +20,7 @@ from typing import Protocol
 import attrs
 import trio
 
+from aether.core.histograms import SIZES, Histogram
 from aether.server.desk import Desk, ThreadDesk, Waiting
 from aether.server.telemetry import Log
 from aether.store.interface import Batch, Store, StoreError, StoreFull
@@ -56,6 +57,8 @@ class WriterStats:
     commit_s_total: float = 0.0
     batches_last: int = 0
     batches_max: int = 0
+    commit_us: Histogram = attrs.field(factory=Histogram)
+    batches: Histogram = attrs.field(factory=lambda: Histogram(SIZES))
 
     def note(self, batches: int, rows: int, commit_s: float) -> None:
         self.commits += 1
@@ -65,6 +68,8 @@ class WriterStats:
         self.commit_s_total += commit_s
         self.batches_last = batches
         self.batches_max = max(self.batches_max, batches)
+        self.commit_us.observe(int(commit_s * 1e6))
+        self.batches.observe(batches)
 
 
 class BatchWriter(Protocol):

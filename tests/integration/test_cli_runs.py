@@ -234,3 +234,17 @@ def test_the_doctor_tells_a_foreign_or_damaged_database(server, tmp_path):
         assert ill.returncode == ExitCode.FAILED
         faults = [each["found"] for each in json.loads(ill.stdout) if each["check"] == "database"]
         assert any(words in fault for fault in faults), faults
+
+
+def test_metrics_tell_what_the_server_does(server):
+    start(server, "order-1")
+    fields = dict(rows(aether("metrics", AETHER_SERVER=server.url).stdout))
+    assert fields["runs"] == "1 pending"
+    assert fields["open"] == "1 queued"
+    assert fields["queue"].startswith("default (workflow): 1 ready, 1 came, 0 taken, the oldest waits for ")
+    assert re.match(r"[0-9]+, 0 wait; [0-9]+ in the last minute, p50 [0-9.]+ ms", fields["commits"])
+    shown = json.loads(aether("metrics", "-o", "json", "--server", server.url).stdout)
+    assert shown["run_traffic"][0]["started"] == 1
+    assert shown["queues"][0]["ready"] == 1
+    assert isinstance(shown["start_lag"]["p50_us"], int)
+    assert re.fullmatch(UTC, shown["started_at"])

@@ -332,6 +332,34 @@ async def test_metrics_count_what_happened(db: Path) -> None:
         assert (metrics.runs_started, metrics.runs_closed) == (2, 1)
 
 
+async def test_metrics_tell_how_it_goes_and_what_went_wrong(db: Path) -> None:
+    async with served(db) as peer:
+        await peer.start("a")
+        await peer.start("b")
+        await peer.start("c", workflow_type="nobody-has-it")
+        worker = await peer.worker()
+        tasks = [await worker.task(), await worker.task()]
+        packed = step("1", name="pack")
+        await worker.complete(tasks[0].token, packed, done())
+        await worker.complete(tasks[1].token, wpb.Command(fail_run=wpb.FailRun(failure=mpb.Failure(type="Boom"))))
+        metrics = await peer.call("AdminService/GetMetrics", apb.GetMetricsRequest(samples=True), apb.Metrics)
+        traffic = {row.workflow_type: row for row in metrics.run_traffic}
+        assert (traffic["t"].started, traffic["t"].completed, traffic["t"].failed) == (2, 1, 1)
+        assert [(row.step, row.completed) for row in metrics.step_traffic] == [("pack", 1)]
+        queues = [(row.task_queue, row.kind, row.added, row.taken) for row in metrics.queue_traffic]
+        assert queues == [("default", "workflow", 3, 2)]
+        assert (metrics.open.queued, metrics.open.running, metrics.steps) == (1, 0, 1)
+        assert [(each.kind, each.workflow_id, each.failure_type) for each in metrics.problems] == [("run", "b", "Boom")]
+        assert metrics.start_lag.count == 2
+        assert 0 < metrics.start_lag.p50_us <= metrics.start_lag.p99_us
+        assert metrics.writer.commits == metrics.commits > 0
+        assert 0 < metrics.writer.commit.p50_us <= metrics.writer.commit.p99_us
+        assert metrics.loop_lag.count > 0
+        assert metrics.rss_bytes > 10_000_000
+        assert metrics.at_us > metrics.started_at_us
+        assert sum(sample.started for sample in metrics.samples) == 3
+
+
 async def test_nothing_acknowledged_is_lost_when_the_server_is_killed(db: Path) -> None:
     server = ServerProcess.start(db)
     acknowledged: dict[str, int] = {}

@@ -4,7 +4,7 @@ import pytest
 
 from aether.core import inputs as i
 from aether.core.queues import QueueKey
-from aether.core.views import PendingView, QueueView, RunView
+from aether.core.views import Detail, PendingView, QueueView, RunView, detail_of
 from aether.model import commands as c
 from aether.model.policy import RetryPolicy
 from aether.model.runs import RunState, TaskKind
@@ -135,3 +135,41 @@ def test_the_overview_shows_workers_and_queues(room):
     assert (worker.workflow_slots, worker.workflow_slots_used) == (1, 1)
     assert (worker.activity_slots, worker.activity_slots_used) == (2, 1)
     assert worker.draining
+
+
+def test_an_open_run_does_one_thing_that_has_a_word(room):
+    room.start("queued")
+    assert detail_of(room.run("queued")) is Detail.QUEUED
+    room.start("early", start_delay_ms=5_000)
+    assert detail_of(room.run("early")) is Detail.SLEEPING
+    room.open(slots=20, activities=("charge",))
+    assert detail_of(room.run("queued")) is Detail.RUNNING
+    for id_, *commands in (
+        ("sleeps", c.StartTimer("1", 60_000)),
+        ("waits", activity("1", "unknown"), c.StartTimer("2", 60_000)),
+        ("step", c.FailStep("1", "pack", BOOM, 1, RetryPolicy(initial_s=5)), c.CreatePromise("2", "yes")),
+        ("retries", activity("1", retry=RetryPolicy(initial_s=5))),
+        ("blocked", c.StartTimer("1", 60_000), c.BlockRun(BOOM)),
+    ):
+        room.start(id_)
+        room.complete(room.token(id_), *commands)
+        if id_ != "blocked":
+            room.park(room.token(id_))
+    room.complete(room.attempt("1", "retries"), c.FailActivity(BOOM))
+    words = {id_: detail_of(room.run(id_)) for id_ in ("sleeps", "waits", "step", "retries", "blocked")}
+    assert words == {
+        "sleeps": Detail.SLEEPING,
+        "waits": Detail.WAITING,
+        "step": Detail.RETRYING,
+        "retries": Detail.RETRYING,
+        "blocked": Detail.BLOCKED,
+    }
+
+
+def test_a_run_that_waits_for_a_slot_of_its_worker_is_queued(room):
+    room.open(slots=1)
+    room.start()
+    room.park(room.token(), c.StartTimer("1", 1_000))
+    room.start("busy")
+    room.tick(1)
+    assert detail_of(room.run()) is Detail.QUEUED

@@ -20,11 +20,13 @@ class ListRequest(_message.Message):
     def __init__(self, workflow_type: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., limit: _Optional[int] = ..., workflow_id_prefix: _Optional[str] = ...) -> None: ...
 
 class GetMetricsRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("samples",)
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    samples: bool
+    def __init__(self, samples: bool = ...) -> None: ...
 
 class Metrics(_message.Message):
-    __slots__ = ("version", "node", "persistence", "started_at_us", "runs", "queues", "workers", "runs_started", "runs_closed", "events", "commits", "connections", "storage_fault")
+    __slots__ = ("version", "node", "persistence", "started_at_us", "runs", "queues", "workers", "runs_started", "runs_closed", "events", "commits", "connections", "storage_fault", "at_us", "run_traffic", "step_traffic", "activity_traffic", "queue_traffic", "start_lag", "step_latency", "activity_latency", "timer_lag", "loop_lag", "writer", "open", "rss_bytes", "problems", "samples", "steps", "timers_fired", "not_ready")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     PERSISTENCE_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +40,24 @@ class Metrics(_message.Message):
     COMMITS_FIELD_NUMBER: _ClassVar[int]
     CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
     STORAGE_FAULT_FIELD_NUMBER: _ClassVar[int]
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    RUN_TRAFFIC_FIELD_NUMBER: _ClassVar[int]
+    STEP_TRAFFIC_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITY_TRAFFIC_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_TRAFFIC_FIELD_NUMBER: _ClassVar[int]
+    START_LAG_FIELD_NUMBER: _ClassVar[int]
+    STEP_LATENCY_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITY_LATENCY_FIELD_NUMBER: _ClassVar[int]
+    TIMER_LAG_FIELD_NUMBER: _ClassVar[int]
+    LOOP_LAG_FIELD_NUMBER: _ClassVar[int]
+    WRITER_FIELD_NUMBER: _ClassVar[int]
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    RSS_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    TIMERS_FIRED_FIELD_NUMBER: _ClassVar[int]
+    NOT_READY_FIELD_NUMBER: _ClassVar[int]
     version: str
     node: str
     persistence: str
@@ -51,7 +71,213 @@ class Metrics(_message.Message):
     commits: int
     connections: int
     storage_fault: str
-    def __init__(self, version: _Optional[str] = ..., node: _Optional[str] = ..., persistence: _Optional[str] = ..., started_at_us: _Optional[int] = ..., runs: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., queues: _Optional[_Iterable[_Union[QueueDepth, _Mapping]]] = ..., workers: _Optional[_Iterable[_Union[WorkerInfo, _Mapping]]] = ..., runs_started: _Optional[int] = ..., runs_closed: _Optional[int] = ..., events: _Optional[int] = ..., commits: _Optional[int] = ..., connections: _Optional[int] = ..., storage_fault: _Optional[str] = ...) -> None: ...
+    at_us: int
+    run_traffic: _containers.RepeatedCompositeFieldContainer[RunTraffic]
+    step_traffic: _containers.RepeatedCompositeFieldContainer[StepTraffic]
+    activity_traffic: _containers.RepeatedCompositeFieldContainer[ActivityTraffic]
+    queue_traffic: _containers.RepeatedCompositeFieldContainer[QueueTraffic]
+    start_lag: Latency
+    step_latency: Latency
+    activity_latency: Latency
+    timer_lag: Latency
+    loop_lag: Latency
+    writer: Writer
+    open: OpenRuns
+    rss_bytes: int
+    problems: _containers.RepeatedCompositeFieldContainer[Problem]
+    samples: _containers.RepeatedCompositeFieldContainer[Sample]
+    steps: int
+    timers_fired: int
+    not_ready: str
+    def __init__(self, version: _Optional[str] = ..., node: _Optional[str] = ..., persistence: _Optional[str] = ..., started_at_us: _Optional[int] = ..., runs: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., queues: _Optional[_Iterable[_Union[QueueDepth, _Mapping]]] = ..., workers: _Optional[_Iterable[_Union[WorkerInfo, _Mapping]]] = ..., runs_started: _Optional[int] = ..., runs_closed: _Optional[int] = ..., events: _Optional[int] = ..., commits: _Optional[int] = ..., connections: _Optional[int] = ..., storage_fault: _Optional[str] = ..., at_us: _Optional[int] = ..., run_traffic: _Optional[_Iterable[_Union[RunTraffic, _Mapping]]] = ..., step_traffic: _Optional[_Iterable[_Union[StepTraffic, _Mapping]]] = ..., activity_traffic: _Optional[_Iterable[_Union[ActivityTraffic, _Mapping]]] = ..., queue_traffic: _Optional[_Iterable[_Union[QueueTraffic, _Mapping]]] = ..., start_lag: _Optional[_Union[Latency, _Mapping]] = ..., step_latency: _Optional[_Union[Latency, _Mapping]] = ..., activity_latency: _Optional[_Union[Latency, _Mapping]] = ..., timer_lag: _Optional[_Union[Latency, _Mapping]] = ..., loop_lag: _Optional[_Union[Latency, _Mapping]] = ..., writer: _Optional[_Union[Writer, _Mapping]] = ..., open: _Optional[_Union[OpenRuns, _Mapping]] = ..., rss_bytes: _Optional[int] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., samples: _Optional[_Iterable[_Union[Sample, _Mapping]]] = ..., steps: _Optional[int] = ..., timers_fired: _Optional[int] = ..., not_ready: _Optional[str] = ...) -> None: ...
+
+class Latency(_message.Message):
+    __slots__ = ("count", "p50_us", "p90_us", "p99_us")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    P50_US_FIELD_NUMBER: _ClassVar[int]
+    P90_US_FIELD_NUMBER: _ClassVar[int]
+    P99_US_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    p50_us: int
+    p90_us: int
+    p99_us: int
+    def __init__(self, count: _Optional[int] = ..., p50_us: _Optional[int] = ..., p90_us: _Optional[int] = ..., p99_us: _Optional[int] = ...) -> None: ...
+
+class RunTraffic(_message.Message):
+    __slots__ = ("workflow_type", "started", "completed", "failed", "cancelled", "replayed", "signals", "blocked")
+    WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_FIELD_NUMBER: _ClassVar[int]
+    workflow_type: str
+    started: int
+    completed: int
+    failed: int
+    cancelled: int
+    replayed: int
+    signals: int
+    blocked: int
+    def __init__(self, workflow_type: _Optional[str] = ..., started: _Optional[int] = ..., completed: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., replayed: _Optional[int] = ..., signals: _Optional[int] = ..., blocked: _Optional[int] = ...) -> None: ...
+
+class StepTraffic(_message.Message):
+    __slots__ = ("workflow_type", "step", "completed", "failed", "retried", "p50_us", "p99_us")
+    WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    RETRIED_FIELD_NUMBER: _ClassVar[int]
+    P50_US_FIELD_NUMBER: _ClassVar[int]
+    P99_US_FIELD_NUMBER: _ClassVar[int]
+    workflow_type: str
+    step: str
+    completed: int
+    failed: int
+    retried: int
+    p50_us: int
+    p99_us: int
+    def __init__(self, workflow_type: _Optional[str] = ..., step: _Optional[str] = ..., completed: _Optional[int] = ..., failed: _Optional[int] = ..., retried: _Optional[int] = ..., p50_us: _Optional[int] = ..., p99_us: _Optional[int] = ...) -> None: ...
+
+class ActivityTraffic(_message.Message):
+    __slots__ = ("activity_type", "scheduled", "started", "completed", "failed", "cancelled", "retried", "lost", "p50_us", "p99_us")
+    ACTIVITY_TYPE_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULED_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    RETRIED_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    P50_US_FIELD_NUMBER: _ClassVar[int]
+    P99_US_FIELD_NUMBER: _ClassVar[int]
+    activity_type: str
+    scheduled: int
+    started: int
+    completed: int
+    failed: int
+    cancelled: int
+    retried: int
+    lost: int
+    p50_us: int
+    p99_us: int
+    def __init__(self, activity_type: _Optional[str] = ..., scheduled: _Optional[int] = ..., started: _Optional[int] = ..., completed: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., retried: _Optional[int] = ..., lost: _Optional[int] = ..., p50_us: _Optional[int] = ..., p99_us: _Optional[int] = ...) -> None: ...
+
+class QueueTraffic(_message.Message):
+    __slots__ = ("task_queue", "kind", "added", "taken", "wait_p50_us", "wait_p99_us")
+    TASK_QUEUE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    ADDED_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_FIELD_NUMBER: _ClassVar[int]
+    WAIT_P50_US_FIELD_NUMBER: _ClassVar[int]
+    WAIT_P99_US_FIELD_NUMBER: _ClassVar[int]
+    task_queue: str
+    kind: str
+    added: int
+    taken: int
+    wait_p50_us: int
+    wait_p99_us: int
+    def __init__(self, task_queue: _Optional[str] = ..., kind: _Optional[str] = ..., added: _Optional[int] = ..., taken: _Optional[int] = ..., wait_p50_us: _Optional[int] = ..., wait_p99_us: _Optional[int] = ...) -> None: ...
+
+class Writer(_message.Message):
+    __slots__ = ("commits", "rows", "retries", "waiting", "commit", "batch_p50", "batch_p99")
+    COMMITS_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    RETRIES_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_FIELD_NUMBER: _ClassVar[int]
+    BATCH_P50_FIELD_NUMBER: _ClassVar[int]
+    BATCH_P99_FIELD_NUMBER: _ClassVar[int]
+    commits: int
+    rows: int
+    retries: int
+    waiting: int
+    commit: Latency
+    batch_p50: int
+    batch_p99: int
+    def __init__(self, commits: _Optional[int] = ..., rows: _Optional[int] = ..., retries: _Optional[int] = ..., waiting: _Optional[int] = ..., commit: _Optional[_Union[Latency, _Mapping]] = ..., batch_p50: _Optional[int] = ..., batch_p99: _Optional[int] = ...) -> None: ...
+
+class OpenRuns(_message.Message):
+    __slots__ = ("running", "queued", "sleeping", "waiting", "retrying", "blocked")
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
+    SLEEPING_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    RETRYING_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_FIELD_NUMBER: _ClassVar[int]
+    running: int
+    queued: int
+    sleeping: int
+    waiting: int
+    retrying: int
+    blocked: int
+    def __init__(self, running: _Optional[int] = ..., queued: _Optional[int] = ..., sleeping: _Optional[int] = ..., waiting: _Optional[int] = ..., retrying: _Optional[int] = ..., blocked: _Optional[int] = ...) -> None: ...
+
+class Problem(_message.Message):
+    __slots__ = ("at_us", "kind", "workflow_id", "run_id", "workflow_type", "name", "attempt", "next_at_us", "failure_type", "message")
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    NEXT_AT_US_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_TYPE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    at_us: int
+    kind: str
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    name: str
+    attempt: int
+    next_at_us: int
+    failure_type: str
+    message: str
+    def __init__(self, at_us: _Optional[int] = ..., kind: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., name: _Optional[str] = ..., attempt: _Optional[int] = ..., next_at_us: _Optional[int] = ..., failure_type: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class Sample(_message.Message):
+    __slots__ = ("at_us", "span_us", "started", "completed", "failed", "cancelled", "steps", "activities", "events", "commits", "open_runs", "ready", "start_lag_p50_us", "start_lag_p99_us", "step_p50_us", "step_p99_us", "commit_p50_us", "commit_p99_us")
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    SPAN_US_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITIES_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    COMMITS_FIELD_NUMBER: _ClassVar[int]
+    OPEN_RUNS_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    START_LAG_P50_US_FIELD_NUMBER: _ClassVar[int]
+    START_LAG_P99_US_FIELD_NUMBER: _ClassVar[int]
+    STEP_P50_US_FIELD_NUMBER: _ClassVar[int]
+    STEP_P99_US_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_P50_US_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_P99_US_FIELD_NUMBER: _ClassVar[int]
+    at_us: int
+    span_us: int
+    started: int
+    completed: int
+    failed: int
+    cancelled: int
+    steps: int
+    activities: int
+    events: int
+    commits: int
+    open_runs: int
+    ready: int
+    start_lag_p50_us: int
+    start_lag_p99_us: int
+    step_p50_us: int
+    step_p99_us: int
+    commit_p50_us: int
+    commit_p99_us: int
+    def __init__(self, at_us: _Optional[int] = ..., span_us: _Optional[int] = ..., started: _Optional[int] = ..., completed: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., steps: _Optional[int] = ..., activities: _Optional[int] = ..., events: _Optional[int] = ..., commits: _Optional[int] = ..., open_runs: _Optional[int] = ..., ready: _Optional[int] = ..., start_lag_p50_us: _Optional[int] = ..., start_lag_p99_us: _Optional[int] = ..., step_p50_us: _Optional[int] = ..., step_p99_us: _Optional[int] = ..., commit_p50_us: _Optional[int] = ..., commit_p99_us: _Optional[int] = ...) -> None: ...
 
 class StateCount(_message.Message):
     __slots__ = ("workflow_type", "state", "count")

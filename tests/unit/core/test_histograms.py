@@ -1,0 +1,42 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aether.core.histograms import LATENCIES_US, Histogram, quantile
+
+VALUES = st.lists(st.integers(0, 400_000_000), min_size=1, max_size=200)
+
+
+def test_a_value_is_counted_in_the_first_bucket_that_takes_it():
+    histogram = Histogram((10, 20))
+    for value in (0, 10, 11, 20, 21, -5):
+        histogram.observe(value)
+    assert histogram.counts == [3, 2, 1]
+    assert (histogram.count, histogram.total) == (6, 62)
+
+
+@given(VALUES, st.floats(0.01, 1.0))
+def test_a_quantile_lies_in_the_bucket_of_the_value_that_it_estimates(values, share):
+    histogram = Histogram()
+    for value in values:
+        histogram.observe(value)
+    ordered = sorted(values)
+    exact = ordered[min(len(ordered) - 1, max(0, -int(-share * len(ordered) // 1) - 1))]
+    found = quantile(histogram.bounds, histogram.counts, share)
+    above = next((bound for bound in LATENCIES_US if bound >= exact), LATENCIES_US[-1])
+    below = max((bound for bound in LATENCIES_US if bound < exact), default=0)
+    assert min(below, LATENCIES_US[-1]) <= found <= above
+
+
+@given(VALUES)
+def test_quantiles_grow_with_their_share(values):
+    histogram = Histogram()
+    for value in values:
+        histogram.observe(value)
+    found = [quantile(histogram.bounds, histogram.counts, share) for share in (0.1, 0.5, 0.9, 0.99, 1.0)]
+    assert found == sorted(found)
+
+
+def test_nothing_has_the_quantile_0_and_what_is_beyond_all_bounds_the_last_of_them():
+    assert quantile((10, 20), (0, 0, 0), 0.5) == 0
+    assert quantile((10, 20), (0, 0, 3), 0.5) == 20
+    assert quantile((10, 20), (0, 4, 0), 0.5) == 15

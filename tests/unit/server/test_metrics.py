@@ -1,0 +1,95 @@
+"""The numbers of the last minute and of the last hour."""
+
+import pytest
+
+from aether.core.effects import RunOpened
+from aether.core.engine import Engine
+from aether.core.inputs import StartRun
+from aether.model.payload import Payload
+from aether.server.metrics import Metrics
+from aether.server.writer import WriterStats
+
+S = 1_000_000
+T0 = 1_700_000_000 * S
+
+
+class Clockwork:
+    """An engine whose decisions are marked as the loop does it."""
+
+    def __init__(self) -> None:
+        self.engine = Engine(T0)
+        self.metrics = Metrics(self.engine.state, 50)
+        self.started = 0
+
+    def start(self, at: int, count: int = 1) -> None:
+        now = T0 + at * S
+        if now >= self.metrics.mark_at:
+            self.metrics.mark(now)
+        self.metrics.decided_at = now
+        for _ in range(count):
+            self.started += 1
+            name = str(self.started)
+            decision = self.engine.apply(StartRun(None, "t", name, name, "q", Payload(b"")), now)
+            assert isinstance(decision.records[0], RunOpened)
+
+    def last_minute(self, at: int) -> int:
+        return self.metrics.last_minute(T0 + at * S).counts["started"]
+
+
+@pytest.fixture
+def clockwork():
+    return Clockwork()
+
+
+def test_the_last_minute_forgets_what_is_older(clockwork):
+    for at in range(0, 200, 5):
+        clockwork.start(at)
+    # Twelve starts a minute; a mark may be up to ten seconds too old.
+    assert 12 <= clockwork.last_minute(199) <= 14
+
+
+def test_a_burst_is_forgotten_though_nothing_happened_since(clockwork):
+    clockwork.start(0, 100)
+    clockwork.start(3, 100)
+    assert clockwork.last_minute(4) == 200
+    assert clockwork.last_minute(1_000) == 0
+    clockwork.start(1_000, 7)
+    assert clockwork.last_minute(1_001) == 7
+
+
+def test_the_last_hour_is_in_spans_that_add_up_and_show_when_nothing_happened(clockwork):
+    for at in (0, 5, 10, 15, 20):
+        clockwork.start(at)
+    clockwork.start(2_000, 50)
+    spans = list(clockwork.metrics.last_hour(T0 + 2_001 * S))
+    assert sum(span.counts["started"] for span in spans) == clockwork.started
+    assert [span.span_us > 0 for span in spans] == [True] * len(spans)
+    quiet = max(spans, key=lambda span: span.span_us)
+    assert (quiet.counts["started"], quiet.span_us) == (0, 1_980 * S)
+    assert spans[-1].counts["open_runs"] == clockwork.started
+    later = list(clockwork.metrics.last_hour(T0 + 5_000 * S))
+    assert sum(span.counts["started"] for span in later) == 50
+
+
+def test_a_server_that_has_done_nothing_shows_nothing(clockwork):
+    assert list(clockwork.metrics.last_hour(T0 + S)) == []
+    assert clockwork.last_minute(1) == 0
+
+
+def test_marks_are_bounded(clockwork):
+    for at in range(0, 40_000, 11):
+        clockwork.start(at)
+    assert len(clockwork.metrics._marks) == 720
+
+
+def test_problems_are_bounded_and_the_newest_comes_first(clockwork):
+    for number in range(60):
+        clockwork.engine.state.problems_to(number)
+    assert list(clockwork.metrics.problems) == list(range(59, 9, -1))
+
+
+def test_the_writer_tells_how_long_commits_take_and_how_much_is_in_one():
+    stats = WriterStats()
+    for number in range(1, 101):
+        stats.note(number, number, number / 1000)
+    assert (stats.commit_us.count, stats.commit_us.total, stats.batches.count) == (100, 5_050_000, 100)
