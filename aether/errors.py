@@ -156,8 +156,14 @@ class NonRetryable(Exception):
 
 
 class RetryAfter(Exception):
-    """Raised by an activity: try again, but not before `delay_s` seconds from now."""
+    """Raised by an activity, or by a step with a retry policy: try again in `delay_s` seconds, at most ten years.
+
+    It takes the place of the policy's delay, also above its maximum; attempts are counted as ever.
+    """
 
     def __init__(self, delay_s: float, message: str = "") -> None:
+        # Written so that what is no number at all is refused too.
+        if not delay_s >= 0:
+            raise InvalidArgument(f"RetryAfter: the delay must be 0 seconds or more, not {delay_s}", field="delay_s")
         super().__init__(message or f"asks for {delay_s} s")
         self.delay_s = delay_s

@@ -7,6 +7,9 @@
 Each start of an attempt is on disk before a worker sees it, so no crash can make more attempts than the policy allows.
 Timeouts, each a timer of the wheel: schedule_to_start and schedule_to_close end the activity; start_to_close and
 heartbeat end the attempt. Whether another follows is decided in `retry.py` alone.
+
+Details of heartbeats are recorded when they have waited for a while (`keep_due`), so that the next attempt has them
+also after a crash of the server; how long is a bound of `model/limits.py`.
 """
 
 from __future__ import annotations
@@ -19,8 +22,9 @@ from aether.core.sessions import Lease, Session
 from aether.core.state import State
 from aether.model import commands as c
 from aether.model import events as e
-from aether.model.payload import Failure
+from aether.model.payload import Failure, Payload
 
+PROGRESS = "progress"
 TIMEOUTS = ("schedule_to_start", "schedule_to_close", "start_to_close", "heartbeat")
 
 
@@ -67,6 +71,7 @@ def lost(state: State, activity: Activity, reason: str) -> None:
 def attempt_failed(state: State, activity: Activity, failure: Failure, *, at_once: bool = False) -> None:
     """The attempt that was started last is over without a result; its lease is gone already."""
     _disarm(state, activity, ("start_to_close", "heartbeat"))
+    _forget_beat(state, activity)
     if activity.cancel_requested:
         _close(state, activity, e.ActivityCancelled(activity.path))
         return
@@ -130,6 +135,7 @@ def cancel(state: State, activity: Activity) -> None:
 def abandon(state: State, activity: Activity) -> list[Session]:
     """Its run is closed: forget it, and stop whoever works on it. Sessions that have a free slot now."""
     _disarm(state, activity, (*TIMEOUTS, "retry"))
+    _forget_beat(state, activity)
     unqueue(state, activity)
     lease = activity.lease
     if lease is None:
@@ -139,17 +145,49 @@ def abandon(state: State, activity: Activity) -> list[Session]:
     return [lease.session]
 
 
-def beat(state: State, lease: Lease, activity: Activity) -> None:
-    """The worker says that it is still at it."""
+def beat(state: State, activity: Activity, details: Payload | None) -> None:
+    """The worker says that it is still at it, and maybe how far it is."""
     bound_s = activity.timeouts.heartbeat_s
     if bound_s:
         state.timers.arm(("heartbeat", activity.run.key, activity.path), state.now + int(bound_s * 1e6))
+    if details is None:
+        return
+    activity.last_beat = details
+    if not activity.keep_at and details != activity.heartbeat:
+        activity.keep_at = activity.kept_at + _keeping_interval(state, activity)
+        state.timers.arm((PROGRESS, activity.run.key, activity.path), activity.keep_at)
+
+
+def keep_due(state: State, activity: Activity) -> None:
+    """The details have waited long enough: record the newest."""
+    if not activity.keep_at:
+        # Another timer of the same tick has ended the attempt.
+        return
+    assert activity.last_beat is not None
+    activity.keep_at, activity.kept_at = 0, state.now
+    # Half of the history is for what happens.
+    if activity.last_beat != activity.heartbeat and activity.run.last_seq < state.limits.history_max // 2:
+        state.record(activity.run, e.ActivityProgressed(activity.path, activity.attempt, activity.last_beat))
+        _tell_active(state, activity)
+
+
+def _keeping_interval(state: State, activity: Activity) -> int:
+    limits, age = state.limits, activity.kept_at - activity.begun_at
+    return min(max(limits.heartbeat_kept_ms * 1000, age // 10), limits.heartbeat_kept_max_ms * 1000)
+
+
+def _forget_beat(state: State, activity: Activity) -> None:
+    """The attempt is over: its details go with what becomes of it."""
+    if activity.keep_at:
+        activity.keep_at = 0
+        state.timers.cancel((PROGRESS, activity.run.key, activity.path))
 
 
 def _close(
     state: State, activity: Activity, fact: e.ActivityCompleted | e.ActivityFailed | e.ActivityCancelled
 ) -> None:
     _disarm(state, activity, (*TIMEOUTS, "retry"))
+    _forget_beat(state, activity)
     unqueue(state, activity)
     state.record(activity.run, fact)
     wake_run(state, activity.run)

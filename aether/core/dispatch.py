@@ -119,6 +119,7 @@ def _start_attempt(state: State, lease: Lease, activity: Activity) -> None:
     state.record(run, e.ActivityStarted(activity.path, activity.attempt + 1, session.worker_id))
     activity.lease = lease
     activity.last_beat = None
+    activity.begun_at = activity.kept_at = state.now
     state.timers.cancel(("schedule_to_start", run.key, activity.path))
     if run.lease is not None and not run.lease.is_idle:
         push_news(state, run.lease)

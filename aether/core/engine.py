@@ -116,6 +116,8 @@ def _activity_due(state: State, key: TimerKey) -> None:
         return
     if key[0] == "retry":
         activities.retry_due(state, activity)
+    elif key[0] == activities.PROGRESS:
+        activities.keep_due(state, activity)
     else:
         activities.timed_out(state, activity, key[0])
 
@@ -136,7 +138,7 @@ def _session_due(state: State, key: TimerKey) -> None:
 _DUE: dict[str, Callable[[State, TimerKey], None]] = {
     "timer": _timer_due,
     "session": _session_due,
-    **dict.fromkeys(("retry", *activities.TIMEOUTS), _activity_due),
+    **dict.fromkeys(("retry", activities.PROGRESS, *activities.TIMEOUTS), _activity_due),
     **dict.fromkeys(lifecycle.RUN_TIMERS, _run_due),
 }
 

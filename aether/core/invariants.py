@@ -223,5 +223,8 @@ def _deadlines(run: Run, pending: Pending) -> Iterator[tuple[TimerKey, int | Non
         yield ("start_to_close", run.key, pending.path), None
     if pending.lease is not None and bounds.heartbeat_s:
         yield ("heartbeat", run.key, pending.path), None
+    if pending.keep_at:
+        assert pending.lease is not None, f"activity {pending.path} keeps details of an attempt that is over"
+        yield ("progress", run.key, pending.path), pending.keep_at
     if pending.state is ActivityState.BACKING_OFF and not pending.queued:
         yield ("retry", run.key, pending.path), pending.next_at

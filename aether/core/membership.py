@@ -62,9 +62,7 @@ def heartbeat(state: State, item: Heartbeat) -> None:
     if lease is None or lease.activity is None:
         state.reply(item.reply, StaleLease(f"attempt {item.token} is not this worker's any more; stop it"))
         return
-    if item.details is not None:
-        lease.activity.last_beat = item.details
-    activities.beat(state, lease, lease.activity)
+    activities.beat(state, lease.activity, item.details)
     state.reply(item.reply, HeartbeatSeen(lease.activity.cancel_requested))
 
 

@@ -4,6 +4,7 @@ Jitter is drawn from the activity's own identity, so the rule is a function and 
 decides the same.
 """
 
+from collections.abc import Iterator
 from zlib import crc32
 
 from attrs import frozen
@@ -48,14 +49,29 @@ def decide_retry(
     `give_up_at` is the end of schedule-to-close, if the activity has one; `drawn` is in [0, 1). `at_once`: there is no
     reason to wait, if there is another attempt at all.
     """
-    if failure.non_retryable or failure.type in policy.non_retryable:
-        return GiveUp(f"{failure.type} is not retryable")
+    incurable = next((each for each in _parts(failure) if _is_incurable(policy, each)), None)
+    if incurable is not None:
+        return GiveUp(f"{incurable.type} is not retryable")
     if policy.max_attempts and attempt >= policy.max_attempts:
         return GiveUp(f"attempt {attempt} of {policy.max_attempts} failed")
-    at = now if at_once else now + (failure.retry_after_ms * 1000 or _delay(policy, attempt, drawn))
+    asked_ms = max(each.retry_after_ms for each in _parts(failure))
+    at = now if at_once else now + (asked_ms * 1000 or _delay(policy, attempt, drawn))
     if give_up_at is not None and at >= give_up_at:
         return GiveUp("the next attempt would start after schedule_to_close")
     return RetryAt(at)
+
+
+def _parts(failure: Failure) -> Iterator[Failure]:
+    """The failure, and the members of a group: each of them counts as if it had come alone."""
+    yield failure
+    if failure.group:
+        for member in failure.causes:
+            yield from _parts(member)
+
+
+def _is_incurable(policy: RetryPolicy, failure: Failure) -> bool:
+    named = policy.non_retryable
+    return failure.non_retryable or failure.type in named or any(base in named for base in failure.bases)
 
 
 def _delay(policy: RetryPolicy, attempt: int, drawn: float) -> int:

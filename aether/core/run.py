@@ -42,7 +42,13 @@ TRANSITIONS: dict[tuple[RunState, type], RunState] = {
 }
 
 # Facts that change nothing for the workflow's code: a run that is parked stays parked.
-QUIET_FACTS = (e.ActivityStarted, e.ActivityRetried, e.ActivityCancelRequested, e.ChildCancelRequested)
+QUIET_FACTS = (
+    e.ActivityStarted,
+    e.ActivityProgressed,
+    e.ActivityRetried,
+    e.ActivityCancelRequested,
+    e.ChildCancelRequested,
+)
 
 
 class ActivityState(IntEnum):
@@ -100,6 +106,11 @@ class Activity:
     lease: Lease | None = None
     queued: int = 0
     last_beat: Payload | None = None
+    # When the attempt began, and when its details were recorded last or it began.
+    begun_at: int = 0
+    kept_at: int = 0
+    # When details that are not recorded yet will be; 0 if there are none.
+    keep_at: int = 0
 
 
 Pending = Timer | Child | Activity | Promise
@@ -250,6 +261,11 @@ def _(run: Run, fact: e.ActivityStarted, at: int) -> None:
     activity.state = ActivityState.STARTED
     activity.attempt = fact.attempt
     activity.started_at = at
+
+
+@_folds(e.ActivityProgressed)
+def _(run: Run, fact: e.ActivityProgressed, at: int) -> None:
+    _activity(run, fact.path).heartbeat = fact.heartbeat
 
 
 @_folds(e.ActivityRetried)

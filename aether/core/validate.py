@@ -29,6 +29,11 @@ def check_payload(limits: Limits, payload: Payload, field: str) -> None:
 
 def check_failure(limits: Limits, failure: Failure, field: str, depth: int = 1) -> None:
     check_name(limits, failure.type, f"{field}.type")
+    check_delay(limits, failure.retry_after_ms, "retry_after_ms")
+    if len(failure.bases) > limits.failure_causes_max:
+        raise LimitExceeded(f"{field}.bases has {len(failure.bases)} names; at most {limits.failure_causes_max}")
+    for base in failure.bases:
+        check_name(limits, base, f"{field}.bases")
     for text, name in ((failure.message, "message"), (failure.traceback, "traceback")):
         if len(text) > limits.failure_text_max:
             raise LimitExceeded(f"{field}.{name} has {len(text)} characters; at most {limits.failure_text_max}")
@@ -82,7 +87,6 @@ def _check_fail_step(limits: Limits, command: c.FailStep) -> None:
     check_path(limits, command.path)
     check_name(limits, command.name, "name")
     check_failure(limits, command.failure, "failure")
-    check_delay(limits, command.failure.retry_after_ms, "retry_after_ms")
     _check_retry(limits, command.retry)
 
 
@@ -124,7 +128,6 @@ def _check_result(limits: Limits, command: c.CompleteRun | c.CompleteActivity) -
 
 def _check_failed(limits: Limits, command: c.FailRun | c.BlockRun | c.FailActivity) -> None:
     check_failure(limits, command.failure, "failure")
-    check_delay(limits, command.failure.retry_after_ms, "retry_after_ms")
 
 
 def _check_nothing(limits: Limits, command: c.CancelActivity) -> None:

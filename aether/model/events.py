@@ -116,6 +116,13 @@ class ActivityStarted:
 
 
 @frozen
+class ActivityProgressed:
+    path: str
+    attempt: int
+    heartbeat: Payload
+
+
+@frozen
 class ActivityRetried:
     path: str
     attempt: int
@@ -231,6 +238,7 @@ Fact = (
     | TimerCancelled
     | ActivityScheduled
     | ActivityStarted
+    | ActivityProgressed
     | ActivityRetried
     | ActivityCompleted
     | ActivityFailed

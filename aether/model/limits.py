@@ -45,6 +45,10 @@ class Limits:
     slots_max: int = 100_000
     # A worker that is paused for longer than this loses its work to others.
     session_timeout_ms: int = 15_000
+    # How long the details of a heartbeat may wait until they are on disk. Work that goes on for days must not fill its
+    # history with them, so it is a tenth of the attempt's age between these two.
+    heartbeat_kept_ms: int = 5_000
+    heartbeat_kept_max_ms: int = 60_000
     # Ten years: beyond that, arithmetic on times is somebody's mistake.
     delay_max_ms: int = 10 * 366 * 24 * 3600 * 1000
     # Timers that fire in one decision; the next ones follow at once, after what else has come in.

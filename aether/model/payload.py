@@ -16,7 +16,8 @@ class Failure:
     """An exception that crossed a process.
 
     `causes` holds the cause of a single failure, or the members when `group` is set.
-    `retry_after_ms` is the delay that the raiser asked for; 0 leaves it to the retry policy.
+    `retry_after_ms` is the delay that the raiser asked for; 0 leaves it to the retry policy. `bases` are the names of
+    the classes that the exception's class derives from, the nearest first.
     """
 
     type: str
@@ -26,3 +27,4 @@ class Failure:
     group: bool = False
     non_retryable: bool = False
     retry_after_ms: int = 0
+    bases: tuple[str, ...] = ()

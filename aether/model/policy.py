@@ -19,7 +19,8 @@ class RetryPolicy:
     """When a failed attempt is followed by another.
 
     The delay before attempt n+1 is `initial_s * factor ** (n - 1)`, at most `maximum_s`, less a random share of up to
-    `jitter`. `max_attempts` 0 means without end. `non_retryable` takes exception classes or their names.
+    `jitter`. `max_attempts` 0 means without end. `non_retryable` takes exception classes or their names, and covers
+    what derives from them.
     """
 
     initial_s: float = field(default=1.0, validator=[ge(0), lt(inf)])

@@ -1,6 +1,11 @@
 """One attempt of an activity: an async function in a task, a plain one in a thread; its heartbeats and its cancelling.
 
 `heartbeat`, `activity_info` and `cancelled` are what an activity's code may call, from the event loop or from a thread.
+
+Code may call `heartbeat` as often as it likes. The first one goes out at once; while others come, a task of the session
+looks every `beat_interval_s` and sends the newest. What is left when the code ends goes out before its outcome. Between
+the code's thread and that task there are one field and one flag, under a lock: whoever sets the details while nobody
+looks has to call for somebody who does.
 """
 
 import threading
@@ -11,6 +16,7 @@ from typing import Any, Final, Protocol
 
 import anyio
 import anyio.from_thread
+import anyio.lowlevel
 from attrs import frozen
 
 from aether.errors import InvalidArgument
@@ -24,6 +30,9 @@ from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.values import payload_from_proto
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# Between two messages of one attempt; a heartbeat timeout that is short has it told more often.
+_BEAT_S: Final = 0.5
+_BEATS_PER_TIMEOUT: Final = 4
 _ATTEMPT: ContextVar["Attempt | None"] = ContextVar("aether_attempt", default=None)
 
 
@@ -38,7 +47,7 @@ class ActivityInfo:
     activity_type: str
     # From 1.
     attempt: int
-    # What the attempt before last told with `heartbeat`; None if it told nothing.
+    # What earlier attempts told last with `heartbeat`; None if they told nothing.
     last_heartbeat: Any
     # When the workflow asked for it.
     scheduled_at: datetime
@@ -51,6 +60,9 @@ class Port(Protocol):
     attempts: Lane
 
     def beat(self, token: int, details: Payload) -> None: ...
+
+    def watch(self, attempt: "Attempt") -> None:
+        """Send what `take_beat` gives, now and every `beat_interval_s` until it gives None."""
 
     def finish(self, token: int, command: c.ActivityCommand) -> None: ...
 
@@ -70,6 +82,12 @@ class Attempt:
         self._task = task
         self._scope = anyio.CancelScope()
         self._thread: Final = threading.get_ident()
+        self._loop: Final = anyio.lowlevel.current_token()
+        self._lock: Final = threading.Lock()
+        self._unsent: Payload | None = None
+        self._is_watched = False
+        timeout_ms = task.timeouts.heartbeat_ms
+        self.beat_interval_s: Final = min(_BEAT_S, timeout_ms / 1000 / _BEATS_PER_TIMEOUT or _BEAT_S)
 
     async def main(self) -> None:
         """The attempt's task. Never raises what the user's code raises."""
@@ -78,6 +96,9 @@ class Attempt:
         with self._scope:
             command = await self._call()
         if not self._is_revoked:
+            last = self.take_beat()
+            if last is not None:
+                self._port.beat(self.token, last)
             self._port.finish(self.token, command)
 
     async def _call(self) -> c.ActivityCommand:
@@ -122,14 +143,29 @@ class Attempt:
 
     def heartbeat(self, details: object) -> None:
         payload = self._port.converter.encode(details, f"the heartbeat of {self.activity.arguments.subject}")
+        with self._lock:
+            self._unsent = payload
+            if self._is_watched:
+                return
+            self._is_watched = True
         if threading.get_ident() == self._thread:
-            self._port.beat(self.token, payload)
+            self._port.watch(self)
         else:
-            anyio.from_thread.run_sync(self._port.beat, self.token, payload)
+            # By the token: without it, Trio raises Cancelled in the thread of an attempt that is to stop.
+            anyio.from_thread.run_sync(self._port.watch, self, token=self._loop)
+
+    def take_beat(self) -> Payload | None:
+        """The newest details that were not taken yet. None: there are none, and the next ones call for `watch` anew."""
+        with self._lock:
+            details, self._unsent = self._unsent, None
+            self._is_watched = details is not None
+        return details
 
 
 def heartbeat(details: object = None) -> None:
     """Tell the server that this attempt is alive. `details` can be read by whoever looks, and by the next attempt.
+
+    Call it as often as you like: at most a few messages a second are sent, with the newest details.
 
     Raises:
         InvalidArgument: Not called by an activity, or `details` can not be encoded.

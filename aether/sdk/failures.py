@@ -1,7 +1,7 @@
 """Exceptions to failures, which is what crosses a process, and failures back to the exceptions of `aether.errors`."""
 
 import traceback
-from math import inf
+from math import ceil, inf
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -57,8 +57,19 @@ def _to_failure(error: BaseException, limits: Limits, depth: int) -> Failure:
         known + tuple(_to_failure(member, limits, depth + 1) for member in below),
         group=is_group,
         non_retryable=isinstance(error, NonRetryable),
-        retry_after_ms=int(error.delay_s * 1000) if isinstance(error, RetryAfter) else 0,
+        retry_after_ms=_delay_ms(error.delay_s, limits) if isinstance(error, RetryAfter) else 0,
+        bases=_bases_of(error, limits),
     )
+
+
+def _delay_ms(delay_s: float, limits: Limits) -> int:
+    """Rounded up, and never 0, which would leave the delay to the policy."""
+    return max(1, ceil(min(delay_s * 1000, limits.delay_max_ms)))
+
+
+def _bases_of(error: BaseException, limits: Limits) -> tuple[str, ...]:
+    """What an `except` clause could have named, beside the class itself; `object` is none of it."""
+    return tuple(kind.__name__[: limits.name_max] for kind in type(error).__mro__[1:-1])[: limits.failure_causes_max]
 
 
 def from_failure(kind: type[E], subject: str, failure: Failure) -> E:

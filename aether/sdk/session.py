@@ -364,6 +364,14 @@ class Session:
         self._beats[token] = details
         self._has_output.open()
 
+    def watch(self, attempt: Attempt) -> None:
+        self._group.start_soon(self._watch, attempt)
+
+    async def _watch(self, attempt: Attempt) -> None:
+        while (details := attempt.take_beat()) is not None:
+            self.beat(attempt.token, details)
+            await anyio.sleep(attempt.beat_interval_s)
+
     def finish(self, token: int, command: c.ActivityCommand) -> None:
         self._finished.append((token, command))
         self._has_output.open()

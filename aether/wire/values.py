@@ -26,6 +26,7 @@ def failure_to_proto(failure: Failure) -> pb.Failure:
         group=failure.group,
         non_retryable=failure.non_retryable,
         retry_after_ms=failure.retry_after_ms,
+        bases=failure.bases,
     )
 
 
@@ -38,6 +39,7 @@ def failure_from_proto(message: pb.Failure) -> Failure:
         message.group,
         message.non_retryable,
         message.retry_after_ms,
+        tuple(message.bases),
     )
 
 

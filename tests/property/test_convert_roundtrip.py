@@ -18,10 +18,11 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 UINT32, UINT64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 TIME = st.integers(-(2**63), 2**63 - 1)
 PAYLOADS = st.builds(Payload, st.binary(max_size=300), TEXT)
+BASES = st.lists(TEXT, max_size=3).map(tuple)
 FAILURES = st.recursive(
-    st.builds(Failure, TEXT, TEXT, TEXT, st.just(()), st.booleans(), st.booleans(), UINT64),
+    st.builds(Failure, TEXT, TEXT, TEXT, st.just(()), st.booleans(), st.booleans(), UINT64, BASES),
     lambda causes: st.builds(
-        Failure, TEXT, TEXT, TEXT, st.lists(causes, max_size=3).map(tuple), st.booleans(), st.booleans(), UINT64
+        Failure, TEXT, TEXT, TEXT, st.lists(causes, max_size=3).map(tuple), st.booleans(), st.booleans(), UINT64, BASES
     ),
     max_leaves=8,
 )
@@ -55,6 +56,7 @@ FACTS: st.SearchStrategy[e.Fact] = st.one_of(
     st.builds(e.TimerCancelled, TEXT),
     st.builds(e.ActivityScheduled, TEXT, TEXT, TEXT, PAYLOADS, RETRIES, TIMEOUTS),
     st.builds(e.ActivityStarted, TEXT, UINT32, TEXT),
+    st.builds(e.ActivityProgressed, TEXT, UINT32, PAYLOADS),
     st.builds(e.ActivityRetried, TEXT, UINT32, FAILURES, TIME, st.none() | PAYLOADS),
     st.builds(e.ActivityCompleted, TEXT, UINT32, PAYLOADS),
     st.builds(e.ActivityFailed, TEXT, UINT32, FAILURES),

@@ -227,7 +227,7 @@ class EngineMachine(RuleBasedStateMachine):
         state = self.room.engine.state
         session = draw.draw(st.sampled_from([*sorted(state.sessions), 999]))
         token = draw.draw(st.sampled_from([0, 7, *sorted(state.leases)]))
-        assert self.room.beat(session, token, data("beat") if with_details else None) is not None
+        assert self.room.beat(session, token, data(f"at {next(self.paths)}") if with_details else None) is not None
 
     def _lease(self, draw: st.DataObject, *, is_run: bool) -> int | None:
         leases = self.room.engine.state.leases.values()

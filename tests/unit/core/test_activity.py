@@ -1,5 +1,6 @@
 """The life of an activity: attempts, every timeout, retries, cancels in every state, lost workers, restarts."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -129,6 +130,86 @@ def test_the_next_attempt_is_told_the_last_heartbeat_of_the_one_before(room):
     assert [attempt.last_heartbeat for attempt in room.attempts()] == [data("half")]
     room.complete(room.attempt(), c.FailActivity(BOOM))
     assert room.last().heartbeat == data("half")
+
+
+def progress(room: Room) -> list[str]:
+    return [fact.heartbeat.data.decode() for fact in room.history() if isinstance(fact, e.ActivityProgressed)]
+
+
+def test_details_are_recorded_when_they_have_waited_for_a_while(room):
+    scheduled(room, retry=RetryPolicy(initial_s=0, jitter=0))
+    room.sleep(1)
+    room.beat(2, room.attempt(), data("a"))
+    room.sleep(3.999)
+    room.beat(2, room.attempt(), data("b"))
+    assert progress(room) == []
+    room.sleep(0.001)
+    assert progress(room) == ["b"]
+    assert room.news() == [(1, 5, 5)], "the worker that has the run was not told"
+    room.sleep(6)
+    assert progress(room) == ["b"], "nothing new was told"
+    room.restart()
+    assert room.last() == e.ActivityRetried("1", 1, room.last().failure, room.now, data("b"))
+    room.tick()
+    room.open(3)
+    assert [attempt.last_heartbeat for attempt in room.attempts()] == [data("b")]
+
+
+def test_details_that_did_not_change_are_not_recorded_again(room):
+    scheduled(room)
+    for _ in range(30):
+        room.beat(2, room.attempt(), data("same"))
+        room.sleep(1)
+    assert progress(room) == ["same"]
+    room.beat(2, room.attempt(), data("other"))
+    room.beat(2, room.attempt(), data("same"))
+    room.sleep(10)
+    assert progress(room) == ["same"]
+
+
+def test_details_of_long_work_are_recorded_less_and_less_often_and_every_minute_at_last(room):
+    scheduled(room)
+    for number in range(3_600):
+        room.beat(1)
+        room.beat(2, room.attempt(), data(str(number)))
+        room.sleep(1)
+    times = [event.at for event in room.log.histories[1] if isinstance(event.fact, e.ActivityProgressed)]
+    gaps = [(after - before) / S for before, after in pairwise(times)]
+    assert gaps == sorted(gaps)
+    assert (gaps[0], gaps[-1]) == (5, 60)
+    assert 70 < len(times) < 110
+
+
+def test_details_take_at_most_half_of_a_history():
+    room = Room(history_max=10)
+    room.open()
+    room.start()
+    room.complete(room.token(), activity())
+    for number in range(10):
+        room.beat(1, room.attempt(), data(str(number)))
+        room.sleep(6)
+    assert progress(room) == ["0"]
+
+
+@pytest.mark.parametrize("end", ["fails", "is lost", "ends", "runs out of time", "ends with its run"])
+def test_details_that_wait_go_with_the_end_of_the_attempt(room, end):
+    scheduled(room, start_to_close_s=5)
+    room.beat(2, room.attempt(), data("last"))
+    if end == "runs out of time":
+        room.tick(5)
+    elif end == "fails":
+        room.complete(room.attempt(), c.FailActivity(BOOM))
+    elif end == "is lost":
+        room.close(2)
+    elif end == "ends":
+        room.complete(room.attempt(), OK)
+    else:
+        room.complete(room.token(), done())
+    assert progress(room) == []
+    if end in ("fails", "is lost", "runs out of time"):
+        assert next(fact for fact in room.history() if isinstance(fact, e.ActivityRetried)).heartbeat == data("last")
+    room.tick(20)
+    assert progress(room) == []
 
 
 def test_an_attempt_that_beats_is_not_out_of_time(room):

@@ -40,6 +40,27 @@ def test_what_no_retry_can_cure_is_not_tried_again():
     assert decide_retry(POLICY, 1, asked, NOW, None, 0) == GiveUp("ValueError is not retryable")
 
 
+def test_a_class_that_no_retry_can_cure_covers_what_derives_from_it():
+    named = evolve(POLICY, non_retryable=(LookupError,))
+    key = Failure("KeyError", "k", bases=("LookupError", "Exception", "BaseException"))
+    assert decide_retry(named, 1, key, NOW, None, 0) == GiveUp("KeyError is not retryable")
+    assert decide_retry(evolve(POLICY, non_retryable=("IndexError",)), 1, key, NOW, None, 0) == RetryAt(NOW + S)
+
+
+def test_a_group_is_tried_again_as_its_members_would_be():
+    group = Failure("ExceptionGroup", "two", causes=(BOOM, evolve(BOOM, retry_after_ms=60_000)), group=True)
+    assert delay_s(POLICY, 1, group) == 60
+    nested = evolve(group, causes=(evolve(group, causes=(evolve(BOOM, type="CardDeclined"),)),))
+    assert decide_retry(evolve(POLICY, non_retryable=("CardDeclined",)), 1, nested, NOW, None, 0) == GiveUp(
+        "CardDeclined is not retryable"
+    )
+
+
+def test_what_caused_a_failure_does_not_decide_for_it():
+    wrapped = evolve(BOOM, causes=(Failure("CardDeclined", "no", non_retryable=True),))
+    assert delay_s(POLICY, 1, wrapped) == 1
+
+
 def test_the_raiser_may_choose_the_delay():
     assert delay_s(POLICY, 1, evolve(BOOM, retry_after_ms=60_000)) == 60
 

@@ -81,6 +81,10 @@ def test_a_failure_has_a_type_and_bounds_in_every_direction():
         check_failure(LIMITS, Failure("A", "", "123456"), "failure")
     with pytest.raises(LimitExceeded, match="nested deeper than 3"):
         check_failure(LIMITS, Failure("Z", "", causes=(deep,)), "failure")
+    with pytest.raises(LimitExceeded, match="bases has 3 names; at most 2"):
+        check_failure(LIMITS, Failure("A", "", bases=("B", "C", "D")), "failure")
+    with pytest.raises(InvalidArgument, match=r"failure\.bases has 9 characters; at most 8"):
+        check_failure(LIMITS, Failure("A", "", bases=("B" * 9,)), "failure")
     with pytest.raises(LimitExceeded, match="causes has 3 members; at most 2"):
         check_failure(LIMITS, Failure("A", "", causes=(OK, OK, OK)), "failure")
 

@@ -7,6 +7,7 @@ import pytest
 
 import aether
 from aether.model.payload import Payload
+from aether.wire.generated.aether.v1 import model_pb2
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.status import Code
 from aether.wire.values import payload_to_proto
@@ -132,3 +133,90 @@ async def test_details_that_can_not_be_encoded_are_refused_where_they_are_told()
         peer.activity()
         failure = (await peer.completion()).commands[0].fail_activity.failure
         assert failure.message.startswith("the heartbeat of activity 'a'")
+
+
+def beats_of(peer, token=9):
+    return [
+        beat.details.data
+        for message in peer.messages
+        for beat in message.heartbeats
+        if beat.details and beat.token == token
+    ]
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_a_thousand_heartbeats_are_a_few_messages_and_the_last_one_is_told_before_the_outcome(is_async):
+    client = client_of()
+
+    def work():
+        for number in range(1_000):
+            aether.heartbeat(number)
+
+    if is_async:
+
+        @client.activity("a")
+        async def act() -> None:
+            work()
+            await quiet()
+            aether.heartbeat("last")
+            raise ValueError("half-way")
+    else:
+
+        @client.activity("a")
+        def plain() -> None:
+            work()
+            aether.heartbeat("last")
+            raise ValueError("half-way")
+
+    async with serving(client) as peer:
+        peer.activity()
+        assert (await peer.completion()).commands[0].HasField("fail_activity")
+        told = beats_of(peer)
+        assert 1 <= len(told) <= 5
+        assert told[-1] == b'"last"'
+        with_beats = [
+            bool(message.heartbeats) for message in peer.messages if message.heartbeats or message.completions
+        ]
+        assert with_beats[-1] is False, "the outcome came before the last heartbeat"
+        peer.ack(0, token=9)
+
+
+async def test_what_was_told_last_is_sent_after_a_while_also_when_nothing_more_comes():
+    client = client_of()
+
+    @client.activity("a")
+    async def act() -> None:
+        aether.heartbeat("first")
+        await quiet()
+        aether.heartbeat("second")
+        await anyio.sleep_forever()
+
+    async with serving(client) as peer:
+        peer.activity(timeouts=model_pb2.ActivityTimeouts(heartbeat_ms=8))
+        with anyio.fail_after(10):
+            while beats_of(peer) != [b'"first"', b'"second"']:
+                await anyio.lowlevel.checkpoint()
+        await quiet()
+        peer.revoke(9)
+
+
+async def test_a_thread_that_is_to_stop_may_go_on_telling_how_far_it_is():
+    client = client_of()
+    started, go_on = threading.Event(), threading.Event()
+
+    @client.activity("a")
+    def works() -> bool:
+        started.set()
+        assert go_on.wait(10)
+        aether.heartbeat("stopping")
+        return aether.cancelled()
+
+    async with serving(client) as peer:
+        peer.activity()
+        await anyio.to_thread.run_sync(started.wait)
+        peer.say(pb.Delivery(task=pb.Task(token=9, cancel_activity=pb.CancelActivityTask(reason="enough"))))
+        await quiet()
+        go_on.set()
+        assert (await peer.completion()).commands[0].complete_activity.result.data == b"true"
+        assert beats_of(peer) == [b'"stopping"']
+        peer.ack(0, token=9)

@@ -5,7 +5,7 @@ import asyncio
 import anyio
 import pytest
 
-from aether.errors import NonRetryable, RetryAfter, StepFailed
+from aether.errors import InvalidArgument, NonRetryable, RetryAfter, StepFailed
 from aether.model.limits import Limits
 from aether.model.payload import Failure
 from aether.sdk.failures import clip, from_failure, is_failure, to_failure
@@ -77,6 +77,16 @@ def test_what_steers_retries_is_kept():
     assert to_failure(Final()).non_retryable
     assert to_failure(RetryAfter(1.5)).retry_after_ms == 1500
     assert not to_failure(ValueError()).non_retryable
+    assert to_failure(Final()).bases == ("NonRetryable", "Exception", "BaseException")
+
+
+def test_a_delay_that_was_asked_for_is_never_none_and_never_endless():
+    assert to_failure(RetryAfter(0)).retry_after_ms == 1, "0 would leave it to the policy"
+    assert to_failure(RetryAfter(0.0012)).retry_after_ms == 2
+    assert to_failure(RetryAfter(float("inf"))).retry_after_ms == Limits().delay_max_ms
+    for nonsense in (-1, float("nan")):
+        with pytest.raises(InvalidArgument, match="the delay must be 0 seconds or more"):
+            RetryAfter(nonsense)
 
 
 def test_everything_is_bounded():

@@ -25,7 +25,10 @@ DEEP = Failure(
     "ExceptionGroup",
     "two",
     "Traceback",
-    (Failure("ValueError", "one", non_retryable=True), Failure("KeyError", "two", retry_after_ms=7)),
+    (
+        Failure("ValueError", "one", non_retryable=True),
+        Failure("KeyError", "two", retry_after_ms=7, bases=("LookupError",)),
+    ),
     group=True,
 )
 RETRY = RetryPolicy(0.25, 1.5, 12.5, 0.0, 7, (ValueError, "CardDeclined"))
@@ -51,6 +54,7 @@ FACTS: list[e.Fact] = [
     e.ActivityScheduled("1", "charge", "far", DATA, RETRY, TIMEOUTS),
     e.ActivityScheduled("1", "charge", "far", DATA),
     e.ActivityStarted("1", 2, "worker-1"),
+    e.ActivityProgressed("1", 1, DATA),
     e.ActivityRetried("1", 2, DEEP, 123, DATA),
     e.ActivityRetried("1", 2, DEEP, 123),
     e.ActivityRetried("1", 2, DEEP, 123, Payload(b"")),

@@ -41,7 +41,7 @@ class Payload(_message.Message):
     def __init__(self, data: _Optional[bytes] = ..., encoding: _Optional[str] = ...) -> None: ...
 
 class Failure(_message.Message):
-    __slots__ = ("type", "message", "traceback", "causes", "group", "non_retryable", "retry_after_ms")
+    __slots__ = ("type", "message", "traceback", "causes", "group", "non_retryable", "retry_after_ms", "bases")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     TRACEBACK_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +49,7 @@ class Failure(_message.Message):
     GROUP_FIELD_NUMBER: _ClassVar[int]
     NON_RETRYABLE_FIELD_NUMBER: _ClassVar[int]
     RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
+    BASES_FIELD_NUMBER: _ClassVar[int]
     type: str
     message: str
     traceback: str
@@ -56,7 +57,8 @@ class Failure(_message.Message):
     group: bool
     non_retryable: bool
     retry_after_ms: int
-    def __init__(self, type: _Optional[str] = ..., message: _Optional[str] = ..., traceback: _Optional[str] = ..., causes: _Optional[_Iterable[_Union[Failure, _Mapping]]] = ..., group: bool = ..., non_retryable: bool = ..., retry_after_ms: _Optional[int] = ...) -> None: ...
+    bases: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, type: _Optional[str] = ..., message: _Optional[str] = ..., traceback: _Optional[str] = ..., causes: _Optional[_Iterable[_Union[Failure, _Mapping]]] = ..., group: bool = ..., non_retryable: bool = ..., retry_after_ms: _Optional[int] = ..., bases: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RetryPolicy(_message.Message):
     __slots__ = ("initial_ms", "factor", "maximum_ms", "jitter", "max_attempts", "non_retryable")
@@ -87,7 +89,7 @@ class ActivityTimeouts(_message.Message):
     def __init__(self, schedule_to_start_ms: _Optional[int] = ..., start_to_close_ms: _Optional[int] = ..., schedule_to_close_ms: _Optional[int] = ..., heartbeat_ms: _Optional[int] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("seq", "at_us", "parked", "run_created", "run_started", "run_completed", "run_failed", "run_cancelled", "cancel_requested", "step_completed", "step_failed", "step_retried", "timer_started", "timer_fired", "timer_cancelled", "activity_scheduled", "activity_started", "activity_retried", "activity_completed", "activity_failed", "activity_cancel_requested", "activity_cancelled", "child_started", "child_completed", "child_failed", "child_cancel_requested", "child_cancelled", "signal_received", "promise_created", "promise_resolved", "promise_rejected", "promise_dropped", "value_published")
+    __slots__ = ("seq", "at_us", "parked", "run_created", "run_started", "run_completed", "run_failed", "run_cancelled", "cancel_requested", "step_completed", "step_failed", "step_retried", "timer_started", "timer_fired", "timer_cancelled", "activity_scheduled", "activity_started", "activity_retried", "activity_completed", "activity_failed", "activity_cancel_requested", "activity_cancelled", "activity_progressed", "child_started", "child_completed", "child_failed", "child_cancel_requested", "child_cancelled", "signal_received", "promise_created", "promise_resolved", "promise_rejected", "promise_dropped", "value_published")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     AT_US_FIELD_NUMBER: _ClassVar[int]
     PARKED_FIELD_NUMBER: _ClassVar[int]
@@ -110,6 +112,7 @@ class Event(_message.Message):
     ACTIVITY_FAILED_FIELD_NUMBER: _ClassVar[int]
     ACTIVITY_CANCEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
     ACTIVITY_CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITY_PROGRESSED_FIELD_NUMBER: _ClassVar[int]
     CHILD_STARTED_FIELD_NUMBER: _ClassVar[int]
     CHILD_COMPLETED_FIELD_NUMBER: _ClassVar[int]
     CHILD_FAILED_FIELD_NUMBER: _ClassVar[int]
@@ -143,6 +146,7 @@ class Event(_message.Message):
     activity_failed: ActivityFailed
     activity_cancel_requested: ActivityCancelRequested
     activity_cancelled: ActivityCancelled
+    activity_progressed: ActivityProgressed
     child_started: ChildStarted
     child_completed: ChildCompleted
     child_failed: ChildFailed
@@ -154,7 +158,7 @@ class Event(_message.Message):
     promise_rejected: PromiseRejected
     promise_dropped: PromiseDropped
     value_published: ValuePublished
-    def __init__(self, seq: _Optional[int] = ..., at_us: _Optional[int] = ..., parked: bool = ..., run_created: _Optional[_Union[RunCreated, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., run_completed: _Optional[_Union[RunCompleted, _Mapping]] = ..., run_failed: _Optional[_Union[RunFailed, _Mapping]] = ..., run_cancelled: _Optional[_Union[RunCancelled, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., step_retried: _Optional[_Union[StepRetried, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., timer_cancelled: _Optional[_Union[TimerCancelled, _Mapping]] = ..., activity_scheduled: _Optional[_Union[ActivityScheduled, _Mapping]] = ..., activity_started: _Optional[_Union[ActivityStarted, _Mapping]] = ..., activity_retried: _Optional[_Union[ActivityRetried, _Mapping]] = ..., activity_completed: _Optional[_Union[ActivityCompleted, _Mapping]] = ..., activity_failed: _Optional[_Union[ActivityFailed, _Mapping]] = ..., activity_cancel_requested: _Optional[_Union[ActivityCancelRequested, _Mapping]] = ..., activity_cancelled: _Optional[_Union[ActivityCancelled, _Mapping]] = ..., child_started: _Optional[_Union[ChildStarted, _Mapping]] = ..., child_completed: _Optional[_Union[ChildCompleted, _Mapping]] = ..., child_failed: _Optional[_Union[ChildFailed, _Mapping]] = ..., child_cancel_requested: _Optional[_Union[ChildCancelRequested, _Mapping]] = ..., child_cancelled: _Optional[_Union[ChildCancelled, _Mapping]] = ..., signal_received: _Optional[_Union[SignalReceived, _Mapping]] = ..., promise_created: _Optional[_Union[PromiseCreated, _Mapping]] = ..., promise_resolved: _Optional[_Union[PromiseResolved, _Mapping]] = ..., promise_rejected: _Optional[_Union[PromiseRejected, _Mapping]] = ..., promise_dropped: _Optional[_Union[PromiseDropped, _Mapping]] = ..., value_published: _Optional[_Union[ValuePublished, _Mapping]] = ...) -> None: ...
+    def __init__(self, seq: _Optional[int] = ..., at_us: _Optional[int] = ..., parked: bool = ..., run_created: _Optional[_Union[RunCreated, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., run_completed: _Optional[_Union[RunCompleted, _Mapping]] = ..., run_failed: _Optional[_Union[RunFailed, _Mapping]] = ..., run_cancelled: _Optional[_Union[RunCancelled, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., step_retried: _Optional[_Union[StepRetried, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., timer_cancelled: _Optional[_Union[TimerCancelled, _Mapping]] = ..., activity_scheduled: _Optional[_Union[ActivityScheduled, _Mapping]] = ..., activity_started: _Optional[_Union[ActivityStarted, _Mapping]] = ..., activity_retried: _Optional[_Union[ActivityRetried, _Mapping]] = ..., activity_completed: _Optional[_Union[ActivityCompleted, _Mapping]] = ..., activity_failed: _Optional[_Union[ActivityFailed, _Mapping]] = ..., activity_cancel_requested: _Optional[_Union[ActivityCancelRequested, _Mapping]] = ..., activity_cancelled: _Optional[_Union[ActivityCancelled, _Mapping]] = ..., activity_progressed: _Optional[_Union[ActivityProgressed, _Mapping]] = ..., child_started: _Optional[_Union[ChildStarted, _Mapping]] = ..., child_completed: _Optional[_Union[ChildCompleted, _Mapping]] = ..., child_failed: _Optional[_Union[ChildFailed, _Mapping]] = ..., child_cancel_requested: _Optional[_Union[ChildCancelRequested, _Mapping]] = ..., child_cancelled: _Optional[_Union[ChildCancelled, _Mapping]] = ..., signal_received: _Optional[_Union[SignalReceived, _Mapping]] = ..., promise_created: _Optional[_Union[PromiseCreated, _Mapping]] = ..., promise_resolved: _Optional[_Union[PromiseResolved, _Mapping]] = ..., promise_rejected: _Optional[_Union[PromiseRejected, _Mapping]] = ..., promise_dropped: _Optional[_Union[PromiseDropped, _Mapping]] = ..., value_published: _Optional[_Union[ValuePublished, _Mapping]] = ...) -> None: ...
 
 class RunCreated(_message.Message):
     __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "input", "parent_workflow_id", "parent_run_id", "parent_path", "start_at_us", "expires_at_us", "priority", "tags", "memo")
@@ -321,6 +325,16 @@ class ActivityStarted(_message.Message):
     attempt: int
     worker_id: str
     def __init__(self, path: _Optional[str] = ..., attempt: _Optional[int] = ..., worker_id: _Optional[str] = ...) -> None: ...
+
+class ActivityProgressed(_message.Message):
+    __slots__ = ("path", "attempt", "heartbeat")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    attempt: int
+    heartbeat: Payload
+    def __init__(self, path: _Optional[str] = ..., attempt: _Optional[int] = ..., heartbeat: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
 
 class ActivityRetried(_message.Message):
     __slots__ = ("path", "attempt", "failure", "next_at_us", "heartbeat")
