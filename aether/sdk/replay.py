@@ -19,18 +19,23 @@ The rules that make a second run equal the first one:
 4. A call that was cancelled is abandoned: what the history says of it later is skipped. If the server has its timer,
    activity or child, that is given up by one `CancelPending`, sent when rule 2 allows; an activity or a child is waited
    for until it is over, so that it ends before its parent.
+5. Branches that are cancelled go on one by one. Those that have nothing to wait for take their turns in the order of
+   their paths, before the next fact is delivered. How long the function of a step takes to stop is not known to a
+   replay, so a step that is cancelled is recorded as one that failed, and its branch goes on at that fact.
 
 A waiter's states:
 
     HELD ──go live──> LIVE (a step: the shell runs its function) ──record, ack──> OVER
       │                 ├──failed attempt──> BACKING_OFF ──timer──> HELD
       └──"started"──> STARTED (a timer, activity or child that the server has) ──────> OVER
-                        └──cancelled──> CANCELLING ──────────────────────────────────> OVER
+                        ├──cancelled──> CANCELLING (an activity or a child) ─────────> OVER
+                        └──cancelled──> LEAVING (anything else) ──its turn───────────> OVER
 
 The shell reads the outputs after each call: `woken` (waiters to resume), `begun` (branches to begin), `commands` (to
 send), and `cancel` (the run's code is to be cancelled; when that has reached every branch, the shell calls `settled`).
 """
 
+from bisect import insort
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -40,12 +45,13 @@ from attrs import define, field
 from aether.errors import InvalidArgument, NonDeterminism
 from aether.model import commands as c
 from aether.model import events as e
-from aether.model.payload import Payload
+from aether.model.payload import Failure, Payload
 from aether.sdk.meanings import MEANINGS, Kind, Record, Verb
 from aether.sdk.waiters import (
     BACKING_OFF,
     CANCELLING,
     HELD,
+    LEAVING,
     LIVE,
     OVER,
     STARTED,
@@ -54,11 +60,14 @@ from aether.sdk.waiters import (
     Waiter,
     WaiterState,
     describe,
+    place_of,
 )
 
 # Kinds that the server keeps for the run, and those of them that end before whoever gives them up goes on.
 _AT_THE_SERVER: Final = ("timer", "activity", "child", "promise")
 _WAITED_FOR: Final = ("activity", "child")
+# What is recorded of a step whose code was cancelled.
+ABORTED: Final = Failure("Cancelled", "the code around it was cancelled")
 
 
 @define(eq=False)
@@ -77,6 +86,8 @@ class Replay:
     # Branches that have not begun, in the order in which they were opened.
     _new: deque[Branch] = field(factory=deque)
     _held: list[Waiter] = field(factory=list)
+    # Cancelled calls whose branches go on next, in this order.
+    _leaving: list[Waiter] = field(factory=list)
     # Paths at which the code opened branches.
     _forks: set[str] = field(factory=set)
     _abandoned: set[str] = field(factory=set)
@@ -102,7 +113,7 @@ class Replay:
     @property
     def is_restless(self) -> bool:
         """Something waits for a branch that is not at rest. If that lasts, `pump(impatient=True)`."""
-        return self._active > 0 and bool(self._queue or self._new or self._held)
+        return self._active > 0 and bool(self._queue or self._new or self._held or self._leaving)
 
     @property
     def waits_for_server(self) -> bool:
@@ -111,7 +122,8 @@ class Replay:
 
     def sleepers(self) -> list[Callable[[], None]]:
         """What wakes everybody who waits here, for when the run is taken away."""
-        wakes = [waiter.wake for waiter in self.waiters.values()] + [branch.begin for branch in self._new]
+        waiters = (*self.waiters.values(), *self._leaving)
+        wakes = [waiter.wake for waiter in waiters] + [branch.begin for branch in self._new]
         return [wake for wake in wakes if wake is not None]
 
     # What the code does.
@@ -147,24 +159,24 @@ class Replay:
             self.pump()
         return waiter
 
-    def record(self, command: c.RecordStep) -> None:
-        """The function of a LIVE step has ended; its acknowledgement comes back through `receive`."""
-        self.commands.append(command)
-
     def abandon(self, waiter: Waiter) -> bool:
         """The call was cancelled. True: wait on, under a shield, until the waiter is OVER, and only then let go."""
         if waiter.state is OVER or waiter.branch.waiter is not waiter:
             return False
+        if waiter.kind == "step" and waiter.state is not BACKING_OFF:
+            waiter.is_aborted = True
+            if waiter.state is LIVE and not waiter.is_told:
+                self._record_aborted(waiter)
+            return True
         if self._is_given_up(waiter):
             self._owed[waiter.path] = None
             if waiter.kind in _WAITED_FOR:
                 self._go_to(waiter, CANCELLING)
                 self.pump()
                 return waiter.state is CANCELLING
-        self._abandoned.add(waiter.path)
-        self._leave(waiter)
+        self._line_up(waiter)
         self.pump()
-        return False
+        return waiter.state is LEAVING
 
     def join_call(self, waiter: Waiter, branch: Branch) -> bool:
         """The branch waits for the end of a detached call. False: that is over already."""
@@ -180,12 +192,16 @@ class Replay:
         self.pump()
         return True
 
-    def leave_call(self, waiter: Waiter) -> None:
-        """The wait was cancelled, the call was not."""
-        if waiter.joined is not None:
-            waiter.joined.waiter = None
-            waiter.joined = None
-            self._active += 1
+    def leave_call(self, waiter: Waiter) -> Waiter | None:
+        """The wait was cancelled, the call was not. A waiter is to be waited for as `abandon` tells."""
+        branch = waiter.joined
+        if branch is None:
+            return None
+        waiter.joined = None
+        turn = branch.waiter = Waiter(f"{branch.prefix}{branch.count}", waiter.kind, waiter.name, branch, None, LEAVING)
+        insort(self._leaving, turn, key=_place)
+        self.pump()
+        return turn if turn.state is LEAVING else None
 
     def give_up(self, waiter: Waiter) -> None:
         """The run ends and does not want a detached call any more; a child is waited for by `join_call`."""
@@ -262,11 +278,13 @@ class Replay:
 
     def pump(self, *, impatient: bool = False) -> None:
         """Deliver what may be delivered now. `NonDeterminism` out of it is the end of this object."""
-        queue, new = self._queue, self._new
-        while queue or new:
+        queue, new, leaving = self._queue, self._new, self._leaving
+        while queue or new or leaving:
             if self._active and not impatient:
                 return
-            if new:
+            if leaving:
+                self._let_go(leaving.pop(0))
+            elif new:
                 self._begin(new.popleft())
             elif self._deliver(*queue[0]):
                 queue.popleft()
@@ -275,10 +293,27 @@ class Replay:
             if self._active:
                 impatient = False
         if self._owed:
-            self.commands.extend(c.CancelPending(path) for path in self._owed)
+            self.commands.extend(c.CancelPending(path) for path in sorted(self._owed, key=place_of))
             self._owed.clear()
         if self._held and (impatient or not self._active):
             self._go_on_live()
+
+    def _line_up(self, waiter: Waiter) -> None:
+        """Nothing keeps its branch from going on but that others do."""
+        self._abandoned.add(waiter.path)
+        self._go_to(waiter, LEAVING)
+        del self.waiters[waiter.path]
+        insort(self._leaving, waiter, key=_place)
+
+    def _let_go(self, waiter: Waiter) -> None:
+        waiter.state = OVER
+        waiter.branch.waiter = None
+        self._active += 1
+        self.woken.append(waiter)
+
+    def _record_aborted(self, waiter: Waiter) -> None:
+        waiter.is_told = True
+        self.commands.append(c.RecordStep(waiter.path, waiter.name, None, ABORTED, waiter.attempt))
 
     def _begin(self, branch: Branch) -> None:
         branch.has_begun = True
@@ -313,6 +348,10 @@ class Replay:
         elif isinstance(record, e.StepRetried):
             self._go_to(waiter, BACKING_OFF)
             waiter.attempt = record.attempt + 1
+            waiter.is_told = False
+            if waiter.is_aborted:
+                self._owed[path] = None
+                self._line_up(waiter)
         elif meaning.verb is Verb.GIVES_UP:
             if waiter.state is not CANCELLING:
                 raise NonDeterminism(f"at {path} the history holds that {waiter} was given up, the code waits for it")
@@ -377,6 +416,8 @@ class Replay:
             self.live_calls += 1
         if waiter.command is not None:
             self.commands.append(waiter.command)
+        elif waiter.is_aborted:
+            self._record_aborted(waiter)
         else:
             self.woken.append(waiter)
 
@@ -407,8 +448,8 @@ class Replay:
 
     def _is_given_up(self, waiter: Waiter) -> bool:
         """Must the server be asked to? It has it, or the history that was received says that it had."""
-        if waiter.kind == "step":
-            return waiter.state is BACKING_OFF
+        if waiter.state is BACKING_OFF:
+            return True
         if waiter.kind not in _AT_THE_SERVER:
             return False
         if waiter.state is not HELD:
@@ -443,3 +484,7 @@ class Replay:
             raise NonDeterminism(f"at {path} the history holds {there}, the code has ended without it")
         waiting = ", ".join(f"{other} at {other.path}" for other in self.waiters.values())
         raise NonDeterminism(f"at {path} the history holds {there}, the code waits for {waiting}")
+
+
+def _place(waiter: Waiter) -> list[int]:
+    return place_of(waiter.path)

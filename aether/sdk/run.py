@@ -23,7 +23,7 @@ from aether.sdk.define import Workflow, check_name
 from aether.sdk.ending import compensate, end_spawned, end_stray, outcome_of
 from aether.sdk.failures import from_failure, is_failure, to_failure
 from aether.sdk.meanings import Kind
-from aether.sdk.replay import Replay
+from aether.sdk.replay import ABORTED, Replay
 from aether.sdk.steps import Lane, StepRules, call, completed, failed, plan_of
 from aether.sdk.waiters import LIVE, OVER, Branch, Fork, Waiter
 
@@ -198,8 +198,8 @@ class Run:
             try:
                 await event.wait()
             except BaseException:
-                if not self.is_dropped:
-                    self.guard(self.replay.leave_call, waiter)
+                if not self.is_dropped and (turn := self.guard(self.replay.leave_call, waiter)) is not None:
+                    await self.wait_for_end(turn)
                 raise
         else:
             waiter.wake = before
@@ -270,8 +270,8 @@ class Run:
             try:
                 await self._perform(waiter, function, rules)
             except BaseException:
-                if not self.is_dropped:
-                    self.guard(self.replay.abandon, waiter)
+                if not self.is_dropped and self.guard(self.replay.abandon, waiter):
+                    await self.wait_for_end(waiter)
                 raise
             await self.wait(waiter)
         if waiter.failure is not None:
@@ -300,6 +300,7 @@ class Run:
             finally:
                 PLACE.reset(token)
         if not self.is_dropped:
+            waiter.is_told = True
             self._commands.append(command)
             port.mark(self)
         elif isinstance(command, c.RecordStep):
@@ -388,7 +389,7 @@ class Run:
         """The run is not this worker's any more: cancel its code, and say nothing."""
         if not self.is_dropped:
             for command in (*self._commands, *(command for sent in self._sent for command in sent)):
-                if isinstance(command, c.RecordStep):
+                if isinstance(command, c.RecordStep) and command.failure is not ABORTED:
                     self._port.keep(self.run_id, command)
             self._commands.clear()
             self._stop()

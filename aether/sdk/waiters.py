@@ -17,7 +17,8 @@ class WaiterState(Enum):
     STARTED = 3
     CANCELLING = 4
     BACKING_OFF = 5
-    OVER = 6
+    LEAVING = 6
+    OVER = 7
 
 
 HELD: Final = WaiterState.HELD
@@ -25,6 +26,7 @@ LIVE: Final = WaiterState.LIVE
 STARTED: Final = WaiterState.STARTED
 CANCELLING: Final = WaiterState.CANCELLING
 BACKING_OFF: Final = WaiterState.BACKING_OFF
+LEAVING: Final = WaiterState.LEAVING
 OVER: Final = WaiterState.OVER
 
 
@@ -65,6 +67,10 @@ class Waiter:
     result: Payload | None = None
     failure: Failure | None = None
     cancelled: bool = False
+    # Of a step: its code was cancelled, and leaves when the step's outcome is recorded.
+    is_aborted: bool = False
+    # Of a step: what came of its attempt is on its way to the server.
+    is_told: bool = False
     # Belongs to the shell: how it wakes whoever waits here, and what a step that it ran has returned or raised.
     wake: Callable[[], None] | None = None
     memo: tuple[object] | None = None
@@ -94,3 +100,8 @@ class Fork:
 
 def describe(kind: Kind, name: str) -> str:
     return f"{kind} {name!r}" if name else kind
+
+
+def place_of(path: str) -> list[int]:
+    """The path as numbers, by which those take their turns who could go on at the same time."""
+    return [int(part) for part in path.split(".")]

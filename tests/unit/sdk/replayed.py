@@ -37,6 +37,12 @@ def acknowledge(replay: Replay, at: int = 100) -> None:
     replay.pump()
 
 
+def tell(replay: Replay, outcome: c.RecordStep) -> None:
+    """The function of a step has ended."""
+    replay.waiters[outcome.path].is_told = True
+    replay.commands.append(outcome)
+
+
 def activity(path: str, name: str = "charge") -> c.ScheduleActivity:
     return c.ScheduleActivity(path, name, "", INPUT)
 

@@ -5,7 +5,7 @@ import pytest
 from aether.errors import InvalidArgument, NonDeterminism
 from aether.model import commands as c
 from aether.model import events as e
-from aether.sdk.waiters import CANCELLING, HELD, LIVE, OVER, STARTED
+from aether.sdk.waiters import HELD, LIVE, OVER, STARTED
 from tests.unit.sdk.replayed import (
     BAD,
     CHILD,
@@ -17,6 +17,7 @@ from tests.unit.sdk.replayed import (
     created,
     scheduled,
     send,
+    tell,
     two_branches,
 )
 
@@ -34,7 +35,7 @@ def test_a_step_goes_on_when_its_record_is_acknowledged_and_the_clock_is_the_rec
     replay = begun()
     waiter = replay.register(replay.root, "step", "a")
     replay.woken.clear()
-    replay.record(c.RecordStep("1", "a", ONE))
+    tell(replay, c.RecordStep("1", "a", ONE))
     acknowledge(replay, at=77)
     assert waiter.state is OVER
     assert waiter.result == ONE
@@ -158,7 +159,7 @@ def test_a_step_that_stood_open_when_its_worker_was_lost_runs_as_the_next_attemp
     replay.register(replay.root, "step", "a")
     stood_open = replay.register(replay.root, "step", "b")
     assert (stood_open.state, stood_open.attempt) == (LIVE, 2)
-    replay.record(c.RecordStep("2", "b", ONE, attempt=2))
+    tell(replay, c.RecordStep("2", "b", ONE, attempt=2))
     acknowledge(replay)
     assert replay.register(replay.root, "step", "c").attempt == 1
 
@@ -222,149 +223,6 @@ def test_a_fact_waits_for_its_branch_while_another_is_not_at_rest():
 
 
 # Cancelling.
-
-
-def test_a_cancel_request_is_delivered_in_order_and_holds_everything_until_it_has_settled():
-    replay = begun(e.StepCompleted("1", "a", ONE), e.CancelRequested("enough"), e.StepCompleted("3", "tidy", ONE))
-    replay.register(replay.root, "step", "a")
-    waiter = replay.register(replay.root, "step", "b")
-    assert replay.cancel == e.CancelRequested("enough")
-    assert replay.abandon(waiter) is False
-    tidy = replay.register(replay.root, "step", "tidy")
-    assert tidy.state is HELD
-    replay.settled()
-    assert tidy.state is OVER
-    replay.settled()
-    replay.finish()
-    assert replay.is_at_rest
-
-
-def test_the_end_of_the_code_settles_a_cancel():
-    replay = begun(e.CancelRequested(""))
-    waiter = replay.register(replay.root, "step", "a")
-    replay.abandon(waiter)
-    replay.finish()
-    assert replay.is_at_rest
-    send(replay, e.CancelRequested("again"))
-    assert replay.is_at_rest, "nobody is left to be cancelled"
-
-
-def test_a_record_that_comes_after_its_step_was_cancelled_is_passed_over():
-    replay = begun()
-    waiter = replay.register(replay.root, "step", "a")
-    replay.record(c.RecordStep("1", "a", ONE))
-    send(replay, e.CancelRequested(""))
-    assert replay.abandon(waiter) is False
-    assert replay.live_calls == 0
-    replay.finish()
-    acknowledge(replay)
-    assert replay.is_caught_up
-    assert waiter.result is None
-    assert replay.abandon(waiter) is False, "it is over"
-
-
-def test_a_timer_that_was_cancelled_is_given_up_and_not_waited_for():
-    live = begun()
-    waiter = live.register(live.root, "timer", "", c.StartTimer("1", 5))
-    live.commands.clear()
-    assert live.abandon(waiter) is False
-    assert live.commands == [c.CancelPending("1")]
-    acknowledge(live)
-    live.finish()
-    send(live, e.TimerFired("1"))
-    assert live.is_caught_up
-
-
-@pytest.mark.parametrize("end", [e.TimerCancelled("1"), e.TimerFired("1")])
-def test_a_timer_that_the_history_says_is_over_is_not_given_up_again(end):
-    replay = begun(e.StepFailed("1.2.1", "b", BAD), e.TimerStarted("1.1.1", 5), type(end)("1.1.1"))
-    fork, left, right = two_branches(replay)
-    timer = replay.register(left, "timer", "", c.StartTimer("1.1.1", 5))
-    replay.register(right, "step", "b")
-    assert replay.abandon(timer) is False
-    replay.close_branch(fork, left)
-    replay.close_branch(fork, right)
-    replay.finish()
-    assert replay.commands == []
-
-
-def test_a_call_that_was_cancelled_before_it_went_out_leaves_no_trace():
-    replay = begun(e.StepFailed("1.2.1", "b", BAD))
-    fork, left, right = two_branches(replay)
-    held = replay.register(left, "activity", "charge", activity("1.1.1"))
-    replay.register(right, "step", "b")
-    assert replay.abandon(held) is False
-    replay.close_branch(fork, left)
-    replay.close_branch(fork, right)
-    replay.finish()
-    assert replay.commands == []
-
-
-def test_an_activity_that_was_cancelled_is_given_up_and_waited_for():
-    live = begun()
-    waiter = live.register(live.root, "activity", "charge", activity("1"))
-    acknowledge(live)
-    assert live.abandon(waiter) is True
-    assert (waiter.state, live.commands) == (CANCELLING, [c.CancelPending("1")])
-    acknowledge(live)
-    live.woken.clear()
-    send(live, e.ActivityCancelled("1"))
-    assert (waiter.state, live.woken) == (OVER, [waiter])
-    assert not live.is_at_rest
-
-
-def test_a_cancelled_activity_is_given_up_once_over_all_replays():
-    facts = [scheduled("1"), e.CancelRequested("")]
-    for more, sent, state in (
-        ([], [c.CancelPending("1")], CANCELLING),
-        ([e.ActivityCancelRequested("1")], [], CANCELLING),
-        ([e.ActivityCancelRequested("1"), e.ActivityCompleted("1", 1, ONE)], [], OVER),
-        ([e.ActivityCompleted("1", 1, ONE)], [], OVER),
-    ):
-        replay = begun(*facts, *more)  # type: ignore[arg-type]
-        waiter = replay.register(replay.root, "activity", "charge", activity("1"))
-        assert replay.abandon(waiter) is True
-        replay.settled()
-        assert (replay.commands, waiter.state) == (sent, state)
-
-
-def test_an_activity_that_is_scheduled_further_on_in_the_history_is_waited_for():
-    replay = begun(
-        e.StepFailed("1.2.1", "b", BAD),
-        e.ActivityScheduled("1.1.1", "charge", "q", INPUT),
-        e.ActivityCancelRequested("1.1.1"),
-        e.ActivityCancelled("1.1.1"),
-    )
-    fork, left, right = two_branches(replay)
-    held = replay.register(left, "activity", "charge", activity("1.1.1"))
-    replay.register(right, "step", "b")
-    assert replay.abandon(held) is True
-    replay.close_branch(fork, right)
-    assert held.state is OVER
-    replay.close_branch(fork, left)
-    assert replay.commands == []
-
-
-def test_what_is_over_by_the_time_it_is_given_up_is_not_waited_for():
-    replay = begun(scheduled("1"))
-    waiter = replay.register(replay.root, "activity", "charge", activity("1"))
-    # Received while the run was at rest, and not delivered yet when the cancel comes.
-    replay.receive(9, e.ActivityCompleted("1", 1, ONE))
-    assert replay.abandon(waiter) is False
-    assert waiter.state is OVER
-
-
-def test_a_call_that_the_last_fact_cancels_never_goes_live():
-    replay = begun(e.StepFailed("1.2.1", "b", BAD))
-    fork, left, right = two_branches(replay)
-    held = replay.register(left, "step", "a")
-    assert replay.register(right, "step", "b").state is OVER
-    assert (held.state, replay.is_caught_up, replay.is_restless) == (HELD, True, True)
-    replay.abandon(held)
-    replay.close_branch(fork, left)
-    replay.close_branch(fork, right)
-    replay.finish()
-    assert replay.live_calls == 0
 
 
 def test_a_held_call_goes_live_when_the_others_are_not_waited_for_any_more():

@@ -190,9 +190,21 @@ def test_a_step_that_is_cancelled_between_two_attempts_gives_its_timer_up():
     replay.finish()
     assert replay.commands == [c.CancelPending("1")]
     again, waiter = retried(e.CancelRequested(""), e.TimerCancelled("1"))
-    again.abandon(waiter)
+    assert again.abandon(waiter) is True
+    again.settled()
     again.finish()
     assert (again.commands, again.is_caught_up) == ([], True)
+
+
+def test_a_step_that_is_cancelled_before_it_is_known_whether_it_is_tried_again_goes_on_when_it_is():
+    replay = begun()
+    waiter = replay.register(replay.root, "step", "a")
+    waiter.is_told = True
+    assert replay.abandon(waiter) is True
+    assert replay.commands == []
+    send(replay, e.StepRetried("1", "a", BAD, 1, 500))
+    assert (waiter.state, replay.is_at_rest) == (OVER, False)
+    assert replay.commands == [c.CancelPending("1")]
 
 
 def test_a_timer_that_was_given_up_while_the_code_waits_for_it_is_a_mismatch():
