@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from aether.sdk.execute import ActivityInfo, activity_info, cancelled, heartbeat
     from aether.sdk.handle import Handle
     from aether.sdk.metrics import Metrics, QueueDepth, StateCount, WorkerInfo
+    from aether.sdk.past import Attempt, Explanation, Reason, TimelineRow
     from aether.sdk.views import Pending, WorkflowInfo, WorkflowStatus
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "ActivityInfo",
     "ActivityTimeouts",
     "AetherError",
+    "Attempt",
     "ChildCancelled",
     "ChildFailed",
     "Client",
@@ -62,6 +64,7 @@ __all__ = [
     "Deadline",
     "DeadlineExceeded",
     "Event",
+    "Explanation",
     "Failure",
     "Handle",
     "InvalidArgument",
@@ -75,6 +78,7 @@ __all__ = [
     "Promise",
     "PromiseFailed",
     "QueueDepth",
+    "Reason",
     "RetryAfter",
     "RetryPolicy",
     "RunError",
@@ -88,6 +92,7 @@ __all__ = [
     "StateCount",
     "StepFailed",
     "StorageUnavailable",
+    "TimelineRow",
     "WorkerInfo",
     "Workflow",
     "WorkflowAlreadyExists",
@@ -123,6 +128,10 @@ _HOMES = {
     "activity_info": "sdk.execute",
     "cancelled": "sdk.execute",
     "heartbeat": "sdk.execute",
+    "Attempt": "sdk.past",
+    "Explanation": "sdk.past",
+    "Reason": "sdk.past",
+    "TimelineRow": "sdk.past",
     "Handle": "sdk.handle",
     "Metrics": "sdk.metrics",
     "QueueDepth": "sdk.metrics",

@@ -175,6 +175,20 @@ def history(
 
 @app.command()
 @reported
+def why(
+    workflow_id: WorkflowArgument,
+    run_id: RunOption = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Say in one sentence what a run waits for, or how it ended."""
+    from aether.cli.runs import show_why
+
+    show_why(server, output, workflow_id, run_id)
+
+
+@app.command()
+@reported
 def cancel(
     workflow_id: WorkflowArgument,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the history.")] = "",

@@ -6,7 +6,7 @@ from aether.cli.call import Caller
 from aether.cli.clock import now_us
 from aether.cli.options import screen as stdout_screen
 from aether.cli.options import show
-from aether.cli.output import Column, Format, render_fields, render_json, render_table
+from aether.cli.output import Column, Format, clean, render_fields, render_json, render_table
 from aether.cli.records import history_rows, iso_time, plain, plain_event, state_name, status_fields
 from aether.model.runs import RunState
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2, model_pb2
@@ -90,6 +90,12 @@ def show_history(server: str, output: Format, workflow_id: str, run_id: str) -> 
         show(render_json([plain_event(event) for event in events]))
         return
     show(render_table(_HISTORY_COLUMNS, list(history_rows(events)), stdout_screen()))
+
+
+def show_why(server: str, output: Format, workflow_id: str, run_id: str) -> None:
+    request = admin_pb2.ExplainRequest(workflow_id=workflow_id, run_id=run_id)
+    told = admin_pb2.Explanation.FromString(Caller(server).unary(f"{_ADMIN}/ExplainWorkflow", request))
+    show(render_json(plain(told)) if output is Format.JSON else clean(told.sentence) + "\n")
 
 
 def cancel_run(server: str, output: Format, workflow_id: str, run_id: str, reason: str, *, force: bool) -> None:

@@ -174,8 +174,10 @@ def _complete_run(state: State, item: Complete, lease: Lease) -> None:
             consequence.act()
         wake_run(state, run)
     if state.leases.get(lease.token) is lease:
-        # A run that waits for nothing does not wait: it stays in the hands of its worker.
+        # A run that waits for nothing that the server could see to stays in the hands of its worker.
         _settle(state, item, lease, parks=parks and bool(run.pending))
+        if parks:
+            lease.quiet_seq = run.last_seq
     if lease.token not in state.leases:
         _remember(state, item, lease)
 
@@ -266,7 +268,8 @@ def _fail_step(state: State, run: Run, command: c.FailStep) -> None:
     drawn = draw(run.run_id, command.path, attempt)
     verdict = decide_retry(command.retry, attempt, command.failure, state.now, None, drawn)
     if isinstance(verdict, RetryAt) and run.last_seq < state.limits.history_max:
-        state.record(run, e.StepRetried(command.path, command.name, command.failure, attempt, verdict.at))
+        fact = e.StepRetried(command.path, command.name, command.failure, attempt, verdict.at, command.started_at)
+        state.record(run, fact)
         state.timers.arm(("timer", run.key, command.path), verdict.at)
     else:
         state.record(run, e.StepFailed(command.path, command.name, command.failure, attempt, command.started_at))

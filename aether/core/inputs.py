@@ -37,6 +37,13 @@ class DescribeRun:
 
 
 @frozen
+class ExplainRun:
+    reply: object
+    workflow_id: str
+    run_id: str = ""
+
+
+@frozen
 class AwaitRun:
     reply: object
     workflow_id: str
@@ -144,6 +151,7 @@ class Tick:
 Input = (
     StartRun
     | DescribeRun
+    | ExplainRun
     | AwaitRun
     | ForgetAwait
     | CancelRun

@@ -95,6 +95,17 @@ class TaskQueues:
         """How many wait in all lines."""
         return sum(self._counts.values())
 
+    def count(self, key: QueueKey) -> int:
+        return self._counts.get(key, 0)
+
+    def place(self, key: QueueKey, item: Item, look_max: int) -> int:
+        """Which one in the line it is, from 1; 0 if the line has more than `look_max` entries: that would take long."""
+        line = self._lines.get(key, ())
+        if not item.queued or len(line) > look_max:
+            return 0
+        rank = next(entry[0] for entry in line if entry[2] is item and _waits(entry))
+        return 1 + sum(entry[0] < rank for entry in line if _waits(entry))
+
     def depths(self) -> Iterator[tuple[QueueKey, int, int]]:
         """(line, how many wait, since when the first in line does) of each line that is not empty."""
         for key in list(self._lines):

@@ -75,6 +75,16 @@ class TimerWheel(Generic[K]):
             if self._places.get(key) == (-1, number):
                 yield key, due_ms * _US_PER_MS
 
+    def due_at(self, key: K) -> int | None:
+        """The deadline of `key` as it was rounded up; the wheel's present if it has passed, None if it is not armed."""
+        place = self._places.get(key)
+        if place is None:
+            return None
+        level, slot = place
+        if level < 0:
+            return self._now_ms * _US_PER_MS
+        return self._slots[level].get(slot, self._opening)[key] * _US_PER_MS
+
     def next_due(self) -> int | None:
         """When `advance` has something to do next, in microseconds; never later than the next deadline."""
         if self._has_overdue():

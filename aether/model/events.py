@@ -80,6 +80,7 @@ class StepRetried:
     failure: Failure
     attempt: int
     next_at: int
+    started_at: int = 0
 
 
 @frozen

@@ -8,6 +8,7 @@ from aether.model.events import Event
 from aether.sdk import rpc
 from aether.sdk.converters import UNDECLARED
 from aether.sdk.entropy import new_id
+from aether.sdk.past import Explanation, TimelineRow, explanation_from_proto, timeline_row_from_proto
 from aether.sdk.views import WorkflowStatus, outcome, status_from_proto
 from aether.wire.convert import decode_event
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
@@ -132,6 +133,24 @@ class Handle(Generic[R]):
         """The events so far, oldest first."""
         request = admin_pb2.GetHistoryRequest(workflow_id=self.workflow_id, run_id=self.run_id, after_seq=after_seq)
         return rpc.stream(self._client.transport, "/aether.v1.AdminService/GetHistory", request, partial(decode_event))
+
+    async def timeline(self) -> list[TimelineRow]:
+        """What the run did and when: first the run, then its parts in the order of its code, then its signals."""
+        request = admin_pb2.GetTimelineRequest(workflow_id=self.workflow_id, run_id=self.run_id)
+        rows = rpc.stream(
+            self._client.transport, "/aether.v1.AdminService/GetTimeline", request, timeline_row_from_proto
+        )
+        return [row async for row in rows]
+
+    async def why(self) -> Explanation:
+        """What the run waits for, or how it ended: `print(await handle.why())`."""
+        return await rpc.call_until(
+            self._client.transport,
+            "/aether.v1.AdminService/ExplainWorkflow",
+            admin_pb2.ExplainRequest(workflow_id=self.workflow_id, run_id=self.run_id),
+            explanation_from_proto,
+            timeout_s=self._client.timeout_s,
+        )
 
     def __repr__(self) -> str:
         return f"<handle of {self.workflow_id!r}{f' run {self.run_id}' if self.run_id else ''}>"

@@ -1,7 +1,4 @@
-"""`AdminService`: lists, numbers and histories for people who watch."""
-
-from collections.abc import Awaitable, Callable
-from functools import partial
+"""`AdminService`: lists and numbers for people who watch. What is asked of one run is answered by `PastService`."""
 
 import trio
 from google.protobuf.message import DecodeError
@@ -10,10 +7,9 @@ from aether.core.validate import check_name
 from aether.errors import AetherError, InvalidArgument
 from aether.model.limits import Limits
 from aether.server import answers
-from aether.server.archive import PAGE_EVENTS, Archive
+from aether.server.archive import Archive
 from aether.server.metrics_report import MetricsReport
-from aether.server.replies import fail, find_row, refuse, respond_later
-from aether.store.interface import EventRow, Reader
+from aether.server.replies import refuse, respond_later, stream_later
 from aether.wire.calls import Call, Method
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
 
@@ -37,7 +33,6 @@ class AdminService:
         return [
             Method(_SERVICE + "ListWorkflows", self.list_workflows, "unary"),
             Method(_SERVICE + "GetMetrics", self.get_metrics, "unary"),
-            Method(_SERVICE + "GetHistory", self.get_history, "unary"),
         ]
 
     def list_workflows(self, call: Call, message: bytes) -> None:
@@ -64,7 +59,7 @@ class AdminService:
             for row in rows:
                 call.send(answers.info_of_row(row).SerializeToString())
 
-        self._nursery.start_soon(_stream, call, stream)
+        self._nursery.start_soon(stream_later, call, stream)
 
     def get_metrics(self, call: Call, message: bytes) -> None:
         try:
@@ -78,51 +73,3 @@ class AdminService:
             return metrics.SerializeToString()
 
         self._nursery.start_soon(respond_later, call, produce)
-
-    def get_history(self, call: Call, message: bytes) -> None:
-        try:
-            request = pb.GetHistoryRequest.FromString(message)
-            check_name(self._limits, request.workflow_id, "workflow_id")
-            check_name(self._limits, request.run_id, "run_id", required=False)
-            if request.after_seq > self._limits.history_max:
-                raise InvalidArgument(f"no history has {request.after_seq} events", field="after_seq")
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
-
-        async def stream() -> None:
-            row = await self._archive.read(partial(find_row, request.workflow_id, request.run_id))
-            after = request.after_seq
-            while True:
-                page = await self._archive.read(partial(_events_after, row.key, after))
-                for event in page:
-                    await _room(call)
-                    call.send(event.body)
-                if len(page) < PAGE_EVENTS:
-                    return
-                after = page[-1].seq
-
-        self._nursery.start_soon(_stream, call, stream)
-
-
-def _events_after(run_key: int, after_seq: int, reader: Reader) -> list[EventRow]:
-    return reader.events(run_key, after_seq, PAGE_EVENTS)
-
-
-async def _room(call: Call) -> None:
-    """Wait until the peer has read enough of what it was sent."""
-    if not call.is_congested:
-        return
-    writable = trio.Event()
-    call.on_writable = writable.set
-    call.on_closed = lambda reason: writable.set()
-    await writable.wait()
-
-
-async def _stream(call: Call, produce: Callable[[], Awaitable[None]]) -> None:
-    try:
-        await produce()
-    except Exception as fault:  # noqa: BLE001 - contained: one answer is lost, everybody else carries on
-        fail(call, fault)
-    else:
-        call.finish()

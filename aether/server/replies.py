@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+import trio
 from google.protobuf.message import DecodeError
 
 from aether.errors import AetherError, InvalidArgument, ServerFault, StorageUnavailable, WorkflowNotFound
@@ -36,6 +37,26 @@ async def respond_later(call: Call, produce: Callable[[], Awaitable[bytes]]) -> 
         call.respond(await produce())
     except Exception as fault:  # noqa: BLE001 - contained: one answer is lost, everybody else carries on
         fail(call, fault)
+
+
+async def stream_later(call: Call, produce: Callable[[], Awaitable[None]]) -> None:
+    """An answer of many messages, which `produce` sends."""
+    try:
+        await produce()
+    except Exception as fault:  # noqa: BLE001 - contained: one answer is lost, everybody else carries on
+        fail(call, fault)
+    else:
+        call.finish()
+
+
+async def room(call: Call) -> None:
+    """Wait until the peer has read enough of what it was sent."""
+    if not call.is_congested:
+        return
+    writable = trio.Event()
+    call.on_writable = writable.set
+    call.on_closed = lambda reason: writable.set()
+    await writable.wait()
 
 
 def fail(call: Call, fault: Exception) -> None:

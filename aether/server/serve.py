@@ -34,6 +34,7 @@ from aether.server.histories import Histories
 from aether.server.listener import Drain, Listener, bind_tcp, serve_connections, server_tls
 from aether.server.machine import Machine
 from aether.server.metrics_report import MetricsReport
+from aether.server.past_service import PastService
 from aether.server.readiness import Readiness
 from aether.server.settings import Settings
 from aether.server.sinks import Outbox
@@ -122,7 +123,9 @@ def _services(
     report = MetricsReport(loop, readiness, Census(loop.engine.state), node=new_id()[:8])
     admin = AdminService(limits, archive, report, readers)
     health = HealthService(readiness)
-    methods = [*client.methods(), *worker.methods(), *admin.methods(), *health.methods(), *reflection_methods()]
+    past = PastService(loop, limits, archive, readers)
+    services = (client, worker, admin, past, health)
+    methods = [*(method for service in services for method in service.methods()), *reflection_methods()]
     return Running({method.path: method for method in methods}, client, worker, health, readiness, loop, report)
 
 

@@ -63,7 +63,7 @@ FACTS: st.SearchStrategy[e.Fact] = st.one_of(
     st.builds(e.ActivityCancelRequested, TEXT),
     st.builds(e.ActivityCancelled, TEXT),
     st.builds(e.ChildStarted, TEXT, TEXT, TEXT, TEXT, POLICIES),
-    st.builds(e.StepRetried, TEXT, TEXT, FAILURES, UINT32, TIME),
+    st.builds(e.StepRetried, TEXT, TEXT, FAILURES, UINT32, TIME, TIME),
     st.builds(e.SignalReceived, TEXT, PAYLOADS, TEXT),
     st.builds(e.PromiseCreated, TEXT, TEXT),
     st.builds(e.PromiseResolved, TEXT, PAYLOADS),

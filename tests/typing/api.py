@@ -114,6 +114,8 @@ async def use() -> None:
     assert_type(await handle.result(timeout_s=5), Receipt)
     assert_type((await handle.status()).state, aether.RunState)
     assert_type([event.seq async for event in handle.history()], list[int])
+    assert_type((await handle.timeline())[0].attempts, tuple[aether.Attempt, ...])
+    assert_type((await handle.why()).reasons, tuple[aether.Reason, ...])
     assert_type([info.run_id async for info in client.list(state=aether.RunState.FAILED)], list[str])
     assert_type(await client.handle("a", result_type=Receipt).result(), Receipt)
     assert_type(client.handle("a"), aether.Handle[Any])

@@ -12,7 +12,7 @@ import pytest
 from aether.cli.exit_codes import ExitCode
 from tests.processes import ROOT, Child, aether, environment
 
-COMMANDS = ["", "serve", "worker", "init", "workflow", "workflow list", "status", "history", "cancel", "doctor"]
+COMMANDS = ["", "serve", "worker", "init", "workflow", "workflow list", "status", "history", "why", "cancel", "doctor"]
 HEAVY = {"trio", "anyio", "asyncio", "grpc", "google", "rich", "apsw", "cattrs", "hpack", "ssl"}
 
 
@@ -71,7 +71,9 @@ def test_a_wrong_question_ends_with_2_and_says_what_is_wrong(arguments, words):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", [["status", "x"], ["history", "x"], ["cancel", "x"], ["workflow", "list"]])
+@pytest.mark.parametrize(
+    "command", [["status", "x"], ["history", "x"], ["why", "x"], ["cancel", "x"], ["workflow", "list"]]
+)
 def test_where_no_server_answers_one_line_says_so(command, free_port):
     done = aether(*command, AETHER_SERVER=f"http://127.0.0.1:{free_port}")
     assert done.returncode == ExitCode.UNREACHABLE

@@ -24,6 +24,7 @@ from aether.core.effects import (
 from aether.core.engine import Engine
 from aether.core.invariants import check
 from aether.core.run import Activity, Child, Pending, Promise, Run, Timer, fold
+from aether.core.timeline import Row, RowKind, RowState, Timeline
 from aether.core.views import describe
 from aether.model import commands as c
 from aether.model import events as e
@@ -31,6 +32,7 @@ from aether.model.limits import DEFAULT_LIMITS, Limits
 from aether.model.payload import Failure, Payload
 from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
 from aether.model.runs import ParentClosePolicy
+from tests.unit.core.explained import check_explanation
 
 S = 1_000_000
 T0 = 1_700_000_000 * S
@@ -99,6 +101,24 @@ def _durable(pending: Pending) -> tuple[object, ...]:
     )
 
 
+def compare_rows(run: Run, rows: list[Row]) -> None:
+    """A timeline is open where its run is."""
+    assert (rows[0].kind, rows[0].state.is_open) == (RowKind.RUN, not run.state.is_closed)
+    assert rows[0].last_seq <= run.last_seq
+    pending = {} if run.state.is_closed else run.pending
+    opened = {row.path for row in rows[1:] if row.state.is_open}
+    backing_off = {row.path for row in rows if row.state is RowState.BACKING_OFF}
+    steps = {row.path for row in rows if row.kind is RowKind.STEP}
+    assert opened - steps == {
+        path for path, item in pending.items() if not (isinstance(item, Timer) and item.step_name)
+    }
+    assert backing_off <= pending.keys()
+    for row in rows:
+        assert bool(row.ended_at) != row.state.is_open
+        ended = [attempt for attempt in row.attempts if attempt.ended_at]
+        assert len(row.attempts) - len(ended) <= 1, "two attempts at a time"
+
+
 class Log:
     """What a disk would hold, and the runs folded from it, which must equal the engine's own."""
 
@@ -106,9 +126,12 @@ class Log:
         self.opened: dict[int, RunOpened] = {}
         self.histories: dict[int, list[e.Event]] = {}
         self.folded: dict[int, Run] = {}
+        self.timelines: dict[int, Timeline] = {}
         self.ids: set[str] = set()
+        self.touched: set[int] = set()
 
     def take(self, records: Iterable[Record]) -> None:
+        self.touched = set()
         for record in records:
             if isinstance(record, RunOpened):
                 assert record.run_id not in self.ids, "two runs have one run id"
@@ -116,12 +139,15 @@ class Log:
                 self.opened[record.key] = record
                 self.histories[record.key] = []
                 self.folded[record.key] = empty_run(record)
+                self.timelines[record.key] = Timeline()
             elif isinstance(record, EventRecorded):
                 history = self.histories[record.run_key]
                 assert record.event.seq == len(history) + 1, "a gap in the history"
                 assert not (history and isinstance(history[-1].fact, CLOSING)), "an event after the last"
                 history.append(record.event)
                 fold(self.folded[record.run_key], record.event)
+                self.timelines[record.run_key].add(record.event)
+                self.touched.add(record.run_key)
             else:
                 assert isinstance(record, RunChanged)
                 run = self.folded[record.key]
@@ -133,6 +159,8 @@ class Log:
         assert {key for key, run in self.folded.items() if not run.state.is_closed} == set(runs)
         for key, run in runs.items():
             assert durable(run) == durable(self.folded[key])
+        for key in self.touched:
+            compare_rows(self.folded[key], self.timelines[key].rows())
 
     def recovered(self, epoch: int, now: int, limits: Limits) -> tuple[Engine, Decision]:
         """A new engine that has taken up what is open."""
@@ -220,6 +248,7 @@ class Room:
         for run in self.engine.state.runs.values():
             view = describe(self.engine.state, run)
             assert view.worker_id or view.pending, "an open run that can not say what it waits for"
+            check_explanation(self.engine.state, run)
         ended = {effect.session_id for effect in self.decision.effects if isinstance(effect, EndSession)}
         sessions = self.engine.state.sessions.keys() | (sessions_before & ended)
         for effect in self.decision.effects:

@@ -29,7 +29,7 @@ def fail_step(attempt: int = 1, path: str = "1") -> c.FailStep:
 def test_a_step_that_failed_is_due_again_when_the_policy_says(room):
     answer = room.complete(room.token(), fail_step(), blocked=True, known_seq=room.seen[room.token()])
     assert answer == Recorded(room.token(), 0, T0)
-    assert room.last() == e.StepRetried("1", "pack", BOOM, 1, T0 + S)
+    assert room.last() == e.StepRetried("1", "pack", BOOM, 1, T0 + S, 7)
     assert room.news() == [(1, 3, 3)]
     room.park(room.token())
     room.tick(1)
@@ -46,7 +46,7 @@ def test_a_step_that_failed_for_the_last_time_is_over(room):
 
 def test_an_attempt_that_is_not_numbered_is_the_first(room):
     room.complete(room.token(), fail_step(0))
-    assert room.last() == e.StepRetried("1", "pack", BOOM, 1, T0 + S)
+    assert room.last() == e.StepRetried("1", "pack", BOOM, 1, T0 + S, 7)
 
 
 def test_a_step_that_waits_for_its_next_attempt_does_so_after_a_restart(room):

@@ -135,3 +135,17 @@ def test_a_line_keeps_its_order_when_it_is_cleaned_up():
     for item in gone:
         queues.remove(KEY, item)
     assert served(queues) == sorted(range(7, 200, 10), key=lambda number: (number % 5, number))
+
+
+def test_who_waits_can_be_told_its_place():
+    queues, first, second, urgent = TaskQueues(), run(1), run(2), run(3, priority=1)
+    assert queues.count(KEY) == 0
+    assert queues.place(KEY, first, 10) == 0
+    for item in (first, second, urgent):
+        queues.push(KEY, item, 10)
+    assert queues.count(KEY) == 3
+    assert [queues.place(KEY, item, 10) for item in (first, second, urgent)] == [2, 3, 1]
+    queues.remove(KEY, first)
+    assert queues.place(KEY, second, 10) == 2
+    # Three entries, one of them stale: more than may be looked at.
+    assert queues.place(KEY, second, 2) == 0

@@ -115,3 +115,17 @@ def test_a_slot_with_very_many_is_opened_bit_by_bit_and_they_can_be_moved_meanwh
     assert sorted(fired) == [f"t{number:03}" for number in range(3, 100, 4)]
     assert fired == sorted(fired, key=lambda key: int(key[1:]) % 7)
     assert len(made.advance(90_000 * MS, ALL)) == 25
+
+
+def test_a_deadline_can_be_asked_for():
+    made = wheel(1_000 * MS, soon=1_001 * MS - 1, year=31_536_000_000 * MS, past=1)
+    assert [made.due_at(key) for key in ("soon", "year")] == [1_001 * MS, 31_536_000_000 * MS]
+    assert made.due_at("past") == 1_000 * MS
+    assert made.due_at("nobody") is None
+
+
+def test_a_deadline_in_a_slot_that_is_being_opened_can_be_asked_for():
+    made = wheel(0, **{f"k{number}": 300 * MS + number for number in range(100)})
+    made.advance(300 * MS, 1)
+    assert {made.due_at(f"k{number}") for number in range(100)} <= {300 * MS, 301 * MS, None}
+    assert sum(made.due_at(f"k{number}") is not None for number in range(100)) == len(made)

@@ -68,7 +68,7 @@ FACTS: list[e.Fact] = [
     e.ChildCancelRequested("1"),
     e.ChildCancelled("1"),
     e.ChildStarted("1", "kid", "kid-run", "ship", ParentClosePolicy.ABANDON),
-    e.StepRetried("1", "pack", DEEP, 2, 99),
+    e.StepRetried("1", "pack", DEEP, 2, 99, 77),
     e.SignalReceived("go", DATA, "s-1"),
     e.PromiseCreated("1", "approval"),
     e.PromiseResolved("1", DATA),

@@ -336,3 +336,105 @@ class GetHistoryRequest(_message.Message):
     run_id: str
     after_seq: int
     def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., after_seq: _Optional[int] = ...) -> None: ...
+
+class GetTimelineRequest(_message.Message):
+    __slots__ = ("workflow_id", "run_id")
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    workflow_id: str
+    run_id: str
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ...) -> None: ...
+
+class TimelineRow(_message.Message):
+    __slots__ = ("path", "kind", "name", "state", "branch", "depth", "created_at_us", "started_at_us", "ended_at_us", "due_at_us", "worker_id", "attempts", "attempt_count", "failure", "child_workflow_id", "child_run_id", "first_seq", "last_seq")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    BRANCH_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    DUE_AT_US_FIELD_NUMBER: _ClassVar[int]
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    CHILD_WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    CHILD_RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SEQ_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEQ_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    kind: str
+    name: str
+    state: str
+    branch: str
+    depth: int
+    created_at_us: int
+    started_at_us: int
+    ended_at_us: int
+    due_at_us: int
+    worker_id: str
+    attempts: _containers.RepeatedCompositeFieldContainer[TimelineAttempt]
+    attempt_count: int
+    failure: _model_pb2.Failure
+    child_workflow_id: str
+    child_run_id: str
+    first_seq: int
+    last_seq: int
+    def __init__(self, path: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[str] = ..., branch: _Optional[str] = ..., depth: _Optional[int] = ..., created_at_us: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., due_at_us: _Optional[int] = ..., worker_id: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[TimelineAttempt, _Mapping]]] = ..., attempt_count: _Optional[int] = ..., failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., child_workflow_id: _Optional[str] = ..., child_run_id: _Optional[str] = ..., first_seq: _Optional[int] = ..., last_seq: _Optional[int] = ...) -> None: ...
+
+class TimelineAttempt(_message.Message):
+    __slots__ = ("number", "due_at_us", "started_at_us", "ended_at_us", "worker_id", "failure")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    DUE_AT_US_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    due_at_us: int
+    started_at_us: int
+    ended_at_us: int
+    worker_id: str
+    failure: _model_pb2.Failure
+    def __init__(self, number: _Optional[int] = ..., due_at_us: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., worker_id: _Optional[str] = ..., failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ...) -> None: ...
+
+class ExplainRequest(_message.Message):
+    __slots__ = ("workflow_id", "run_id")
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    workflow_id: str
+    run_id: str
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ...) -> None: ...
+
+class Explanation(_message.Message):
+    __slots__ = ("workflow_id", "run_id", "state", "sentence", "reasons")
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    workflow_id: str
+    run_id: str
+    state: _model_pb2.RunState
+    sentence: str
+    reasons: _containers.RepeatedCompositeFieldContainer[Reason]
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., sentence: _Optional[str] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ...) -> None: ...
+
+class Reason(_message.Message):
+    __slots__ = ("kind", "text", "path", "name", "due_at_us", "worker_id")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DUE_AT_US_FIELD_NUMBER: _ClassVar[int]
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    text: str
+    path: str
+    name: str
+    due_at_us: int
+    worker_id: str
+    def __init__(self, kind: _Optional[str] = ..., text: _Optional[str] = ..., path: _Optional[str] = ..., name: _Optional[str] = ..., due_at_us: _Optional[int] = ..., worker_id: _Optional[str] = ...) -> None: ...

@@ -267,18 +267,20 @@ class StepFailed(_message.Message):
     def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., attempt: _Optional[int] = ..., started_at_us: _Optional[int] = ...) -> None: ...
 
 class StepRetried(_message.Message):
-    __slots__ = ("path", "name", "failure", "attempt", "next_at_us")
+    __slots__ = ("path", "name", "failure", "attempt", "next_at_us", "started_at_us")
     PATH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     NEXT_AT_US_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_US_FIELD_NUMBER: _ClassVar[int]
     path: str
     name: str
     failure: Failure
     attempt: int
     next_at_us: int
-    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., attempt: _Optional[int] = ..., next_at_us: _Optional[int] = ...) -> None: ...
+    started_at_us: int
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., attempt: _Optional[int] = ..., next_at_us: _Optional[int] = ..., started_at_us: _Optional[int] = ...) -> None: ...
 
 class TimerStarted(_message.Message):
     __slots__ = ("path", "fire_at_us")

@@ -1,0 +1,133 @@
+"""What the server tells about a run's past and about what it waits for, as frozen classes."""
+
+from datetime import datetime
+
+from attrs import frozen
+
+from aether.model.payload import Failure
+from aether.model.runs import RunState
+from aether.sdk.views import time_of, time_or_none
+from aether.wire.generated.aether.v1 import admin_pb2 as pb
+from aether.wire.values import failure_from_proto
+
+
+@frozen
+class Attempt:
+    """One try. Times that are not known, or have not come yet, are None."""
+
+    number: int
+    # From when on it could start. Until `started_at` it was queued; before, since the last attempt, it was backing off.
+    due_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    worker_id: str
+    # Type and the beginning of the message.
+    failure: Failure | None
+
+
+@frozen
+class TimelineRow:
+    """Something that took time in a run.
+
+    `kind` is "run", "step", "timer", "activity", "child", "promise", "signal" or "value". `state` is "waiting",
+    "queued", "running" or "backing_off" while it is open, and then "completed", "failed", "cancelled", or "abandoned"
+    when the run ended first.
+    """
+
+    # "" for the run itself, and for signals.
+    path: str
+    kind: str
+    name: str
+    state: str
+    # Path of the branch that it is in, and how many branches are around it.
+    branch: str
+    depth: int
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    # When a timer fires, or the next attempt may start.
+    due_at: datetime | None
+    worker_id: str
+    # The newest hundred, oldest first.
+    attempts: tuple[Attempt, ...]
+    attempt_count: int
+    failure: Failure | None
+    child_workflow_id: str
+    child_run_id: str
+    # The first and the last event that is about it.
+    first_seq: int
+    last_seq: int
+
+
+@frozen
+class Reason:
+    """One of the things that a run waits for.
+
+    `kind` is "worker" (which executes it), "slot", "queue", "no_worker", "start", "blocked", "timer", "retry",
+    "activity", "child", "promise", "signal", "cancelling" or "closed".
+    """
+
+    kind: str
+    text: str
+    path: str
+    name: str
+    due_at: datetime | None
+    worker_id: str
+
+
+@frozen
+class Explanation:
+    """Why a run does not go on. `str()` of it is the sentence."""
+
+    workflow_id: str
+    run_id: str
+    state: RunState
+    sentence: str
+    reasons: tuple[Reason, ...]
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+def timeline_row_from_proto(data: bytes) -> TimelineRow:
+    message = pb.TimelineRow.FromString(data)
+    return TimelineRow(
+        message.path,
+        message.kind,
+        message.name,
+        message.state,
+        message.branch,
+        message.depth,
+        time_of(message.created_at_us),
+        time_or_none(message.started_at_us),
+        time_or_none(message.ended_at_us),
+        time_or_none(message.due_at_us),
+        message.worker_id,
+        tuple(_attempt(attempt) for attempt in message.attempts),
+        message.attempt_count,
+        failure_from_proto(message.failure) if message.HasField("failure") else None,
+        message.child_workflow_id,
+        message.child_run_id,
+        message.first_seq,
+        message.last_seq,
+    )
+
+
+def _attempt(message: pb.TimelineAttempt) -> Attempt:
+    return Attempt(
+        message.number,
+        time_or_none(message.due_at_us),
+        time_or_none(message.started_at_us),
+        time_or_none(message.ended_at_us),
+        message.worker_id,
+        failure_from_proto(message.failure) if message.HasField("failure") else None,
+    )
+
+
+def explanation_from_proto(data: bytes) -> Explanation:
+    message = pb.Explanation.FromString(data)
+    reasons = tuple(
+        Reason(reason.kind, reason.text, reason.path, reason.name, time_or_none(reason.due_at_us), reason.worker_id)
+        for reason in message.reasons
+    )
+    return Explanation(message.workflow_id, message.run_id, RunState(message.state), message.sentence, reasons)

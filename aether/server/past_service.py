@@ -1,0 +1,135 @@
+"""What `AdminService` tells of one run: its history, its timeline, and what it waits for.
+
+What is read is what is durable. The engine is asked only for what it alone knows: why an open run does not go on.
+"""
+
+from functools import partial
+from typing import TypeVar
+
+import trio
+from google.protobuf.message import DecodeError
+
+from aether.core.effects import NotOpen
+from aether.core.explain import Explanation, explain_end
+from aether.core.inputs import ExplainRun
+from aether.core.timeline import Timeline
+from aether.core.validate import check_name
+from aether.errors import AetherError, InvalidArgument, WorkflowNotFound
+from aether.model import events as e
+from aether.model.limits import Limits
+from aether.model.runs import RunState
+from aether.server import past_answers
+from aether.server.archive import PAGE_EVENTS, Archive
+from aether.server.engine_loop import EngineLoop
+from aether.server.replies import find_row, refuse, respond_later, room, stream_later
+from aether.store.interface import EventRow, Reader
+from aether.wire.calls import Call, Method
+from aether.wire.convert import decode_event
+from aether.wire.generated.aether.v1 import admin_pb2 as pb
+
+_SERVICE = "/aether.v1.AdminService/"
+_Identified = TypeVar("_Identified", pb.GetHistoryRequest, pb.GetTimelineRequest, pb.ExplainRequest)
+
+
+class PastService:
+    def __init__(self, loop: EngineLoop, limits: Limits, archive: Archive, nursery: trio.Nursery) -> None:
+        self._loop = loop
+        self._limits = limits
+        self._archive = archive
+        self._nursery = nursery
+
+    def methods(self) -> list[Method]:
+        return [
+            Method(_SERVICE + "GetHistory", self.get_history, "unary"),
+            Method(_SERVICE + "GetTimeline", self.get_timeline, "unary"),
+            Method(_SERVICE + "ExplainWorkflow", self.explain_workflow, "unary"),
+        ]
+
+    def get_history(self, call: Call, message: bytes) -> None:
+        try:
+            request = self._parse(pb.GetHistoryRequest, message)
+            if request.after_seq > self._limits.history_max:
+                raise InvalidArgument(f"no history has {request.after_seq} events", field="after_seq")
+        except (AetherError, DecodeError) as fault:
+            refuse(call, fault)
+            return
+
+        async def stream() -> None:
+            row = await self._archive.read(partial(find_row, request.workflow_id, request.run_id))
+            after = request.after_seq
+            while True:
+                page = await self._archive.read(partial(_events_after, row.key, after))
+                for event in page:
+                    await room(call)
+                    call.send(event.body)
+                if len(page) < PAGE_EVENTS:
+                    return
+                after = page[-1].seq
+
+        self._nursery.start_soon(stream_later, call, stream)
+
+    def get_timeline(self, call: Call, message: bytes) -> None:
+        try:
+            request = self._parse(pb.GetTimelineRequest, message)
+        except (AetherError, DecodeError) as fault:
+            refuse(call, fault)
+            return
+
+        async def stream() -> None:
+            row = await self._archive.read(partial(find_row, request.workflow_id, request.run_id))
+            timeline = Timeline()
+            while await self._archive.read(partial(_add_page, timeline, row.key)) == PAGE_EVENTS:
+                pass
+            for each in timeline.rows():
+                await room(call)
+                call.send(past_answers.timeline_row(each).SerializeToString())
+
+        self._nursery.start_soon(stream_later, call, stream)
+
+    def explain_workflow(self, call: Call, message: bytes) -> None:
+        try:
+            request = self._parse(pb.ExplainRequest, message)
+        except (AetherError, DecodeError) as fault:
+            refuse(call, fault)
+            return
+        self._loop.post(ExplainRun(partial(self._explained, call), request.workflow_id, request.run_id))
+
+    def _explained(self, call: Call, answer: object) -> None:
+        if isinstance(answer, Explanation):
+            call.respond(past_answers.explanation(answer).SerializeToString())
+            return
+        assert isinstance(answer, NotOpen)
+
+        async def look_up() -> bytes:
+            found = await self._archive.read(partial(_explain_closed, answer.workflow_id, answer.run_id))
+            return past_answers.explanation(found).SerializeToString()
+
+        self._nursery.start_soon(respond_later, call, look_up)
+
+    def _parse(self, kind: type[_Identified], message: bytes) -> _Identified:
+        request = kind.FromString(message)
+        check_name(self._limits, request.workflow_id, "workflow_id")
+        check_name(self._limits, request.run_id, "run_id", required=False)
+        return request
+
+
+def _events_after(run_key: int, after_seq: int, reader: Reader) -> list[EventRow]:
+    return reader.events(run_key, after_seq, PAGE_EVENTS)
+
+
+def _add_page(timeline: Timeline, run_key: int, reader: Reader) -> int:
+    """In the reader's thread: decoding a long history takes longer than reading it."""
+    page = reader.events(run_key, timeline.last_seq, PAGE_EVENTS)
+    for event in page:
+        timeline.add(decode_event(event.body))
+    return len(page)
+
+
+def _explain_closed(workflow_id: str, run_id: str, reader: Reader) -> Explanation:
+    row = find_row(workflow_id, run_id, reader)
+    last = reader.last_event(row.key)
+    fact = decode_event(last.body).fact if last is not None and row.closed_at is not None else None
+    if row.closed_at is None or not isinstance(fact, e.RunCompleted | e.RunFailed | e.RunCancelled):
+        # It was not open when the engine was asked, and is now: somebody has just started that id again.
+        raise WorkflowNotFound(f"workflow {workflow_id!r} has just been started again; ask again")
+    return explain_end(row.workflow_id, row.run_id, RunState(row.state), row.closed_at, fact)

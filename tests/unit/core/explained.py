@@ -1,0 +1,58 @@
+"""Is what the engine says of a run true? Told apart anew from the state, without the code that words it."""
+
+from aether.core.explain import explain
+from aether.core.run import Activity, Run, Timer
+from aether.core.state import State
+from aether.model.runs import TaskKind
+
+
+def check_explanation(state: State, run: Run) -> None:
+    """Raises AssertionError when the explanation is silent, or says what is not so."""
+    told = explain(state, run)
+    kinds = [reason.kind.value for reason in told.reasons]
+    assert told.reasons, "an open run without a reason"
+    assert told.sentence.startswith(f"workflow {run.workflow_id!r} ")
+    assert told.sentence.endswith(".")
+    assert told.sentence.count("waits for .") == 0
+    assert ("cancelling" in kinds) == run.cancel_requested
+    assert ("blocked" in kinds) == (run.blocked is not None)
+    assert run.blocked is None or run.blocked.message in told.sentence
+    assert ("start" in kinds) == run.is_early
+    _check_worker(run, told.sentence, kinds)
+    if run.queued:
+        assert run.task_queue in told.sentence
+        assert _is_offered(state, run.task_queue, TaskKind.WORKFLOW, run.workflow_type) == ("queue" in kinds[:2])
+    by_path = {reason.path: reason for reason in told.reasons if reason.path}
+    assert list(by_path) == list(run.pending)[:100]
+    for number, (path, reason) in enumerate(by_path.items()):
+        pending = run.pending[path]
+        assert reason.text in told.sentence or number >= 5
+        if isinstance(pending, Timer):
+            assert reason.due_at == pending.fire_at
+        if isinstance(pending, Activity):
+            _check_activity(state, pending, reason.kind.value, reason.worker_id)
+
+
+def _check_worker(run: Run, sentence: str, kinds: list[str]) -> None:
+    lease = run.lease
+    has_it = lease is not None and (lease.is_waking or not lease.is_idle)
+    assert has_it == bool({"worker", "slot", "signal"} & set(kinds))
+    if lease is not None and has_it:
+        assert lease.session.worker_id in sentence
+        assert ("slot" in kinds) == lease.is_waking
+        assert not ("signal" in kinds and run.pending)
+
+
+def _check_activity(state: State, activity: Activity, kind: str, worker_id: str) -> None:
+    assert worker_id == (activity.lease.session.worker_id if activity.lease else "")
+    if activity.lease is not None:
+        assert kind == "activity"
+    elif activity.queued:
+        offered = _is_offered(state, activity.task_queue, TaskKind.ACTIVITY, activity.activity_type)
+        assert kind == ("queue" if offered else "no_worker")
+    else:
+        assert kind == "retry"
+
+
+def _is_offered(state: State, queue: str, kind: TaskKind, type_: str) -> bool:
+    return any(type_ in each.types[kind] and each.task_queue == queue for each in state.sessions.values())
