@@ -37,13 +37,6 @@ def plain(message: Message) -> dict[str, object]:
     return out
 
 
-def plain_event(event: model_pb2.Event) -> dict[str, object]:
-    """An event and the fields of its fact, side by side."""
-    name = event.WhichOneof("fact")
-    fact = plain(getattr(event, name)) if name else {}
-    return {"seq": event.seq, "at": iso_time(event.at_us), "event": fact_name(event), **fact}
-
-
 def plain_payload(payload: model_pb2.Payload) -> object:
     """What a payload holds; bytes that are not JSON are given in base64."""
     if payload.encoding.partition(";")[0] in {"", "json"}:

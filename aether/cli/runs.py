@@ -7,8 +7,9 @@ from aether.cli.clock import now_us
 from aether.cli.options import screen as stdout_screen
 from aether.cli.options import show
 from aether.cli.output import Column, Format, clean, render_fields, render_json, render_table
-from aether.cli.records import history_rows, iso_time, plain, plain_event, state_name, status_fields
+from aether.cli.records import history_rows, iso_time, plain, state_name, status_fields
 from aether.model.runs import RunState
+from aether.wire.documents import event_document
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2, model_pb2
 
 _CLIENT = "/aether.v1.ClientService"
@@ -87,7 +88,7 @@ def show_history(server: str, output: Format, workflow_id: str, run_id: str) -> 
     parse = model_pb2.Event.FromString
     events = [parse(each) for each in Caller(server).stream(f"{_ADMIN}/GetHistory", request)]
     if output is Format.JSON:
-        show(render_json([plain_event(event) for event in events]))
+        show(render_json([event_document(event) for event in events]))
         return
     show(render_table(_HISTORY_COLUMNS, list(history_rows(events)), stdout_screen()))
 

@@ -1,5 +1,7 @@
 """Random events and commands through protobuf and back, and messages of parts against messages of protobuf's own."""
 
+import json
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +11,8 @@ from aether.model.payload import Failure, Payload
 from aether.model.policy import ActivityTimeouts, RetryPolicy
 from aether.model.runs import ParentClosePolicy
 from aether.wire.convert import command_from_proto, command_to_proto, decode_event, encode_event, event_to_proto
+from aether.wire.documents import event_document, event_of_document, payload_document, payload_of_document
+from aether.wire.generated.aether.v1 import model_pb2
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.pack import DELIVERY_RESPONSE, DELIVERY_TASK, pack_delivery, pack_workflow_task, varint
 from aether.wire.values import failure_from_proto, failure_to_proto
@@ -141,3 +145,28 @@ def test_answers_one_after_another_are_one_message(answers):
 @settings(deadline=None)
 def test_a_number_takes_the_bytes_that_protobuf_takes(number):
     assert b"\x08" + varint(number) == (pb.Task(token=number).SerializeToString() or b"\x08\x00")
+
+
+@given(EVENTS)
+@settings(deadline=None)
+def test_a_document_of_an_event_gives_the_event_again(event):
+    message = event_to_proto(event)
+    document = json.loads(json.dumps(event_document(message)))
+    again = event_of_document(document)
+    assert event_document(again) == document
+    assert decode_event(again.SerializeToString()).fact.__class__ is event.fact.__class__
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | TEXT | st.floats(allow_nan=False, allow_infinity=False),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(TEXT | st.sampled_from(["encoding", "value", "base64"]), inner, max_size=3)
+        ),
+    )
+)
+@settings(deadline=None)
+def test_a_value_in_a_document_comes_back_as_the_same_bytes(value):
+    payload = model_pb2.Payload(data=json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    assert payload_of_document(json.loads(json.dumps(payload_document(payload)))) == payload

@@ -12,7 +12,6 @@ from aether.cli.records import (
     iso_time,
     pending_text,
     plain,
-    plain_event,
     plain_payload,
     state_name,
     status_fields,
@@ -92,21 +91,6 @@ def test_a_message_becomes_a_document_without_what_is_not_there():
     ]
     worker = plain(admin_pb2.WorkerInfo(workflow_types=["a", "b"]))
     assert worker["workflow_types"] == ["a", "b"]
-
-
-def test_an_event_and_its_fact_are_one_document():
-    event = pb.Event(seq=2, at_us=T0, step_completed=pb.StepCompleted(path="1", name="s", result=payload('"r"')))
-    assert plain_event(event) == {
-        "seq": 2,
-        "at": "2026-09-21T14:13:20.000Z",
-        "event": "StepCompleted",
-        "path": "1",
-        "name": "s",
-        "result": "r",
-        "attempt": 0,
-        "started_at": None,
-    }
-    assert plain_event(pb.Event(seq=3, at_us=T0))["event"] == "Unknown"
 
 
 def test_history_names_what_a_path_was_given_and_counts_from_the_start():
