@@ -1,6 +1,6 @@
 """Whole workflows through a real server and a real worker, each a process of its own.
 
-    python benchmarks/workflows.py [--rounds N] [--scale F] [--mode state-action-log|memory]
+    python benchmarks/workflows.py [--rounds N] [--scale F] [--mode state-action-log|snapshot|memory]
 
 Prints, for each load, the medians over the rounds: workflows and steps per second, latency from start to result, and
 the CPU that each process spent. CPU is what noise touches least; rates count only beside other rates of the same run.

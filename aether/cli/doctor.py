@@ -197,6 +197,8 @@ def check_server(server: str, now: int, *, is_wanted: bool) -> Iterator[Finding]
     else:
         workers = f"{len(metrics.workers)} worker" + ("" if len(metrics.workers) == 1 else "s")
         kept = f"aether {metrics.version}, {metrics.persistence}"
+        if metrics.snapshot_interval_ms:
+            kept += f" ({duration(metrics.snapshot_interval_ms * 1000)} behind at most)"
         yield Finding(Level.OK, "server", f"{server} answers: {kept}, {workers}")
     if metrics.started_at_us > now + _SKEW_MAX_US:
         ahead = duration(metrics.started_at_us - now)

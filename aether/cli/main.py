@@ -54,7 +54,10 @@ def serve(
     grpc_host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where to listen. [127.0.0.1]")] = None,
     grpc_port: Annotated[str | None, typer.Option(metavar="PORT", help="Port; 0: any free one. [7233]")] = None,
     persistence: Annotated[
-        str | None, typer.Option(metavar="MODE", help="state-action-log or memory. [state-action-log]")
+        str | None, typer.Option(metavar="MODE", help="state-action-log, snapshot or memory. [state-action-log]")
+    ] = None,
+    snapshot_interval_s: Annotated[
+        str | None, typer.Option(metavar="SECONDS", help="How far snapshot may be behind with the disk. [1]")
     ] = None,
     session_timeout_s: Annotated[
         str | None, typer.Option(metavar="SECONDS", help="Silence after which a worker loses its work. [15]")
@@ -86,6 +89,7 @@ def serve(
         "grpc_port": grpc_port,
         "db_path": db,
         "persistence": persistence,
+        "snapshot_interval_s": snapshot_interval_s,
         "session_timeout_s": session_timeout_s,
         "drain_deadline_s": drain_deadline_s,
         "log_format": log_format,

@@ -35,11 +35,18 @@ def _fields(metrics: pb.Metrics) -> list[tuple[str, str]]:
         ("steps", _latency(metrics.step_latency)),
         ("activities", _latency(metrics.activity_latency)),
         ("commits", f"{writer.commits}, {writer.waiting} wait; {_latency(writer.commit)}"),
+        ("disk", _lag(metrics)),
         ("engine lag", _latency(metrics.loop_lag)),
         *(("queue", _queue(metrics, row)) for row in metrics.queue_traffic),
         *(("worker", _worker(metrics, worker)) for worker in metrics.workers),
         *(("problem", _problem(problem)) for problem in metrics.problems[:_PROBLEMS]),
     ]
+
+
+def _lag(metrics: pb.Metrics) -> str:
+    if not metrics.snapshot_interval_ms:
+        return ""
+    return f"{duration(metrics.unwritten_ms * 1000)} behind, {duration(metrics.snapshot_interval_ms * 1000)} at most"
 
 
 def _states(metrics: pb.Metrics) -> str:

@@ -68,3 +68,6 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+
+# In the tier `snapshot`: how long what was decided may wait for the disk, in seconds.
+SNAPSHOT_INTERVAL_S = 1.0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, Type
 import anyio
 
 from aether.errors import AetherError, InvalidArgument
+from aether.model.limits import SNAPSHOT_INTERVAL_S
 from aether.model.policy import DEFAULT_RETRY, ActivityTimeouts, RetryPolicy
 from aether.model.runs import RunState
 from aether.sdk import rpc
@@ -42,6 +43,7 @@ _REUSE_POLICIES: Final = {
 _START: Final = "/aether.v1.ClientService/StartWorkflow"
 _DB: Final = "./data/aether.db"
 _MEMORY: Final = "memory"
+_MODES: Final = ("state-action-log", "snapshot", _MEMORY)
 # How long a request is repeated while the server can not be reached.
 _TIMEOUT_S: Final = 30.0
 _STARTS_AT_ONCE: Final = 1_000
@@ -55,17 +57,19 @@ class Client:
     """Everything begins here.
 
     `target` is "http://host:port", "https://…" or "unix:///path"; without one it is what `AETHER_SERVER` says, and
-    without that a server embedded in this process with its data at `db` ("memory" keeps nothing). `codec` changes
-    payloads on their way out and back. The rest is about the worker that `serve` runs; slots of 0 leave the number to
-    the server.
+    without that a server embedded in this process with its data at `db` ("memory" keeps nothing). `persistence` is
+    what that server's answers mean: "state-action-log" (they are on disk), "snapshot" (they will be within
+    `snapshot_interval_s`), or "memory". `codec` changes payloads on their way out and back. The rest is about the
+    worker that `serve` runs; slots of 0 leave the number to the server.
     """
 
     def __init__(
         self,
         target: str | None = None,
         *,
-        db: str = _DB,
+        db: str | None = None,
         persistence: str | None = None,
+        snapshot_interval_s: float = SNAPSHOT_INTERVAL_S,
         codec: Codec | None = None,
         task_queue: str = "default",
         worker_id: str | None = None,
@@ -77,8 +81,8 @@ class Client:
         self.task_queue = check_name(task_queue, "task queue")
         self.timeout_s = timeout_s
         self._target = target
-        self._db = str(db)
-        self._persistence = persistence or (_MEMORY if self._db == _MEMORY else "state-action-log")
+        self._db, self._persistence = _place(db, persistence)
+        self._snapshot_interval_s = snapshot_interval_s
         self._worker_id = worker_id
         self._slots = (workflow_slots, activity_slots)
         # Opens connections whatever the target is; for tests, which bring their own server along.
@@ -304,7 +308,7 @@ class Client:
         else:
             from aether.sdk.embedded import Embedded
 
-            self._embedded = Embedded(self._db, self._persistence)
+            self._embedded = Embedded(self._db, self._persistence, self._snapshot_interval_s)
             await self._embedded.start()
             transport = Transport(self._embedded.connect)
         self._transport = await transport.__aenter__()
@@ -377,3 +381,16 @@ class Client:
                 group.cancel_scope.cancel()
         if failures:
             raise failures[0]
+
+
+def _place(db: str | None, persistence: str | None) -> tuple[str, str]:
+    """Where an embedded server keeps its data, and in which mode; one may follow from the other."""
+    if persistence is not None and persistence not in _MODES:
+        raise InvalidArgument(f"persistence is {persistence!r}; it must be one of {', '.join(_MODES)}")
+    place = str(db) if db is not None else _MEMORY if persistence == _MEMORY else _DB
+    mode = persistence or (_MEMORY if place == _MEMORY else _MODES[0])
+    if (place == _MEMORY) != (mode == _MEMORY):
+        raise InvalidArgument(
+            f"persistence {mode!r} does not go with db={place!r}: choose another db, or leave out either"
+        )
+    return place, mode

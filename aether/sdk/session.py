@@ -78,7 +78,14 @@ class Outcomes:
 
     def __init__(self, size_max: int = 10_000) -> None:
         self._size_max = size_max
+        self._lineage = 0
         self._kept: OrderedDict[tuple[str, str], c.RecordStep] = OrderedDict()
+
+    def go_on(self, lineage: int) -> None:
+        """After registering. Runs may have gone back to before what their steps were given: outcomes do not fit."""
+        if lineage != self._lineage:
+            self._lineage = lineage
+            self._kept.clear()
 
     def keep(self, run_id: str, command: c.RecordStep) -> None:
         self._kept[run_id, command.path] = command
@@ -224,6 +231,7 @@ class Session:
             message = _parse(data)
             if message.HasField("registered"):
                 self._registered = message.registered
+                self._outcomes.go_on(message.registered.lineage)
             self._take(message)
         if not self._registered.session_id:
             raise RpcError(Code.UNAVAILABLE, "the server ended the session before it began")

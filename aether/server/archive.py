@@ -1,10 +1,11 @@
 """Reads from the store, off the engine's path: closed runs, lists, histories.
 
 Every read gets a connection of its own for as long as it lasts, from a small pool, and runs in a thread, so a slow
-query never keeps the engine waiting. What is read is what is durable.
+query never keeps the engine waiting. What is read is what is durable; under a tier that decides ahead of the disk,
+`settle` brings the disk up to date first.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
@@ -22,11 +23,15 @@ class Archive:
     def __init__(self, store: Store, call: Call = call_in_thread) -> None:
         self._store = store
         self._call = call
+        # Returns when everything that was decided is on disk. None: nobody is told of anything before it is.
+        self.settle: Callable[[bool], Awaitable[None]] | None = None
         self._idle: list[Reader] = []
         self._limiter = trio.CapacityLimiter(READERS_MAX)
 
-    async def read(self, query: Callable[[Reader], R]) -> R:
-        """`query`'s answer. Raises what the store raises."""
+    async def read(self, query: Callable[[Reader], R], *, is_patient: bool = False) -> R:
+        """`query`'s answer. Raises what the store raises; who is patient waits while nothing can be written."""
+        if self.settle is not None:
+            await self.settle(is_patient)
         async with self._limiter:
             reader = self._idle.pop() if self._idle else self._store.reader()
             try:
@@ -43,7 +48,7 @@ class Archive:
         rows: list[EventRow] = []
         while first_seq <= last_seq:
             limit, after = min(PAGE_EVENTS, last_seq - first_seq + 1), first_seq - 1
-            page = await self.read(lambda reader: reader.events(run_key, after, limit))  # noqa: B023 - awaited at once
+            page = await self.read(lambda reader: reader.events(run_key, after, limit), is_patient=True)  # noqa: B023 - awaited at once
             if not page:
                 break
             rows += page

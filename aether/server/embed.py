@@ -12,8 +12,10 @@ import threading
 import trio
 
 from aether.errors import AetherError, ServerFault
+from aether.model.limits import SNAPSHOT_INTERVAL_S
 from aether.server.connection import serve_stream
 from aether.server.serve import Running, run_engine
+from aether.server.tiers import Tier
 from aether.store.open import open_store
 from aether.wire.calls import Method
 
@@ -23,10 +25,10 @@ _READY_S = 60.0
 class EmbeddedServer:
     """Start it, connect as often as needed, stop it. All methods may be called from any thread."""
 
-    def __init__(self, location: str, persistence: str) -> None:
+    def __init__(self, location: str, persistence: str, *, snapshot_interval_s: float = SNAPSHOT_INTERVAL_S) -> None:
         """`location` is what `aether.store.open.open_store` takes."""
         self._location = location
-        self._persistence = persistence
+        self._tier = Tier(persistence, snapshot_interval_s)
         self._thread: threading.Thread | None = None
         self._token: trio.lowlevel.TrioToken | None = None
         self._connections: trio.Nursery | None = None
@@ -87,7 +89,7 @@ class EmbeddedServer:
 
     async def _run(self, started: "queue.SimpleQueue[BaseException | None]") -> None:
         store = open_store(self._location)
-        async with run_engine(store, self._persistence) as running, trio.open_nursery() as connections:
+        async with run_engine(store, self._tier) as running, trio.open_nursery() as connections:
             stopping = self._take(running, connections)
             started.put(None)
             await stopping.wait()

@@ -146,6 +146,13 @@ class EngineLoop:
         if now >= metrics.mark_at:
             metrics.mark(now)
         metrics.decided_at = now
+        self._take(now)
+        if self._inbox:
+            self._posted = self._stopwatch()
+        self.on_due(self.engine.next_due())
+
+    def _take(self, now: int) -> None:
+        """One pass: decide what waits, and see to it that it is written and told."""
         records: list[Record] = []
         effects: list[Effect] = []
         inbox, apply = self._inbox, self.engine.apply
@@ -157,10 +164,7 @@ class EngineLoop:
             decision = apply(item, now)
             records += decision.records
             effects += decision.effects
-        if inbox:
-            self._posted = self._stopwatch()
         self._commit(records, effects)
-        self.on_due(self.engine.next_due())
 
     def _commit(self, records: list[Record], effects: list[Effect]) -> None:
         assert self._writer is not None

@@ -40,6 +40,8 @@ class MetricsReport:
         metrics.commits = writer.stats.commits
         metrics.storage_fault = writer.fault or ""
         metrics.not_ready = self.readiness.fault
+        metrics.snapshot_interval_ms = int(self.readiness.tier.interval_s * 1000)
+        metrics.unwritten_ms = int(self.readiness.tier.lag_s(writer) * 1000)
         metrics.rss_bytes = rss_bytes()
         metrics.steps = loop.metrics.steps
         metrics.timers_fired = meters.timers_fired

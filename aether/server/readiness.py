@@ -4,6 +4,7 @@ from attrs import define
 
 from aether.errors import LimitExceeded, ServerUnavailable, StorageUnavailable
 from aether.server.engine_loop import EngineLoop
+from aether.server.tiers import Tier
 from aether.server.writer import BatchWriter
 
 
@@ -11,8 +12,12 @@ from aether.server.writer import BatchWriter
 class Readiness:
     loop: EngineLoop
     writer: BatchWriter
-    persistence: str
+    tier: Tier
     draining: bool = False
+
+    @property
+    def persistence(self) -> str:
+        return self.tier.mode
 
     @property
     def fault(self) -> str:

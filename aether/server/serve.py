@@ -41,9 +41,9 @@ from aether.server.sinks import Outbox
 from aether.server.standard_services import HealthService, reflection_methods
 from aether.server.tally import Tally
 from aether.server.telemetry import Log
+from aether.server.tiers import Tier
 from aether.server.timekeeper import Timekeeper
 from aether.server.worker_service import WorkerService
-from aether.server.writer import new_writer
 from aether.store.interface import EventRow, Reader, Store, StoreDamaged, StoreError
 from aether.store.open import open_store
 from aether.wire.calls import Method
@@ -83,9 +83,10 @@ class Running:
 
 @asynccontextmanager
 async def run_engine(
-    store: Store, persistence: str, limits: Limits = DEFAULT_LIMITS, machine: Machine = REAL
+    store: Store, tier: Tier, limits: Limits = DEFAULT_LIMITS, machine: Machine = REAL
 ) -> AsyncIterator[Running]:
     """The FATAL part of the tree around an opened store, for as long as the block lasts. Raises StoreError."""
+    tier.check(store)
     opened = await machine.call(store.open)
     clock = machine.clock()
     archive = Archive(store, machine.call)
@@ -93,11 +94,11 @@ async def run_engine(
     engine = Engine(clock.now(), epoch=opened.epoch, next_run_key=opened.next_run_key, limits=limits)
     try:
         async with trio.open_nursery() as readers:
-            loop = EngineLoop(engine, clock, Histories(HISTORIES_BYTES), tally)
+            loop = tier.loop(engine, clock, Histories(HISTORIES_BYTES), tally)
             loop.outbox = Outbox(partial(_fetch, readers, archive), loop.block)
             timekeeper = Timekeeper(clock, loop.post)
             loop.on_due = timekeeper.set_due
-            writer = new_writer(store, loop.on_durable, desk=machine.desk)
+            writer, archive.settle = tier.writer(store, loop.on_durable, machine.desk)
             loop.attach(writer)
             async with trio.open_nursery() as root:
                 await root.start(writer.run)
@@ -105,7 +106,8 @@ async def run_engine(
                     await _recover(loop, archive)
                     deciders.start_soon(loop.run)
                     deciders.start_soon(timekeeper.run)
-                    yield _services(loop, limits, archive, Readiness(loop, writer, persistence), readers)
+                    readiness = Readiness(loop, writer, tier)
+                    yield _services(loop, limits, archive, readiness, readers, lineage=tier.lineage(opened))
                     deciders.cancel_scope.cancel()
                 # Only now: what was decided last is still on its way to the disk.
                 root.cancel_scope.cancel()
@@ -116,10 +118,10 @@ async def run_engine(
 
 
 def _services(
-    loop: EngineLoop, limits: Limits, archive: Archive, readiness: Readiness, readers: trio.Nursery
+    loop: EngineLoop, limits: Limits, archive: Archive, readiness: Readiness, readers: trio.Nursery, *, lineage: int
 ) -> Running:
     client = ClientService(loop, limits, archive, readiness, readers)
-    worker = WorkerService(loop, limits, loop.outbox)
+    worker = WorkerService(loop, limits, loop.outbox, lineage)
     report = MetricsReport(loop, readiness, Census(loop.engine.state), node=new_id()[:8])
     admin = AdminService(limits, archive, report, readers)
     health = HealthService(readiness)
@@ -196,12 +198,14 @@ async def serve(
     listener = _bind(settings)
     limits = evolve(DEFAULT_LIMITS, session_timeout_ms=int(settings.session_timeout_s * 1000))
     store = open_store(settings.location)
+    tier = Tier(settings.persistence, settings.snapshot_interval_s)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         try:
-            async with run_engine(store, settings.persistence, limits) as running, trio.open_nursery() as doors:
+            async with run_engine(store, tier, limits) as running, trio.open_nursery() as doors:
                 drain = Drain()
                 doors.start_soon(_stop_on_signal, signals, running, drain, settings.drain_deadline_s)
-                log.info("serving", grpc=listener.address, db=store.location, persistence=str(settings.persistence))
+                ahead = {"snapshot_interval_s": tier.snapshot_interval_s} if tier.is_ahead else {}
+                log.info("serving", grpc=listener.address, db=store.location, persistence=tier.mode, **ahead)
                 ready(listener.address)
                 task_status.started(listener.address)
                 await serve_connections([listener], running.methods, drain=drain)

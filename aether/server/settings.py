@@ -20,7 +20,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from aether.errors import SettingsError
-from aether.model.limits import DEFAULT_LIMITS
+from aether.model.limits import DEFAULT_LIMITS, SNAPSHOT_INTERVAL_S
 from aether.server.toml_lines import read_leaves
 
 CONFIG_NAME = "aether.toml"
@@ -32,6 +32,7 @@ class Persistence(StrEnum):
     """What an acknowledgement means."""
 
     MEMORY = "memory"
+    SNAPSHOT = "snapshot"
     STATE_ACTION_LOG = "state-action-log"
 
 
@@ -58,6 +59,7 @@ class Settings:
     drain_deadline_s: float = 10.0
     insecure: bool = False
     persistence: Persistence = Persistence.STATE_ACTION_LOG
+    snapshot_interval_s: float = SNAPSHOT_INTERVAL_S
     log_format: LogFormat = LogFormat.CONSOLE
     log_level: LogLevel = LogLevel.INFO
     tls_cert: Path | None = None
@@ -92,7 +94,7 @@ class Option:
     def flag(self) -> str:
         section, _, name = self.key.partition(".")
         short = {"server.db_path": "db", "persistence.mode": "persistence"}.get(self.key)
-        words = short or (name if section == "server" else f"{section}_{name}")
+        words = short or (name if section in ("server", "persistence") else f"{section}_{name}")
         return "--" + words.replace("_", "-")
 
 
@@ -193,6 +195,12 @@ OPTIONS: Sequence[Option] = (
         is_switch=True,
     ),
     Option("persistence", "persistence.mode", _choice(Persistence), "what an acknowledgement means"),
+    Option(
+        "snapshot_interval_s",
+        "persistence.snapshot_interval_s",
+        _seconds(0.01, 3600),
+        "in mode snapshot, how long what was acknowledged may wait for the disk",
+    ),
     Option("log_format", "log.format", _choice(LogFormat), "how log lines are written"),
     Option("log_level", "log.level", _choice(LogLevel), "the least that is logged"),
     Option("tls_cert", "tls.cert", _file, "certificate of the server, PEM", is_path=True),
@@ -210,6 +218,8 @@ class _Given:
     option: Option
     value: object
     where: str
+    # Greater for a source that counts more.
+    rank: int
 
 
 def load_settings(
@@ -257,6 +267,11 @@ def _contradictions(values: Mapping[str, object], given: Mapping[str, _Given]) -
         yield f"{given[there].where} is set without {_option(missing).key}: a server needs both"
     if "tls_client_ca" in given and not {"tls_cert", "tls_key"} & given.keys():
         yield f"{given['tls_client_ca'].where} is set without tls.cert and tls.key"
+    if values.get("persistence") is Persistence.MEMORY and "db_path" in values:
+        mode, database = given["persistence"], given["db_path"]
+        # Whoever asks for memory on top of settings that name a database knows what he does.
+        if database.rank >= mode.rank:
+            yield f"{database.where} names a database, and mode memory keeps nothing in one: leave out either"
     host = values.get("grpc_host")
     guarded = values.get("insecure") or "tls_client_ca" in given or "insecure" in given.keys() - values.keys()
     if isinstance(host, str) and not is_loopback(host) and not guarded:
@@ -280,13 +295,13 @@ def _shown(value: object) -> str:
 def _from_flags(flags: Mapping[str, object]) -> Iterator[_Given]:
     for name, value in flags.items():
         option = _option(name)
-        yield _Given(option, value, option.flag)
+        yield _Given(option, value, option.flag, 2)
 
 
 def _from_environ(environ: Mapping[str, str]) -> Iterator[_Given]:
     for option in OPTIONS:
         if option.variable in environ:
-            yield _Given(option, environ[option.variable], option.variable)
+            yield _Given(option, environ[option.variable], option.variable, 1)
 
 
 def _config_path(config: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -312,7 +327,7 @@ def _from_file(path: Path | None, faults: list[str]) -> Iterator[_Given]:
             continue
         if option.is_path and isinstance(value, str) and value not in {"", "memory"} and "://" not in value:
             value = str(path.parent / value)
-        yield _Given(option, value, f"{where} {leaf.key}")
+        yield _Given(option, value, f"{where} {leaf.key}", 0)
 
 
 def _unknown(key: str, value: object) -> str:

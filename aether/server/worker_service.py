@@ -23,8 +23,9 @@ _SERVICE = "/aether.v1.WorkerService/"
 
 
 class WorkerService:
-    def __init__(self, loop: EngineLoop, limits: Limits, outbox: Outbox) -> None:
+    def __init__(self, loop: EngineLoop, limits: Limits, outbox: Outbox, lineage: int = 0) -> None:
         self._loop = loop
+        self._lineage = lineage
         self._limits = limits
         self._outbox = outbox
         self._last_session = 0
@@ -203,7 +204,10 @@ class WorkerService:
             )
         )
         return pb.RegisterResponse(
-            session_id=new_id(), worker_id=worker_id, session_timeout_ms=limits.session_timeout_ms
+            session_id=new_id(),
+            worker_id=worker_id,
+            session_timeout_ms=limits.session_timeout_ms,
+            lineage=self._lineage,
         )
 
     def _close(self, sink: SessionSink, reason: str) -> None:

@@ -161,6 +161,11 @@ class Writer:
 
     def submit(self, batch: Batch) -> int:
         """Queue a batch. Raises StoreFull when too much waits already, and then has not taken it."""
+        self._desk.put(self._number(batch))
+        return self._last_ticket
+
+    def _number(self, batch: Batch) -> Waiting:
+        """Take the batch in: it has a ticket now, and counts as waiting."""
         assert not self._is_over, "the writer has ended"
         if not self.has_room:
             raise StoreFull(
@@ -172,8 +177,7 @@ class Writer:
         self._last_ticket += 1
         self._submitted_bytes += size
         rows = len(batch.events) + len(batch.runs) + len(batch.changes)
-        self._desk.put(Waiting(self._last_ticket, batch, rows, size))
-        return self._last_ticket
+        return Waiting(self._last_ticket, batch, rows, size)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Own the thread until cancelled; raise what ended it early."""
@@ -183,13 +187,21 @@ class Writer:
                 task_status.started()
                 try:
                     with self._scope:
-                        await trio.sleep_forever()
+                        await self._stand_by()
                 finally:
+                    self._hand_over()
                     self._is_over = True
                     self._desk.stop()
         finally:
             if self._failure is not None:
                 raise self._failure  # also while being cancelled: what was submitted is not all on the disk
+
+    async def _stand_by(self) -> None:
+        """What the Trio side does while the work is done."""
+        await trio.sleep_forever()
+
+    def _hand_over(self) -> None:
+        """Let the desk have whatever it does not have yet."""
 
     async def _run_work(self) -> None:
         try:

@@ -169,6 +169,7 @@ settings = Settings(
     db_path=sys.argv[1],
     persistence=Persistence(sys.argv[3]),
     session_timeout_s=float(sys.argv[4]),
+    snapshot_interval_s=float(sys.argv[5]),
 )
 trio.run(lambda: serve(settings, ready=lambda address: print(address, flush=True)))
 """
@@ -189,8 +190,10 @@ class ServerProcess:
         port: int = 0,
         *,
         session_timeout_s: float = 15.0,
+        snapshot_interval_s: float = 1.0,
     ) -> "ServerProcess":
-        command = [sys.executable, "-c", _SERVER, str(db_path), str(port), mode.value, str(session_timeout_s)]
+        given = (db_path, port, mode.value, session_timeout_s, snapshot_interval_s)
+        command = [sys.executable, "-c", _SERVER, *map(str, given)]
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(Path.cwd())}
         )

@@ -118,13 +118,16 @@ def settings_of(client, **changes):
 
 
 @asynccontextmanager
-async def serving(client, *, timeout_ms=60_000, outcomes=None, **changes):
+async def serving(client, *, timeout_ms=60_000, outcomes=None, lineage=0, **changes):
     peer = Peer()
     session = Session(settings_of(client, **changes), Converter(), outcomes or Outcomes(), peer)  # type: ignore[arg-type]
     async with anyio.create_task_group() as group:
         group.start_soon(session.run, lambda: None)
         peer.session = session  # type: ignore[attr-defined]
-        peer.say(registered=pb.RegisterResponse(session_id="s", worker_id="worker", session_timeout_ms=timeout_ms))
+        registered = pb.RegisterResponse(
+            session_id="s", worker_id="worker", session_timeout_ms=timeout_ms, lineage=lineage
+        )
+        peer.say(registered=registered)
         yield peer
         peer.end()
 

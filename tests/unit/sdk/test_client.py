@@ -218,3 +218,31 @@ def test_every_public_name_is_there_and_nothing_else():
     assert set(aether.__all__) <= set(dir(aether))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         aether.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        ({}, ("./data/aether.db", "state-action-log")),
+        ({"db": "memory"}, ("memory", "memory")),
+        ({"persistence": "memory"}, ("memory", "memory")),
+        ({"persistence": "snapshot"}, ("./data/aether.db", "snapshot")),
+        ({"db": "a.db", "persistence": "snapshot"}, ("a.db", "snapshot")),
+    ],
+)
+def test_where_an_embedded_server_keeps_its_data_and_how_may_follow_from_each_other(given, place):
+    client = aether.Client(**given)
+    assert (client._db, client._persistence) == place
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"persistence": "disk"}, "persistence is 'disk'; it must be one of state-action-log, snapshot, memory"),
+        ({"db": "a.db", "persistence": "memory"}, "persistence 'memory' does not go with db='a.db'"),
+        ({"db": "memory", "persistence": "snapshot"}, "persistence 'snapshot' does not go with db='memory'"),
+    ],
+)
+def test_a_mode_that_does_not_go_with_the_place_is_refused(given, words):
+    with pytest.raises(InvalidArgument, match=words):
+        aether.Client(**given)

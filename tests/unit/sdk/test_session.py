@@ -291,3 +291,12 @@ def test_outcomes_are_bounded_and_used_once():
     assert kept is not None
     assert kept.path == "3"
     assert outcomes.reuse("run", "3") is None
+
+
+async def test_outcomes_are_forgotten_when_the_server_may_have_lost_what_they_rest_on():
+    outcomes = Outcomes()
+    for lineage, is_kept in ((7, False), (7, True), (8, False), (0, False)):
+        outcomes.keep("run", RecordStep("1", "a", Payload(b"1")))
+        async with serving(client_of(two_steps), outcomes=outcomes, lineage=lineage):
+            await quiet()
+        assert (outcomes.reuse("run", "1") is not None) == is_kept

@@ -5,12 +5,34 @@ import trio
 
 from aether.server.archive import READERS_MAX, Archive
 from aether.store.interface import Batch, EventRow, Reader, RunRow, Store
+from aether.store.memory import MemoryStore
 from aether.store.open import open_store
 
 
 def fill(store: Store, events: int) -> None:
     row = RunRow(1, "a", "r", "t", "default", 2, None, 1, None)
     store.commit([Batch([row], [], [EventRow(1, seq, seq, 20, b"%d" % seq) for seq in range(1, events + 1)])])
+
+
+def test_where_the_disk_lags_behind_it_is_brought_up_to_date_before_it_is_read() -> None:
+    store = MemoryStore()
+    store.open()
+
+    async def main() -> None:
+        archive = Archive(store)
+        patience = []
+
+        async def settle(is_patient: bool) -> None:
+            patience.append(is_patient)
+            if len(patience) == 1:
+                fill(store, 3)
+
+        archive.settle = settle
+        assert len(await archive.events(1, 1, 3)) == 3
+        assert await archive.read(lambda reader: reader.last_event(1)) is not None
+        assert patience == [True, False]
+
+    trio.run(main)
 
 
 @pytest.mark.parametrize("location", ["memory", "file"])

@@ -19,7 +19,8 @@ def greets(sock: socket.socket) -> bool:
 
 @pytest.mark.parametrize("location", ["memory", "file"])
 def test_every_connection_reaches_the_same_server(tmp_path: Path, location: str) -> None:
-    server = EmbeddedServer(str(tmp_path / "a.db") if location == "file" else "memory", "memory")
+    where = (str(tmp_path / "a.db"), "snapshot") if location == "file" else ("memory", "memory")
+    server = EmbeddedServer(*where)
     server.start()
     try:
         for _ in range(3):

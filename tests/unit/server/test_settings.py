@@ -45,14 +45,26 @@ def test_memory_mode_opens_the_store_in_memory():
     assert load_settings({"persistence": "memory"}).location == "memory"
 
 
+def test_a_database_is_refused_in_memory_mode_unless_the_mode_is_set_on_top_of_it():
+    words = "names a database, and mode memory keeps nothing in one: leave out either"
+    memory, database = '[persistence]\nmode = "memory"\n', '[server]\ndb_path = "a.db"\n'
+    assert faults_of({"persistence": "memory", "db_path": "a.db"}) == [f"--db {words}"]
+    assert faults_of({"db_path": "a.db"}, {"AETHER_PERSISTENCE": "memory"}) == [f"--db {words}"]
+    assert faults_of({}, {"AETHER_DB": "a.db"}, memory) == [f"AETHER_DB {words}"]
+    assert faults_of({}, {}, database + memory) == [f"aether.toml:2: server.db_path {words}"]
+    Path("aether.toml").write_text(database)
+    assert load_settings({"persistence": "memory"}, {"AETHER_DB": "b.db"}).location == "memory"
+    assert load_settings({"persistence": "snapshot"}, {"AETHER_DB": "b.db"}).location == "b.db"
+
+
 def test_every_fault_of_every_source_is_reported_at_once_with_its_place():
     assert faults_of(
         {"grpc_port": "abc", "drain_deadline_s": "-1"},
         {"AETHER_SESSION_TIMEOUT_S": "soon", "AETHER_INSECURE": "perhaps"},
-        '[server]\ngrpc_host = ""\n\n[persistence]\nmode = "snapshot"\n[log]\nlevel = 3\n',
+        '[server]\ngrpc_host = ""\n\n[persistence]\nmode = "snapshots"\n[log]\nlevel = 3\n',
     ) == [
         "aether.toml:2: server.grpc_host must be an address or a host name, not ''",
-        "aether.toml:5: persistence.mode must be memory or state-action-log, not 'snapshot'",
+        "aether.toml:5: persistence.mode must be one of memory, snapshot, state-action-log, not 'snapshots'",
         "aether.toml:7: log.level must be one of debug, info, warning, error, not 3",
         "AETHER_SESSION_TIMEOUT_S must be a number of seconds, 1..3600, not 'soon'",
         "AETHER_INSECURE must be true or false, not 'perhaps'",

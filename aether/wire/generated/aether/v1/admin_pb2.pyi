@@ -26,7 +26,7 @@ class GetMetricsRequest(_message.Message):
     def __init__(self, samples: bool = ...) -> None: ...
 
 class Metrics(_message.Message):
-    __slots__ = ("version", "node", "persistence", "started_at_us", "runs", "queues", "workers", "runs_started", "runs_closed", "events", "commits", "connections", "storage_fault", "at_us", "run_traffic", "step_traffic", "activity_traffic", "queue_traffic", "start_lag", "step_latency", "activity_latency", "timer_lag", "loop_lag", "writer", "open", "rss_bytes", "problems", "samples", "steps", "timers_fired", "not_ready")
+    __slots__ = ("version", "node", "persistence", "started_at_us", "runs", "queues", "workers", "runs_started", "runs_closed", "events", "commits", "connections", "storage_fault", "at_us", "run_traffic", "step_traffic", "activity_traffic", "queue_traffic", "start_lag", "step_latency", "activity_latency", "timer_lag", "loop_lag", "writer", "open", "rss_bytes", "problems", "samples", "steps", "timers_fired", "not_ready", "snapshot_interval_ms", "unwritten_ms")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     PERSISTENCE_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +58,8 @@ class Metrics(_message.Message):
     STEPS_FIELD_NUMBER: _ClassVar[int]
     TIMERS_FIRED_FIELD_NUMBER: _ClassVar[int]
     NOT_READY_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
+    UNWRITTEN_MS_FIELD_NUMBER: _ClassVar[int]
     version: str
     node: str
     persistence: str
@@ -89,7 +91,9 @@ class Metrics(_message.Message):
     steps: int
     timers_fired: int
     not_ready: str
-    def __init__(self, version: _Optional[str] = ..., node: _Optional[str] = ..., persistence: _Optional[str] = ..., started_at_us: _Optional[int] = ..., runs: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., queues: _Optional[_Iterable[_Union[QueueDepth, _Mapping]]] = ..., workers: _Optional[_Iterable[_Union[WorkerInfo, _Mapping]]] = ..., runs_started: _Optional[int] = ..., runs_closed: _Optional[int] = ..., events: _Optional[int] = ..., commits: _Optional[int] = ..., connections: _Optional[int] = ..., storage_fault: _Optional[str] = ..., at_us: _Optional[int] = ..., run_traffic: _Optional[_Iterable[_Union[RunTraffic, _Mapping]]] = ..., step_traffic: _Optional[_Iterable[_Union[StepTraffic, _Mapping]]] = ..., activity_traffic: _Optional[_Iterable[_Union[ActivityTraffic, _Mapping]]] = ..., queue_traffic: _Optional[_Iterable[_Union[QueueTraffic, _Mapping]]] = ..., start_lag: _Optional[_Union[Latency, _Mapping]] = ..., step_latency: _Optional[_Union[Latency, _Mapping]] = ..., activity_latency: _Optional[_Union[Latency, _Mapping]] = ..., timer_lag: _Optional[_Union[Latency, _Mapping]] = ..., loop_lag: _Optional[_Union[Latency, _Mapping]] = ..., writer: _Optional[_Union[Writer, _Mapping]] = ..., open: _Optional[_Union[OpenRuns, _Mapping]] = ..., rss_bytes: _Optional[int] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., samples: _Optional[_Iterable[_Union[Sample, _Mapping]]] = ..., steps: _Optional[int] = ..., timers_fired: _Optional[int] = ..., not_ready: _Optional[str] = ...) -> None: ...
+    snapshot_interval_ms: int
+    unwritten_ms: int
+    def __init__(self, version: _Optional[str] = ..., node: _Optional[str] = ..., persistence: _Optional[str] = ..., started_at_us: _Optional[int] = ..., runs: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., queues: _Optional[_Iterable[_Union[QueueDepth, _Mapping]]] = ..., workers: _Optional[_Iterable[_Union[WorkerInfo, _Mapping]]] = ..., runs_started: _Optional[int] = ..., runs_closed: _Optional[int] = ..., events: _Optional[int] = ..., commits: _Optional[int] = ..., connections: _Optional[int] = ..., storage_fault: _Optional[str] = ..., at_us: _Optional[int] = ..., run_traffic: _Optional[_Iterable[_Union[RunTraffic, _Mapping]]] = ..., step_traffic: _Optional[_Iterable[_Union[StepTraffic, _Mapping]]] = ..., activity_traffic: _Optional[_Iterable[_Union[ActivityTraffic, _Mapping]]] = ..., queue_traffic: _Optional[_Iterable[_Union[QueueTraffic, _Mapping]]] = ..., start_lag: _Optional[_Union[Latency, _Mapping]] = ..., step_latency: _Optional[_Union[Latency, _Mapping]] = ..., activity_latency: _Optional[_Union[Latency, _Mapping]] = ..., timer_lag: _Optional[_Union[Latency, _Mapping]] = ..., loop_lag: _Optional[_Union[Latency, _Mapping]] = ..., writer: _Optional[_Union[Writer, _Mapping]] = ..., open: _Optional[_Union[OpenRuns, _Mapping]] = ..., rss_bytes: _Optional[int] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., samples: _Optional[_Iterable[_Union[Sample, _Mapping]]] = ..., steps: _Optional[int] = ..., timers_fired: _Optional[int] = ..., not_ready: _Optional[str] = ..., snapshot_interval_ms: _Optional[int] = ..., unwritten_ms: _Optional[int] = ...) -> None: ...
 
 class Latency(_message.Message):
     __slots__ = ("count", "p50_us", "p90_us", "p99_us")

@@ -23,14 +23,16 @@ class RegisterRequest(_message.Message):
     def __init__(self, worker_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., workflow_types: _Optional[_Iterable[str]] = ..., activity_types: _Optional[_Iterable[str]] = ..., workflow_slots: _Optional[int] = ..., activity_slots: _Optional[int] = ...) -> None: ...
 
 class RegisterResponse(_message.Message):
-    __slots__ = ("session_id", "worker_id", "session_timeout_ms")
+    __slots__ = ("session_id", "worker_id", "session_timeout_ms", "lineage")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    LINEAGE_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     worker_id: str
     session_timeout_ms: int
-    def __init__(self, session_id: _Optional[str] = ..., worker_id: _Optional[str] = ..., session_timeout_ms: _Optional[int] = ...) -> None: ...
+    lineage: int
+    def __init__(self, session_id: _Optional[str] = ..., worker_id: _Optional[str] = ..., session_timeout_ms: _Optional[int] = ..., lineage: _Optional[int] = ...) -> None: ...
 
 class PollRequest(_message.Message):
     __slots__ = ("session_id",)
