@@ -160,7 +160,7 @@ def _complete_run(state: State, item: Complete, lease: Lease) -> None:
     then: list[Consequence] = []
     before, last = run.last_seq, len(item.commands)
     for number, command in enumerate(item.commands, start=1):
-        parked = parks and number == last and _leaves_pending(run, command)
+        parked = parks and number == last and _may_rest_after(run, command)
         if isinstance(command, _CLOSING):
             # A child that outlives its parent must begin, and how a step failed belongs into the history.
             for consequence in then:
@@ -174,21 +174,23 @@ def _complete_run(state: State, item: Complete, lease: Lease) -> None:
             consequence.act()
         wake_run(state, run)
     if state.leases.get(lease.token) is lease:
-        # A run that waits for nothing that the server could see to stays in the hands of its worker.
-        _settle(state, item, lease, parks=parks and bool(run.pending))
-        if parks:
-            lease.quiet_seq = run.last_seq
+        _settle(state, item, lease, parks=parks and (bool(run.pending) or not _gives_up(item.commands)))
     if lease.token not in state.leases:
         _remember(state, item, lease)
 
 
-def _leaves_pending(run: Run, command: c.Command) -> bool:
-    """Is something pending when the command is done?"""
-    if isinstance(command, _OPENING):
-        return True
-    if isinstance(command, c.CancelPending) and isinstance(run.pending.get(command.path), Timer | Promise):
-        return len(run.pending) > 1
-    return bool(run.pending)
+def _may_rest_after(run: Run, command: c.Command) -> bool:
+    """With nothing pending a run may still wait for a signal, but not when it is the first to hear that it gave up."""
+    if isinstance(command, _CLOSING):
+        return False
+    if isinstance(command, c.CancelPending):
+        goes = isinstance(run.pending.get(command.path), Timer | Promise)
+        return len(run.pending) > goes
+    return True
+
+
+def _gives_up(commands: tuple[c.Command, ...]) -> bool:
+    return any(isinstance(command, c.CancelPending) for command in commands)
 
 
 def _release_idle(state: State, item: Complete, lease: Lease) -> None:
@@ -203,12 +205,15 @@ def _release_idle(state: State, item: Complete, lease: Lease) -> None:
 def _settle(state: State, item: Complete, lease: Lease, *, parks: bool) -> None:
     """After the commands: does the worker keep the run, and its slot?"""
     run, session = lease.run, lease.session
+    rests = parks and lease.pushed_seq <= item.known_seq
+    if rests:
+        run.rest_seq = run.last_seq
     if item.release:
         drop_lease(state, lease)
-        if not parks or lease.pushed_seq > item.known_seq:
+        if not rests:
             lifecycle.hand_out_again(state, run, "the worker gave it back")
         fill(state, session)
-    elif parks and lease.pushed_seq <= item.known_seq:
+    elif rests:
         lease.is_idle = True
         session.used[lease.kind] -= 1
         fill(state, session)

@@ -5,7 +5,7 @@ A run is in one of these places while it is open:
   leased and idle     its worker keeps it in memory, it takes no slot; news wake it, after `Session.waking` if need be
   queued              in a task queue, for any worker that has its type
   early               nowhere: its start is not due yet
-  parked              nowhere: it waits for a timer, an activity, a child or a cancel
+  parked              nowhere: it waits for a timer, an activity, a child, a promise, a signal or a cancel
   blocked             the code of the workers does not fit; waits for a worker that came later than theirs
 """
 

@@ -79,7 +79,9 @@ class Engine:
 
 def _take_up(state: State, run: Run) -> None:
     """Put a recovered run where it belongs: under its timers, into a queue."""
-    if run.attempts and not run.parked:
+    if run.parked:
+        run.rest_seq = run.last_seq
+    elif run.attempts:
         run.interrupted = _RESTARTED
     for pending in list(run.pending.values()):
         if isinstance(pending, Timer):

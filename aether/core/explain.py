@@ -163,23 +163,20 @@ def _place(state: State, run: Run) -> list[Reason]:
         since = f" since it was interrupted ({run.interrupted})" if run.interrupted else ""
         line = _line(state, run)
         return [Reason(line.kind, f"waits for a worker{since}: {line.text}", name=run.task_queue)]
-    if run.lease is None:
-        return []
-    return _at_worker(run, run.lease)
+    if run.lease is not None and (run.lease.is_waking or not run.lease.is_idle):
+        return [_at_worker(run.lease)]
+    # Its worker said that only news can make it go on, and there is nothing else that could bring any.
+    return [] if run.pending else [Reason(ReasonKind.SIGNAL, "waits for a signal")]
 
 
-def _at_worker(run: Run, lease: Lease) -> list[Reason]:
+def _at_worker(lease: Lease) -> Reason:
     session = lease.session
     worker = f"worker {session.worker_id}" + (", which is draining" if session.draining else "")
     if lease.is_waking:
         slots = session.slots[TaskKind.WORKFLOW]
         text = f"has news and waits for a slot of {worker}, all {slots} of which are in use"
-        return [Reason(ReasonKind.SLOT, text, worker_id=session.worker_id)]
-    if lease.is_idle:
-        return []
-    if lease.quiet_seq == run.last_seq and not run.pending:
-        return [Reason(ReasonKind.SIGNAL, f"waits for a signal, at {worker}", worker_id=session.worker_id)]
-    return [Reason(ReasonKind.WORKER, f"is executed by {worker}", worker_id=session.worker_id)]
+        return Reason(ReasonKind.SLOT, text, worker_id=session.worker_id)
+    return Reason(ReasonKind.WORKER, f"is executed by {worker}", worker_id=session.worker_id)
 
 
 def _line(state: State, item: Item) -> Reason:

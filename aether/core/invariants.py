@@ -1,7 +1,7 @@
 """What is true of a `State` between two inputs, whatever came in: asserts only, run after each input in tests.
 
-An open run is in one place: at a worker, in a queue, blocked, early (its start is not due), or parked with something
-pending. Whatever is pending has what ends it: a timer in the wheel, an open child, an attempt at a worker, a place in a
+An open run is in one place: at a worker, in a queue, blocked, early (its start is not due), or parked: with something
+pending, or because its worker said that only a signal can wake it. Whatever is pending has what ends it: a timer in the wheel, an open child, an attempt at a worker, a place in a
 queue, or somebody outside who made a promise. Nothing else is armed, queued or leased.
 """
 
@@ -80,7 +80,8 @@ def _check_lease(state: State, lease: Lease) -> None:
     assert run.lease is lease, f"{name} is not known to its run"
     assert lease.pushed_seq <= lease.known_seq <= run.last_seq, f"{name} knows events that there are not"
     if lease.is_idle:
-        assert run.pending or lease.is_waking, f"{name} is idle, and nothing will ever wake it"
+        waits = run.pending or run.rest_seq == run.last_seq
+        assert waits or lease.is_waking, f"{name} is idle, and nothing will ever wake it"
     else:
         assert not lease.is_waking, f"{name} is awake and waits for a slot"
         assert lease.known_seq == run.last_seq, f"{name} was not sent events after {lease.known_seq}"
@@ -90,7 +91,8 @@ def _check_run(state: State, run: Run) -> None:
     name = f"run {run.run_id}"
     places = [run.lease is not None, run.queued > 0, run.blocked is not None, run.is_early]
     assert sum(places) <= 1, f"{name} is in several places: leased, queued, blocked, early = {places}"
-    assert any(places) or run.pending, f"{name} is stuck: nobody has it, and it waits for nothing"
+    rests = bool(run.pending) or run.rest_seq == run.last_seq
+    assert any(places) or rests, f"{name} is stuck: nobody has it, and it waits for nothing"
     if run.lease is not None:
         assert state.leases.get(run.lease.token) is run.lease, f"{name} has a lease that is over"
         assert not run.interrupted, f"{name} is in hand and would count as lost when it is handed out next"

@@ -147,6 +147,8 @@ class Run:
     parked: bool = False
     pending: dict[str, Pending] = field(factory=dict)
     # Not durable.
+    # The last event when its worker said that only news can make its code go on.
+    rest_seq: int = 0
     # Its start is not due yet.
     is_early: bool = False
     lease: Lease | None = None

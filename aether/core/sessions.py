@@ -31,9 +31,6 @@ class Lease:
     # Last event that the worker was sent, and last one that it knows of (its own commands too).
     pushed_seq: int = 0
     known_seq: int = 0
-    # The last event when its worker said that only news can make the code go on. If nothing is pending, what the code
-    # waits for is a signal.
-    quiet_seq: int = 0
     # The last counted request and its answer, for a repetition.
     number: int = 0
     answer: object = None

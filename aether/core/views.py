@@ -121,6 +121,8 @@ def describe(state: State, run: Run) -> RunView:
         pending.append(PendingView("", "worker", where))
     elif run.is_early:
         pending.append(PendingView("", "start", due_at=run.start_at))
+    elif not pending and (run.lease is None or run.lease.is_idle):
+        pending.append(PendingView("", "signal"))
     return RunView(
         run.workflow_id,
         run.run_id,

@@ -56,6 +56,28 @@ async def test_a_failing_step_is_tried_again_as_its_policy_says(client: aether.C
     assert len(tries) == 3
 
 
+async def test_runs_that_wait_for_signals_take_no_slot_and_are_left_in_peace() -> None:
+    client = aether.Client(db="memory", workflow_slots=1)
+
+    @client.workflow("w")
+    async def w(ctx: aether.Context) -> int:
+        return await ctx.wait_signal("go", result_type=int)
+
+    async def is_resting(handle: aether.Handle[int]) -> bool:
+        return (await handle.why()).reasons[0].kind == "signal"
+
+    async with replayed(client):
+        handles = [await w.start() for _ in range(5)]
+        for handle in handles:
+            while not await is_resting(handle):
+                await anyio.sleep(0.01)
+            # Nobody takes it up and puts it down again.
+            assert await facts(handle) == ["RunCreated", "RunStarted"]
+        for number, handle in enumerate(handles):
+            await handle.signal("go", number)
+        assert [await handle.result() for handle in handles] == [0, 1, 2, 3, 4]
+
+
 async def test_a_step_fails_for_good_when_no_attempt_is_left_or_it_is_not_retryable(client: aether.Client) -> None:
     tries: list[str] = []
 

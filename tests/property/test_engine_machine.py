@@ -346,7 +346,7 @@ class EngineMachine(RuleBasedStateMachine):
             if not room.engine.state.runs:
                 break
             moves = [self._behave(token) for token in sorted(room.engine.state.leases)]
-            if not any(moves) and not self._keep_a_promise():
+            if not any(moves) and not self._keep_a_promise() and not self._send_a_signal():
                 due = room.engine.next_due()
                 assert due is not None, "open runs, nobody has anything to do, and no time will change that"
                 room.now = max(room.now, due)
@@ -368,6 +368,16 @@ class EngineMachine(RuleBasedStateMachine):
                 if isinstance(pending, Promise):
                     self.room.resolve(self.room.promise_token(path, id_))
                     return True
+        return False
+
+    def _send_a_signal(self) -> bool:
+        """To a run that rests and waits for nothing else; says whether there was any."""
+        for id_, run in list(self.room.engine.state.open_ids.items()):
+            rests = not run.queued and run.blocked is None and not run.is_early and not run.pending
+            if rests and (run.lease is None or run.lease.is_idle):
+                if isinstance(self.room.signal(id_), AetherError):
+                    self.room.cancel(id_)
+                return True
         return False
 
     def _behave(self, token: int) -> bool:

@@ -36,11 +36,12 @@ def check_explanation(state: State, run: Run) -> None:
 def _check_worker(run: Run, sentence: str, kinds: list[str]) -> None:
     lease = run.lease
     has_it = lease is not None and (lease.is_waking or not lease.is_idle)
-    assert has_it == bool({"worker", "slot", "signal"} & set(kinds))
+    assert has_it == bool({"worker", "slot"} & set(kinds))
+    is_elsewhere = has_it or run.queued or run.blocked is not None or run.is_early
+    assert ("signal" in kinds) == (not is_elsewhere and not run.pending)
     if lease is not None and has_it:
         assert lease.session.worker_id in sentence
         assert ("slot" in kinds) == lease.is_waking
-        assert not ("signal" in kinds and run.pending)
 
 
 def _check_activity(state: State, activity: Activity, kind: str, worker_id: str) -> None:

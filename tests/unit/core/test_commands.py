@@ -293,9 +293,36 @@ def test_a_run_does_not_park_if_what_it_did_is_answered_at_once(room):
     assert not room.run().parked
 
 
-@pytest.mark.parametrize("commands", [(), (step(),), (c.StartTimer("1", 5), c.CancelPending("1"))])
-def test_a_run_that_waits_for_nothing_does_not_wait(room, commands):
+@pytest.mark.parametrize("commands", [(), (step(),)])
+def test_a_run_that_only_a_signal_can_wake_takes_no_slot_and_no_worker(room, commands):
     room.park(room.token(), *commands)
+    assert room.run().lease.is_idle
+    room.close()
+    assert not room.run().queued
+    room.signal()
+    assert room.run().queued
+
+
+def test_a_run_that_waits_for_a_signal_does_so_after_a_restart(room):
+    room.park(room.token(), step())
+    room.restart()
+    assert not room.run().queued
+    room.signal()
+    assert room.run().queued
+
+
+def test_a_run_that_waits_for_a_signal_may_be_given_back(room):
+    before = room.kinds()
+    room.complete(room.token(), blocked=True, known_seq=room.seen[room.token()], release=True)
+    assert room.run().lease is None
+    assert not room.run().queued
+    room.signal()
+    assert room.kinds() == [*before, "SignalReceived"]
+    assert room.run().lease is not None
+
+
+def test_a_run_that_gave_up_what_it_waited_for_hears_of_it_first(room):
+    room.park(room.token(), c.StartTimer("1", 5), c.CancelPending("1"))
     assert not room.run().lease.is_idle
     assert not room.run().parked
     room.close()

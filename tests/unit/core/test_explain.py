@@ -104,7 +104,7 @@ def test_a_run_that_nothing_but_a_signal_can_wake_says_so(room):
     room.open()
     room.start()
     room.park(room.token())
-    assert why(room) == "waits for a signal, at worker worker-1."
+    assert why(room) == "waits for a signal."
     room.signal()
     assert why(room) == "is executed by worker worker-1."
 

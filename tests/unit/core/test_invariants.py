@@ -85,6 +85,11 @@ def unqueue(state: State, name: str) -> None:
     state.queues.remove(KEY, state.open_ids[name])  # type: ignore[arg-type]
 
 
+def forget_what_it_waits_for(run: Run) -> None:
+    run.pending.clear()
+    run.rest_seq = 0
+
+
 def make_attempt_idle(state: State) -> None:
     put(attempt(state).lease, is_idle=True)
     session(state).used[TaskKind.ACTIVITY] = 0
@@ -143,12 +148,12 @@ DAMAGES: list[tuple[str, Damage]] = [
     ("of an attempt is idle", make_attempt_idle),
     ("is not known to its run", lambda s: put(s.open_ids["busy"], lease=None)),
     ("knows events that there are not", lambda s: put(lease_of(s, "lazy"), known_seq=1_000)),
-    ("nothing will ever wake it", lambda s: s.open_ids["lazy"].pending.clear()),
+    ("nothing will ever wake it", lambda s: forget_what_it_waits_for(s.open_ids["lazy"])),
     ("is awake and waits", wake_without_slot),
     ("was not sent events after", lambda s: put(lease_of(s, "busy"), known_seq=1, pushed_seq=1)),
     # Runs.
     ("is in several places", lambda s: put(s.open_ids["busy"], blocked=BOOM)),
-    ("is stuck", lambda s: s.open_ids["parked"].pending.clear()),
+    ("is stuck", lambda s: forget_what_it_waits_for(s.open_ids["parked"])),
     ("run run-.* has a lease that is over", lambda s: put(s.open_ids["parked"], lease=Lease(1, session(s), STRANGER))),
     ("would count as lost", lambda s: put(s.open_ids["busy"], interrupted="it was lost")),
     ("is RUNNING at 0", lambda s: put(s.open_ids["busy"], attempts=0)),

@@ -47,7 +47,9 @@ def test_everything_comes_back():
         pb.Event(seq=3, at_us=2**62, activity_scheduled=pb.ActivityScheduled(path="1", retry=retry)),
         pb.Event(seq=4, at_us=T0, activity_retried=pb.ActivityRetried(path="1", failure=boom, next_at_us=T0 + 1)),
         pb.Event(seq=5, at_us=T0, timer_fired=pb.TimerFired()),
-        pb.Event(seq=6, at_us=T0, child_started=pb.ChildStarted(path="2", parent_close_policy="PARENT_CLOSE_POLICY_ABANDON")),
+        pb.Event(
+            seq=6, at_us=T0, child_started=pb.ChildStarted(path="2", parent_close_policy="PARENT_CLOSE_POLICY_ABANDON")
+        ),
     ]
     assert [there_and_back(event) for event in events] == events
 
