@@ -19,7 +19,7 @@ LAYERS = {
     "model": {"errors"},
     "core": {"errors", "model"},
     "wire": {"errors", "model"},
-    "store": {"errors"},
+    "store": {"errors", "model"},
     "server": {"errors", "model", "core", "wire", "store", "version"},
     "sdk": {"errors", "model", "wire", "version"},
     "cli": {"aether", "errors", "model", "wire", "store", "server", "sdk", "version"},

@@ -11,6 +11,7 @@ import typer
 
 from aether.cli.options import (
     DEFAULT_SERVER,
+    FilteredCommand,
     OutputOption,
     RunOption,
     ServerOption,
@@ -131,22 +132,30 @@ def init_project(
     write_project(name, output)
 
 
-@workflow.command("list")
+@workflow.command("list", cls=FilteredCommand)
 @reported
 def list_workflows(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILTER]...", help="Which runs: state:failed type:order* tag.customer:c77 started:>1h"),
+    ] = None,
     type_name: Annotated[str, typer.Option("--type", metavar="TYPE", help="Only runs of this workflow.")] = "",
     state: Annotated[
         str, typer.Option(metavar="STATE", help="Only pending, running, completed, failed or cancelled runs.")
     ] = "",
     prefix: Annotated[str, typer.Option(metavar="TEXT", help="Only workflow ids that begin so.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """List runs, newest first."""
+    """List runs, newest first.
+
+    Terms of the filter must all hold: id, run, type, queue, tag.NAME, state, parent, started, closed and age, each with
+    a colon and a value behind it; commas mean or, a leading - means not. A word by itself is how an id begins.
+    """
     from aether.cli.runs import list_runs
 
-    list_runs(server, output, type_name=type_name, state=state, prefix=prefix, limit=limit)
+    list_runs(server, output, words or [], type_name=type_name, state=state, prefix=prefix, limit=limit)
 
 
 @app.command()

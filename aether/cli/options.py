@@ -2,12 +2,14 @@
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable
 from shutil import get_terminal_size
-from typing import Annotated, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
+from typer.core import TyperCommand
 
 from aether.cli.exit_codes import ExitCode, exit_code_of
 from aether.cli.output import Format, Screen, clean_lines, screen_of
@@ -26,6 +28,19 @@ ServerOption = Annotated[
 OutputOption = Annotated[Format, typer.Option("--output", "-o", help="How to show it.")]
 RunOption = Annotated[str, typer.Option("--run-id", help="One run of that id; the newest when not given.")]
 WorkflowArgument = Annotated[str, typer.Argument(metavar="ID", help="The workflow's id.")]
+
+
+_EXCLUSION = re.compile(r"-[A-Za-z][\w.]*:")
+
+
+class FilteredCommand(TyperCommand):
+    """A command with a filter, whose terms may begin with a `-` like options do."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        terms = [word for word in args[:end] if _EXCLUSION.match(word)]
+        options = [word for word in args[:end] if not _EXCLUSION.match(word)]
+        return super().parse_args(ctx, [*options, "--", *terms, *args[end + 1 :]])
 
 
 def reported(command: Callable[P, R]) -> Callable[P, R]:

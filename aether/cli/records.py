@@ -108,6 +108,11 @@ def value_text(payload: model_pb2.Payload) -> str:
     return json.dumps(plain_payload(payload), ensure_ascii=False)
 
 
+def tags_text(tags: Mapping[str, str]) -> str:
+    """Names and values, on one line."""
+    return " ".join(f"{name}={value}" for name, value in sorted(tags.items()))
+
+
 def failure_text(failure: model_pb2.Failure) -> str:
     """The failure's type and message, and how many there are when it stands for several."""
     members = f" ({len(failure.causes)} failures)" if failure.group else ""
@@ -174,6 +179,8 @@ def status_fields(status: client_pb2.WorkflowStatus, now_us: int) -> list[tuple[
         ("took" if info.closed_at_us else "open for", duration(ran_until - info.created_at_us)),
         ("events", str(info.history_length)),
         ("worker", info.worker_id),
+        ("tags", tags_text(info.tags)),
+        ("memo", ", ".join(f"{key}={value_text(value)}" for key, value in sorted(status.memo.items()))),
         ("cancel", "requested" if status.cancel_requested and not info.closed_at_us else ""),
         ("blocked", "the workers' code does not fit the history" if status.blocked else ""),
         *(("waits for", pending_text(each, now_us)) for each in status.pending),

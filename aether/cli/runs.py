@@ -1,5 +1,7 @@
 """Commands that look at runs, and the one that cancels them. Each makes one call."""
 
+from collections.abc import Iterator, Sequence
+
 import typer
 
 from aether.cli.call import Caller
@@ -7,7 +9,7 @@ from aether.cli.clock import now_us
 from aether.cli.options import screen as stdout_screen
 from aether.cli.options import show
 from aether.cli.output import Column, Format, clean, render_fields, render_json, render_table
-from aether.cli.records import history_rows, iso_time, plain, state_name, status_fields
+from aether.cli.records import history_rows, iso_time, plain, state_name, status_fields, tags_text
 from aether.model.runs import RunState
 from aether.wire.documents import event_document
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2, model_pb2
@@ -21,7 +23,10 @@ _LIST_COLUMNS = (
     Column("CREATED"),
     Column("CLOSED"),
     Column("RUN"),
+    Column("TAGS", can_shrink=True),
 )
+# The most that a server answers at once.
+_PAGE_RUNS = 1_000
 _HISTORY_COLUMNS = (
     Column("SEQ"),
     Column("TIME"),
@@ -32,15 +37,16 @@ _HISTORY_COLUMNS = (
 )
 
 
-def list_runs(server: str, output: Format, *, type_name: str, state: str, prefix: str, limit: int) -> None:
+def list_runs(
+    server: str, output: Format, words: Sequence[str], *, type_name: str, state: str, prefix: str, limit: int
+) -> None:
     request = admin_pb2.ListRequest(
         workflow_type=type_name,
         state=_state_number(state),
-        limit=limit,
         workflow_id_prefix=prefix,
+        filter=" ".join(words),
     )
-    parse = client_pb2.WorkflowInfo.FromString
-    infos = [parse(each) for each in Caller(server).stream(f"{_ADMIN}/ListWorkflows", request)]
+    infos = list(_pages(Caller(server), request, limit))
     if output is Format.JSON:
         show(render_json([_listed(info) for info in infos]))
         return
@@ -52,10 +58,23 @@ def list_runs(server: str, output: Format, *, type_name: str, state: str, prefix
             iso_time(info.created_at_us),
             iso_time(info.closed_at_us),
             info.run_id,
+            tags_text(info.tags),
         )
         for info in infos
     ]
     show(render_table(_LIST_COLUMNS, rows, stdout_screen()))
+
+
+def _pages(caller: Caller, request: admin_pb2.ListRequest, limit: int) -> Iterator[client_pb2.WorkflowInfo]:
+    while limit > 0:
+        request.limit = min(limit, _PAGE_RUNS)
+        answers = caller.stream(f"{_ADMIN}/ListWorkflows", request)
+        infos = [client_pb2.WorkflowInfo.FromString(each) for each in answers]
+        yield from infos
+        if len(infos) < request.limit:
+            return
+        limit -= len(infos)
+        request.before_run_key = infos[-1].run_key
 
 
 def _listed(info: client_pb2.WorkflowInfo) -> dict[str, object]:

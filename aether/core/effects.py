@@ -20,6 +20,7 @@ class RunOpened:
     task_queue: str
     parent_key: int | None
     created_at: int
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 @frozen

@@ -135,7 +135,7 @@ def create(state: State, fact: e.RunCreated, parent: Run | None) -> Run:
         state.now,
     )
     state.next_run_key += 1
-    state.open_run(run)
+    state.open_run(run, fact.tags)
     state.record(run, fact)
     return run
 

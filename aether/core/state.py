@@ -76,7 +76,7 @@ class State:
         self.effects = []
         return decision
 
-    def open_run(self, run: Run) -> None:
+    def open_run(self, run: Run, tags: tuple[tuple[str, str], ...] = ()) -> None:
         self.runs[run.key] = run
         self.open_ids[run.workflow_id] = run
         self.records.append(
@@ -88,6 +88,7 @@ class State:
                 run.task_queue,
                 run.parent_key,
                 run.created_at,
+                tags,
             )
         )
         self.counters.runs_started += 1

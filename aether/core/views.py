@@ -38,6 +38,7 @@ class PendingView:
 
 @frozen
 class RunView:
+    key: int
     workflow_id: str
     run_id: str
     workflow_type: str
@@ -124,6 +125,7 @@ def describe(state: State, run: Run) -> RunView:
     elif not pending and (run.lease is None or run.lease.is_idle):
         pending.append(PendingView("", "signal"))
     return RunView(
+        run.key,
         run.workflow_id,
         run.run_id,
         run.workflow_type,

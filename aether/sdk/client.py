@@ -20,9 +20,10 @@ from aether.sdk.define import ActivityDecorator, Definitions, Start, Workflow, c
 from aether.sdk.entropy import new_id
 from aether.sdk.failures import to_failure
 from aether.sdk.handle import Handle
+from aether.sdk.lists import list_runs
 from aether.sdk.metrics import Metrics, metrics_from_proto
 from aether.sdk.transport import Opener, Transport
-from aether.sdk.views import WorkflowInfo, info_from_proto, outcome
+from aether.sdk.views import WorkflowInfo, outcome
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
 from aether.wire.values import failure_to_proto, payload_to_proto
 
@@ -249,21 +250,29 @@ class Client:
         return Handle(self, check_name(workflow_id, "workflow id"), run_id or "", result_type)
 
     def list(
-        self, *, workflow_type: str = "", state: RunState | None = None, prefix: str = "", limit: int = 100
+        self,
+        filter: str = "",  # noqa: A002 - the noun of the docs
+        *,
+        workflow_type: str = "",
+        state: RunState | None = None,
+        prefix: str = "",
+        limit: int = 100,
     ) -> AsyncIterator[WorkflowInfo]:
-        """Runs, newest first; those of a type, in a state, whose workflow id begins with `prefix`."""
+        """Runs, newest first, that are meant: `client.list("state:failed type:order tag.customer:c77")`.
+
+        The other arguments say the same as terms of the filter: a type, a state, how the workflow id begins.
+
+        Raises:
+            InvalidArgument: The filter can not be understood; the message says at which character, and what is right.
+
+        """
         request = admin_pb2.ListRequest(
             workflow_type=workflow_type,
             state=None if state is None else f"RUN_STATE_{state.name}",
-            limit=limit,
             workflow_id_prefix=prefix,
+            filter=filter,
         )
-        return rpc.stream(
-            self.transport,
-            "/aether.v1.AdminService/ListWorkflows",
-            request,
-            lambda data: info_from_proto(client_pb2.WorkflowInfo.FromString(data)),
-        )
+        return list_runs(self.transport, request, limit)
 
     async def metrics(self) -> Metrics:
         """The server in numbers: runs by state, what waits in task queues, workers, counters."""

@@ -1,5 +1,6 @@
 """What the server tells about runs, as frozen classes: the public form of the messages of `client.proto`."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ class WorkflowInfo:
     history_length: int
     # The worker that has it, if one does; "" in lists.
     worker_id: str
+    tags: Mapping[str, str]
 
 
 @frozen
@@ -65,6 +67,7 @@ class WorkflowStatus:
     # The code that the workers have does not fit the history; it goes on when code that fits registers.
     blocked: bool
     persistence: str
+    memo: Mapping[str, Any]
 
     @property
     def state(self) -> RunState:
@@ -83,6 +86,7 @@ def info_from_proto(message: pb.WorkflowInfo) -> WorkflowInfo:
         message.parent_workflow_id,
         message.history_length,
         message.worker_id,
+        dict(message.tags),
     )
 
 
@@ -94,6 +98,7 @@ def status_from_proto(message: pb.WorkflowStatus, converter: Converter) -> Workf
         message.cancel_requested,
         message.blocked,
         message.persistence,
+        {key: converter.decode(payload_from_proto(message.memo[key]), f"memo {key!r}") for key in sorted(message.memo)},
     )
 
 

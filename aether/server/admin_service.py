@@ -5,25 +5,27 @@ from google.protobuf.message import DecodeError
 
 from aether.core.validate import check_name
 from aether.errors import AetherError, InvalidArgument
+from aether.model.filters import Pattern, RunFilter, StateTerm, Term, TextTerm, parse_filter
 from aether.model.limits import Limits
+from aether.model.runs import RunState
 from aether.server import answers
 from aether.server.archive import Archive
+from aether.server.clock import Clock
 from aether.server.metrics_report import MetricsReport
 from aether.server.replies import refuse, respond_later, stream_later
 from aether.wire.calls import Call, Method
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
 
 _SERVICE = "/aether.v1.AdminService/"
+# Keys of stores are signed numbers of 64 bits.
+_KEY_MAX = 2**63 - 1
 
 
 class AdminService:
     def __init__(
-        self,
-        limits: Limits,
-        archive: Archive,
-        report: MetricsReport,
-        nursery: trio.Nursery,
+        self, clock: Clock, limits: Limits, archive: Archive, report: MetricsReport, nursery: trio.Nursery
     ) -> None:
+        self._clock = clock
         self._limits = limits
         self._archive = archive
         self._report = report
@@ -43,19 +45,16 @@ class AdminService:
             limit = request.limit or self._limits.list_default
             if limit > self._limits.list_max:
                 raise InvalidArgument(f"limit is {limit}; at most {self._limits.list_max}", field="limit")
+            if request.before_run_key > _KEY_MAX:
+                raise InvalidArgument(f"no run has the key {request.before_run_key}", field="before_run_key")
+            wanted = _wanted(request, self._clock.now())
         except (AetherError, DecodeError) as fault:
             refuse(call, fault)
             return
 
         async def stream() -> None:
-            rows = await self._archive.read(
-                lambda reader: reader.list_runs(
-                    type=request.workflow_type or None,
-                    state=int(request.state) or None,
-                    workflow_id_prefix=request.workflow_id_prefix or None,
-                    limit=limit,
-                )
-            )
+            before_key = request.before_run_key or None
+            rows = await self._archive.read(lambda reader: reader.list_runs(wanted, before_key=before_key, limit=limit))
             for row in rows:
                 call.send(answers.info_of_row(row).SerializeToString())
 
@@ -73,3 +72,18 @@ class AdminService:
             return metrics.SerializeToString()
 
         self._nursery.start_soon(respond_later, call, produce)
+
+
+def _wanted(request: pb.ListRequest, now: int) -> RunFilter:
+    """What the fields say and what the filter says, as one."""
+    terms: list[Term] = []
+    if request.workflow_type:
+        terms.append(TextTerm("type", (Pattern(request.workflow_type),)))
+    if request.state:
+        try:
+            terms.append(StateTerm((RunState(request.state),)))
+        except ValueError:
+            raise InvalidArgument(f"{request.state} is no state of a run", field="state") from None
+    if request.workflow_id_prefix:
+        terms.append(TextTerm("id", (Pattern(request.workflow_id_prefix, is_prefix=True),)))
+    return RunFilter((*terms, *parse_filter(request.filter, now).terms))

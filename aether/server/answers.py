@@ -17,7 +17,7 @@ def proto_state(state: int) -> mpb.RunState:
     return state  # type: ignore[return-value]
 
 
-def info_of_row(row: RunRow, parent_workflow_id: str = "") -> pb.WorkflowInfo:
+def info_of_row(row: RunRow) -> pb.WorkflowInfo:
     return pb.WorkflowInfo(
         workflow_id=row.workflow_id,
         run_id=row.run_id,
@@ -26,7 +26,8 @@ def info_of_row(row: RunRow, parent_workflow_id: str = "") -> pb.WorkflowInfo:
         state=proto_state(row.state),
         created_at_us=row.created_at,
         closed_at_us=row.closed_at or 0,
-        parent_workflow_id=parent_workflow_id,
+        tags=dict(row.tags),
+        run_key=row.key,
     )
 
 
@@ -43,6 +44,7 @@ def status_of_open(view: RunView, persistence: str) -> pb.WorkflowStatus:
             history_length=view.history_length,
             worker_id=view.worker_id,
             tags=dict(view.tags),
+            run_key=view.key,
         ),
         failure=failure_to_proto(view.blocked) if view.blocked else None,
         pending=[_pending(item) for item in view.pending],
@@ -53,9 +55,12 @@ def status_of_open(view: RunView, persistence: str) -> pb.WorkflowStatus:
     )
 
 
-def status_of_closed(row: RunRow, last: e.Event | None, parent: RunRow | None, persistence: str) -> pb.WorkflowStatus:
-    info = info_of_row(row, parent.workflow_id if parent else "")
-    status = pb.WorkflowStatus(info=info, persistence=persistence)
+def status_of_closed(row: RunRow, first: e.Event | None, last: e.Event | None, persistence: str) -> pb.WorkflowStatus:
+    status = pb.WorkflowStatus(info=info_of_row(row), persistence=persistence)
+    if first is not None and isinstance(first.fact, e.RunCreated):
+        status.info.parent_workflow_id = first.fact.parent_workflow_id
+        for key, value in first.fact.memo:
+            status.memo[key].CopyFrom(payload_to_proto(value))
     if last is not None:
         status.info.history_length = last.seq
         if isinstance(last.fact, e.RunCompleted):

@@ -151,8 +151,8 @@ class ClientService:
         assert isinstance(answer, NotOpen)
 
         async def look_up() -> bytes:
-            row, last, parent = await self._archive.read(partial(_closed_run, answer.workflow_id, answer.run_id))
-            return answers.status_of_closed(row, last, parent, mode).SerializeToString()
+            row, first, last = await self._archive.read(partial(_closed_run, answer.workflow_id, answer.run_id))
+            return answers.status_of_closed(row, first, last, mode).SerializeToString()
 
         self._nursery.start_soon(respond_later, call, look_up)
 
@@ -189,7 +189,7 @@ class ClientService:
         self, call: Call, closed: NotOpen, respond: Callable[[RunRow, e.Event | None], Message]
     ) -> None:
         async def look_up() -> bytes:
-            row, last, _ = await self._archive.read(partial(_closed_run, closed.workflow_id, closed.run_id))
+            row, _, last = await self._archive.read(partial(_closed_run, closed.workflow_id, closed.run_id))
             return respond(row, last).SerializeToString()
 
         self._nursery.start_soon(respond_later, call, look_up)
@@ -255,9 +255,10 @@ def _start_options(
     return reuse, delay_ms, timeout_ms, request.priority, tags_from_proto(request.tags), memo
 
 
-def _closed_run(workflow_id: str, run_id: str, reader: Reader) -> tuple[RunRow, e.Event | None, RunRow | None]:
-    """(run, its last event if it is closed, its parent)."""
+def _closed_run(workflow_id: str, run_id: str, reader: Reader) -> tuple[RunRow, e.Event | None, e.Event | None]:
+    """(run, its first event, its last one), without events if it is not closed."""
     row = find_row(workflow_id, run_id, reader)
-    last = reader.last_event(row.key) if row.closed_at is not None else None
-    parent = reader.run_by_key(row.parent_key) if row.parent_key is not None else None
-    return row, decode_event(last.body) if last is not None else None, parent
+    if row.closed_at is None:
+        return row, None, None
+    first, last = reader.events(row.key, 0, 1), reader.last_event(row.key)
+    return row, decode_event(first[0].body) if first else None, decode_event(last.body) if last is not None else None

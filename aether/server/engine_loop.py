@@ -214,6 +214,7 @@ class EngineLoop:
                 row.parent_key,
                 row.created_at,
                 change.closed_at,
+                row.tags,
             )
         return Batch(list(runs.values()), list(changes.values()), events)
 
@@ -255,4 +256,5 @@ def _row(record: RunOpened) -> RunRow:
         record.parent_key,
         record.created_at,
         None,
+        record.tags,
     )

@@ -123,7 +123,7 @@ def _services(
     client = ClientService(loop, limits, archive, readiness, readers)
     worker = WorkerService(loop, limits, loop.outbox, lineage)
     report = MetricsReport(loop, readiness, Census(loop.engine.state), node=new_id()[:8])
-    admin = AdminService(limits, archive, report, readers)
+    admin = AdminService(loop.clock, limits, archive, report, readers)
     health = HealthService(readiness)
     past = PastService(loop, limits, archive, readers)
     services = (client, worker, admin, past, health)

@@ -6,6 +6,7 @@ run, which counts from 1 without a gap and so tells a lost one. A run carries a 
 its state is not covered, since it changes by updates that do not read the row, and can be told from the events.
 """
 
+import json
 import struct
 from typing import Final, TypeAlias
 from zlib import crc32
@@ -15,8 +16,10 @@ from aether.store.interface import EventRow, RunRow, StoreDamaged
 StoredEvent: TypeAlias = tuple[int, int, int, int, int, bytes]
 """An event as it is stored: run_key, seq, at, kind, crc, body."""
 
-StoredRun: TypeAlias = tuple[int, bytes, bytes, bytes, bytes, int, int | None, int, int | None, int]
+StoredRun: TypeAlias = tuple[int, bytes, bytes, bytes, bytes, int, int | None, int, int | None, bytes, int]
 """A run as it is read: the columns of RunRow with texts as bytes, and the crc."""
+
+Tags: TypeAlias = tuple[tuple[str, str], ...]
 
 ROW_SIZES: Final = (256, 64, 16, 4, 1)
 """Rows per INSERT: few enough statements to prepare once, big enough to step seldom."""
@@ -59,32 +62,53 @@ def unseal(stored: StoredEvent, where: str) -> EventRow:
 
 
 def run_checksum(run: RunRow) -> int:
-    """Return the CRC-32 (unsigned) over what never changes in a run: key, parent, start, and its four texts."""
+    """Return the CRC-32 (unsigned) over what never changes in a run: key, parent, start, its four texts, its tags."""
     texts = [text.encode() for text in (run.workflow_id, run.run_id, run.type, run.queue)]
     parent_key = -1 if run.parent_key is None else run.parent_key
     lengths = [len(text) for text in texts]
-    return crc32(b"".join([_RUN_COLUMNS.pack(run.key, parent_key, run.created_at, *lengths), *texts]))
+    fixed = b"".join([_RUN_COLUMNS.pack(run.key, parent_key, run.created_at, *lengths), *texts])
+    # Last and without a length, so that a run without tags has the checksum that it had before there were any.
+    return crc32(pack_tags(run.tags).encode(), crc32(fixed))
+
+
+def pack_tags(tags: Tags) -> str:
+    """Return the tags as they are stored: JSON, and nothing for none."""
+    return json.dumps(tags, ensure_ascii=False, separators=(",", ":")) if tags else ""
+
+
+def unpack_tags(stored: bytes) -> Tags:
+    """Return stored tags. Raises ValueError for anything that `pack_tags` does not make."""
+    if stored == b"":  # and not NULL, which nobody has written
+        return ()
+    tags = tuple((str(name), str(value)) for name, value in json.loads(stored))
+    if pack_tags(tags).encode() != stored:
+        raise ValueError("not as they were stored")
+    return tags
 
 
 def unseal_run(stored: StoredRun, where: str) -> RunRow:
     """Return the run, or raise StoreDamaged when it is not what was written."""
-    key, workflow_id, run_id, type_, queue, state, parent_key, created_at, closed_at, crc = stored
+    key, workflow_id, run_id, type_, queue, state, parent_key, created_at, closed_at, tags, crc = stored
     try:
         texts = (workflow_id.decode(), run_id.decode(), type_.decode(), queue.decode())
-        run = RunRow(key, *texts, state, parent_key, created_at, closed_at)
+        run = RunRow(key, *texts, state, parent_key, created_at, closed_at, unpack_tags(tags))
         if run_checksum(run) == crc and isinstance(state, int) and isinstance(closed_at, int | None):
             return run
-    except (AttributeError, TypeError, UnicodeDecodeError, struct.error):
+    except (AttributeError, TypeError, ValueError, RecursionError, struct.error):
         pass  # it holds something of another kind: damaged all the more
     raise StoreDamaged(f"run {key} is not what was written (checksum)", where=where, advice=RESTORE_ADVICE, run_key=key)
 
 
 def show_run(stored: StoredRun) -> RunRow:
     """Return the run as it is, unchecked: a list that shows all runs must not end at a damaged one."""
-    key, *texts, state, parent_key, created_at, closed_at, _ = stored
+    key, *texts, state, parent_key, created_at, closed_at, stored_tags, _ = stored
     shown = [text.decode(errors="replace") if isinstance(text, bytes) else "" for text in texts]
     workflow_id, run_id, type_, queue = shown
-    return RunRow(key, workflow_id, run_id, type_, queue, state, parent_key, created_at, closed_at)
+    try:
+        tags = unpack_tags(stored_tags)
+    except (TypeError, ValueError, RecursionError):
+        tags = ()
+    return RunRow(key, workflow_id, run_id, type_, queue, state, parent_key, created_at, closed_at, tags)
 
 
 def altered(run_key: int, seq: int, where: str) -> StoreDamaged:

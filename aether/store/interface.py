@@ -18,6 +18,7 @@ from typing import Protocol
 import attrs
 
 from aether.errors import AetherError
+from aether.model.filters import EVERY_RUN, RunFilter
 
 
 class StoreError(AetherError):
@@ -74,7 +75,10 @@ class StoreDamaged(StoreError):
 
 @attrs.frozen
 class RunRow:
-    """One run. `key` is the store's short name for it; it grows with time and is never given twice."""
+    """One run. `key` is the store's short name for it; it grows with time and is never given twice.
+
+    Of `tags`, which are sorted, no two have the same name.
+    """
 
     key: int
     workflow_id: str
@@ -85,6 +89,7 @@ class RunRow:
     parent_key: int | None
     created_at: int
     closed_at: int | None
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 @attrs.frozen
@@ -174,23 +179,15 @@ class Reader(Protocol):
         """At most `limit` runs that this run started, by key."""
         ...
 
-    def list_runs(
-        self,
-        *,
-        type: str | None = None,  # noqa: A002 - the noun of the design
-        state: int | None = None,
-        workflow_id_prefix: str | None = None,
-        before_key: int | None = None,
-        limit: int,
-    ) -> list[RunRow]:
-        """At most `limit` runs that match all that is given, newest first; page on with the last key seen.
+    def list_runs(self, wanted: RunFilter = EVERY_RUN, *, before_key: int | None = None, limit: int) -> list[RunRow]:
+        """At most `limit` runs that are meant, newest first; page on with the last key seen.
 
         For people: a damaged run is shown as it is, where all other calls raise `StoreDamaged`.
         """
         ...
 
     def counts(self) -> dict[tuple[str, int], int]:
-        """How many runs there are by (type, state). Reads every run: call it once and keep count."""
+        """How many runs there are by (type, state). Reads every open run: call it once and keep count."""
         ...
 
     def close(self) -> None:

@@ -6,14 +6,17 @@ with their events. Open runs are bounded by the engine.
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Final, TypeVar
 
 import attrs
 
+from aether.model.filters import EVERY_RUN, RunFilter, StateTerm, TagTerm, Term, TextTerm
 from aether.store.interface import Batch, EventRow, Opened, RunChange, RunRow, StoreConflict
 
 _Name = TypeVar("_Name")
+_SORT_COST: Final = 4
+"""Sorting keys is worth it while they are fewer than all by this factor."""
 
 
 class MemoryStore:
@@ -34,6 +37,8 @@ class MemoryStore:
         self.keys_by_workflow: defaultdict[str, list[int]] = defaultdict(list)
         self.keys_by_parent: defaultdict[int, list[int]] = defaultdict(list)
         self.key_by_names: dict[tuple[str, str], int] = {}
+        # By what lists ask for: a state, a type, a tag with its value.
+        self._keys_by_name: defaultdict[object, set[int]] = defaultdict(set)
         self._closed: OrderedDict[int, None] = OrderedDict()
 
     def open(self) -> Opened:
@@ -64,6 +69,23 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing is held."""
+
+    def keys_of(self, term: Term) -> Collection[int]:
+        """The runs that may fulfil the term: all, unless it names what there is an index of."""
+        if isinstance(term, StateTerm) and not term.excluded:
+            return self._keys_of(term.states)
+        if isinstance(term, TextTerm) and not term.excluded and not any(each.is_prefix for each in term.patterns):
+            if term.field == "id":
+                return [key for each in term.patterns for key in self.keys_by_workflow.get(each.text, ())]
+            if term.field == "type":
+                return self._keys_of(each.text for each in term.patterns)
+        if isinstance(term, TagTerm) and not term.excluded and not any(each.is_prefix for each in term.patterns):
+            return self._keys_of((term.name, each.text) for each in term.patterns)
+        return self.keys
+
+    def _keys_of(self, names: Iterable[object]) -> Collection[int]:
+        there = [self._keys_by_name.get(name, set()) for name in names]
+        return there[0] if len(there) == 1 else set[int]().union(*there)
 
     def _refuse_conflicts(self, batches: Sequence[Batch]) -> None:
         fresh_keys: set[int] = set()
@@ -100,11 +122,16 @@ class MemoryStore:
         insort(self.keys_by_workflow[run.workflow_id], run.key)
         if run.parent_key is not None:
             insort(self.keys_by_parent[run.parent_key], run.key)
+        for name in (run.state, run.type, *run.tags):
+            self._keys_by_name[name].add(run.key)
         self._note_closed(run)
 
     def _change_run(self, change: RunChange) -> None:
-        run = attrs.evolve(self.runs[change.key], state=change.state, closed_at=change.closed_at)
+        before = self.runs[change.key]
+        self._keys_by_name[before.state].discard(change.key)
+        run = attrs.evolve(before, state=change.state, closed_at=change.closed_at)
         self.runs[change.key] = run
+        self._keys_by_name[run.state].add(change.key)
         self._note_closed(run)
 
     def _note_closed(self, run: RunRow) -> None:
@@ -121,6 +148,10 @@ class MemoryStore:
         _remove_under(self.keys_by_workflow, run.workflow_id, key)
         if run.parent_key is not None:
             _remove_under(self.keys_by_parent, run.parent_key, key)
+        for name in (run.state, run.type, *run.tags):
+            self._keys_by_name[name].discard(key)
+            if not self._keys_by_name[name]:
+                del self._keys_by_name[name]
 
 
 class MemoryReader:
@@ -158,28 +189,24 @@ class MemoryReader:
     def children(self, key: int, limit: int) -> list[RunRow]:
         return [self._store.runs[child] for child in self._store.keys_by_parent.get(key, ())[:limit]]
 
-    def list_runs(
-        self,
-        *,
-        type: str | None = None,  # noqa: A002 - the noun of the design
-        state: int | None = None,
-        workflow_id_prefix: str | None = None,
-        before_key: int | None = None,
-        limit: int,
-    ) -> list[RunRow]:
-        keys, found = self._store.keys, list[RunRow]()
-        end = len(keys) if before_key is None else bisect_left(keys, before_key)
-        for position in range(end - 1, -1, -1):
+    def list_runs(self, wanted: RunFilter = EVERY_RUN, *, before_key: int | None = None, limit: int) -> list[RunRow]:
+        runs, found = self._store.runs, list[RunRow]()
+        for key in self._newest_first(wanted, before_key):
             if len(found) == limit:
                 break
-            run = self._store.runs[keys[position]]
-            if (
-                (type is None or run.type == type)
-                and (state is None or run.state == state)
-                and (workflow_id_prefix is None or run.workflow_id.startswith(workflow_id_prefix))
-            ):
+            run = runs[key]
+            if wanted.matches(run, self.run_by_key):
                 found.append(run)
         return found
+
+    def _newest_first(self, wanted: RunFilter, before_key: int | None) -> Iterator[int]:
+        """Keys among which all are that are meant: of one name that few runs have, or all there are."""
+        keys = self._store.keys
+        end = len(keys) if before_key is None else bisect_left(keys, before_key)
+        few = min((self._store.keys_of(term) for term in wanted.terms), key=len, default=None)
+        if few is None or len(few) * _SORT_COST > end:
+            return (keys[position] for position in range(end - 1, -1, -1))
+        return iter(sorted((key for key in few if before_key is None or key < before_key), reverse=True))
 
     def counts(self) -> dict[tuple[str, int], int]:
         return dict(Counter((run.type, run.state) for run in self._store.runs.values()))

@@ -17,7 +17,7 @@ from typing import Final
 import apsw
 
 from aether.store import sqlite_schema
-from aether.store.format import ROW_SIZES, run_checksum, seal, split_rows
+from aether.store.format import ROW_SIZES, pack_tags, run_checksum, seal, split_rows
 from aether.store.interface import (
     Batch,
     Opened,
@@ -268,13 +268,14 @@ def _rows(count: int, columns: int) -> str:
 
 
 _INSERT_RUNS: Final = {
-    size: "INSERT INTO runs(key, workflow_id, run_id, type, queue, state, parent_key, created_at, closed_at, crc)"
-    f" VALUES {_rows(size, 10)}"
+    size: "INSERT INTO runs(key, workflow_id, run_id, type, queue, state, parent_key, created_at, closed_at, crc,"
+    f" tags) VALUES {_rows(size, 11)}"
     for size in ROW_SIZES
 }
 _INSERT_EVENTS: Final = {
     size: "INSERT INTO log(run_key, seq, at, kind, crc, body) VALUES " + _rows(size, 6) for size in ROW_SIZES
 }
+_INSERT_TAGS: Final = {size: f"INSERT INTO tags(name, value, run_key) VALUES {_rows(size, 3)}" for size in ROW_SIZES}
 _CHANGE_RUNS: Final = {
     size: f"UPDATE runs SET state = column2, closed_at = column3 FROM (VALUES {_rows(size, 3)}) WHERE key = column1"
     for size in ROW_SIZES
@@ -287,8 +288,19 @@ def _insert_runs(connection: apsw.Connection, runs: list[RunRow]) -> None:
         values: _Values = []
         for run in runs[done : done + size]:
             values += (run.key, run.workflow_id, run.run_id, run.type, run.queue, run.state)
-            values += (run.parent_key, run.created_at, run.closed_at, run_checksum(run))
+            values += (run.parent_key, run.created_at, run.closed_at, run_checksum(run), pack_tags(run.tags))
         connection.execute(_INSERT_RUNS[size], values)
+        done += size
+    _insert_tags(connection, [(name, value, run.key) for run in runs for name, value in run.tags])
+
+
+def _insert_tags(connection: apsw.Connection, tags: list[tuple[str, str, int]]) -> None:
+    done = 0
+    for size in split_rows(len(tags)):
+        values: _Values = []
+        for tag in tags[done : done + size]:
+            values += tag
+        connection.execute(_INSERT_TAGS[size], values)
         done += size
 
 

@@ -20,7 +20,7 @@ _GAPS: Final = """
     SELECT run_key, count(*), min(seq), max(seq) FROM log INDEXED BY log_by_run {where}
     GROUP BY run_key HAVING min(seq) <> 1 OR max(seq) <> count(*) LIMIT ?
 """
-_OPEN_ONLY: Final = "WHERE run_key IN (SELECT key FROM runs INDEXED BY runs_open WHERE closed_at IS NULL)"
+_OPEN_ONLY: Final = "WHERE run_key IN (SELECT key FROM runs INDEXED BY runs_by_closed WHERE closed_at IS NULL)"
 
 
 def find_recent_damage(connection: apsw.Connection, path: str) -> tuple[Damage, ...]:

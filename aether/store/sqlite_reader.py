@@ -9,16 +9,16 @@ from typing import Any, Final, Generic, TypeVar
 
 import apsw
 
-from aether.store.format import StoredEvent, lost, prefix_end, show_run, unseal, unseal_run
+from aether.model.filters import EVERY_RUN, RunFilter
+from aether.store.format import StoredEvent, lost, show_run, unseal, unseal_run
 from aether.store.interface import EventRow, RunRow, StoreDamaged, StoreError
 from aether.store.sqlite_errors import translate
+from aether.store.sqlite_lists import Values, plan_list
 from aether.store.sqlite_schema import EVENT_COLUMNS, RUN_COLUMNS
 
 _Row = TypeVar("_Row")
 
 BUSY_MS: Final = 5_000
-_NARROW: Final = 5_000
-"""A prefix with fewer runs than this is looked up by name and sorted; others are soon met from the newest."""
 
 
 class SqliteReader:
@@ -36,12 +36,14 @@ class SqliteReader:
         self._query("PRAGMA trusted_schema = OFF")
 
     def open_runs(self) -> Iterator[RunRow]:
-        rows = self._start(f"SELECT {RUN_COLUMNS} FROM runs INDEXED BY runs_open WHERE closed_at IS NULL ORDER BY key")
+        rows = self._start(
+            f"SELECT {RUN_COLUMNS} FROM runs INDEXED BY runs_by_closed WHERE closed_at IS NULL ORDER BY key"
+        )
         return _Stream(self, rows, lambda row: unseal_run(row, self._path))
 
     def open_events(self) -> Iterator[EventRow]:
         rows = self._start(
-            f"SELECT {EVENT_COLUMNS} FROM runs INDEXED BY runs_open CROSS JOIN log INDEXED BY log_by_run"
+            f"SELECT {EVENT_COLUMNS} FROM runs INDEXED BY runs_by_closed CROSS JOIN log INDEXED BY log_by_run"
             " ON log.run_key = runs.key WHERE runs.closed_at IS NULL ORDER BY runs.key, log.seq"
         )
         return _Stream(self, rows, _LogCheck(self._path).check)
@@ -81,56 +83,26 @@ class SqliteReader:
         )
         return [unseal_run(row, self._path) for row in rows]
 
-    def list_runs(
-        self,
-        *,
-        type: str | None = None,  # noqa: A002 - the noun of the design
-        state: int | None = None,
-        workflow_id_prefix: str | None = None,
-        before_key: int | None = None,
-        limit: int,
-    ) -> list[RunRow]:
-        asked = {
-            "type =": type,
-            "state =": state,
-            "key <": before_key,
-            "workflow_id >=": workflow_id_prefix or None,
-            "workflow_id <": prefix_end(workflow_id_prefix or ""),
-        }
-        terms = {f"{term} ?": value for term, value in asked.items() if value is not None}
-        if workflow_id_prefix and self._is_narrow(workflow_id_prefix):
-            index = "INDEXED BY runs_by_workflow"
-        elif type is not None:
-            index = "INDEXED BY " + ("runs_by_type" if state is None else "runs_by_type_state")
-        else:
-            index = "NOT INDEXED" if state is None else "INDEXED BY runs_by_state"
-        rows = self._query(
-            f"SELECT {RUN_COLUMNS} FROM runs {index} WHERE {' AND '.join([*terms, 'true'])} ORDER BY key DESC LIMIT ?",
-            (*terms.values(), limit),
-        )
-        return [show_run(row) for row in rows]
+    def list_runs(self, wanted: RunFilter = EVERY_RUN, *, before_key: int | None = None, limit: int) -> list[RunRow]:
+        sql, values = plan_list(wanted, before_key, limit, self._query)
+        return [show_run(row) for row in self._query(sql, values)]
 
     def counts(self) -> dict[tuple[str, int], int]:
-        rows = self._query("SELECT type, state, count(*) FROM runs INDEXED BY runs_by_type_state GROUP BY type, state")
+        rows = self._query(
+            "SELECT type, state, sum(count) FROM (SELECT type, state, count FROM closed_counts UNION ALL"
+            " SELECT type, state, 1 FROM runs INDEXED BY runs_by_closed WHERE closed_at IS NULL)"
+            " GROUP BY type, state HAVING sum(count) <> 0"
+        )
         return {(type_, state): count for type_, state, count in rows}
 
     def close(self) -> None:
         self._connection.close()
 
-    def _is_narrow(self, prefix: str) -> bool:
-        end = prefix_end(prefix)
-        rows = self._query(
-            "SELECT count(*) FROM (SELECT 1 FROM runs INDEXED BY runs_by_workflow"
-            " WHERE workflow_id >= ? AND (? IS NULL OR workflow_id < ?) LIMIT ?)",
-            (prefix, end, end, _NARROW),
-        )
-        return bool(rows[0][0] < _NARROW)
-
     def _one_run(self, how: str, values: tuple[int | str, ...]) -> RunRow | None:
         rows = self._query(f"SELECT {RUN_COLUMNS} FROM runs {how}", values)
         return unseal_run(rows[0], self._path) if rows else None
 
-    def _query(self, sql: str, values: tuple[int | str | None, ...] = ()) -> list[Any]:
+    def _query(self, sql: str, values: Values = ()) -> list[Any]:
         try:
             return self._connection.execute(sql, values).fetchall()
         except (apsw.Error, UnicodeDecodeError) as error:

@@ -3,6 +3,9 @@
 `log` is an append-only rowid table with a unique index: all runs write into the same last page, and the order
 of its rowids is the order in which things became durable. Clustering it by run would dirty a page per event
 (docs/decisions/log-layout.md).
+
+`runs.tags` is what is shown and protected; `tags` is the same by name and value, for looking up. `closed_counts` is
+kept by triggers, because counting a million closed runs at every start takes longer than all else.
 """
 
 from typing import Final
@@ -12,10 +15,41 @@ import apsw
 from aether.store.interface import StoreFailed, StoreFormat
 
 APPLICATION_ID: Final = 0x41455448  # "AETH", in the file header: `file` and we know it by that
-FORMAT: Final = 1
+FORMAT: Final = 2
 SQLITE_OLDEST: Final = (3, 51, 3)
 
-TABLES: Final = """
+# What format 2 has beside format 1.
+ADDITIONS_2: Final = """
+CREATE INDEX runs_by_started ON runs(created_at);
+CREATE INDEX runs_by_closed ON runs(closed_at);
+CREATE TABLE tags(
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    run_key INTEGER NOT NULL,
+    PRIMARY KEY (name, value, run_key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE closed_counts(
+    type TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (type, state)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER runs_added AFTER INSERT ON runs WHEN NEW.closed_at IS NOT NULL BEGIN
+    INSERT INTO closed_counts VALUES (NEW.type, NEW.state, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+END;
+CREATE TRIGGER runs_closed AFTER UPDATE OF state, closed_at ON runs WHEN NEW.closed_at IS NOT NULL BEGIN
+    INSERT INTO closed_counts VALUES (NEW.type, NEW.state, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+END;
+CREATE TRIGGER runs_changed AFTER UPDATE OF state, closed_at ON runs WHEN OLD.closed_at IS NOT NULL BEGIN
+    UPDATE closed_counts SET count = count - 1 WHERE type = OLD.type AND state = OLD.state;
+END;
+CREATE TRIGGER runs_removed AFTER DELETE ON runs WHEN OLD.closed_at IS NOT NULL BEGIN
+    UPDATE closed_counts SET count = count - 1 WHERE type = OLD.type AND state = OLD.state;
+END;
+"""
+
+TABLES: Final = (
+    """
 CREATE TABLE meta(
     k TEXT PRIMARY KEY,
     v INTEGER NOT NULL
@@ -30,14 +64,14 @@ CREATE TABLE runs(
     parent_key INTEGER,
     created_at INTEGER NOT NULL,
     closed_at INTEGER,
-    crc INTEGER NOT NULL
+    crc INTEGER NOT NULL,
+    tags TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE UNIQUE INDEX runs_by_name ON runs(workflow_id, run_id);
 CREATE INDEX runs_by_workflow ON runs(workflow_id);
 CREATE INDEX runs_by_type ON runs(type);
 CREATE INDEX runs_by_state ON runs(state);
 CREATE INDEX runs_by_type_state ON runs(type, state);
-CREATE INDEX runs_open ON runs(closed_at) WHERE closed_at IS NULL;
 CREATE INDEX runs_by_parent ON runs(parent_key) WHERE parent_key IS NOT NULL;
 CREATE TABLE log(
     pos INTEGER PRIMARY KEY,
@@ -51,13 +85,15 @@ CREATE TABLE log(
 CREATE UNIQUE INDEX log_by_run ON log(run_key, seq);
 INSERT INTO meta(k, v) VALUES ('epoch', 0);
 """
+    + ADDITIONS_2
+)
 
 # Read through casts: a flipped bit in a row's header makes a number a text of anything, which must reach our checksum
 # as a value of the right kind instead of ending the query.
 RUN_COLUMNS: Final = (
     "key, CAST(workflow_id AS BLOB), CAST(run_id AS BLOB), CAST(type AS BLOB), CAST(queue AS BLOB),"
     " CAST(state AS INTEGER), CAST(parent_key AS INTEGER), CAST(created_at AS INTEGER),"
-    " CAST(closed_at AS INTEGER), CAST(runs.crc AS INTEGER)"
+    " CAST(closed_at AS INTEGER), CAST(runs.tags AS BLOB), CAST(runs.crc AS INTEGER)"
 )
 EVENT_COLUMNS: Final = (
     "run_key, seq, CAST(at AS INTEGER), CAST(kind AS INTEGER), CAST(log.crc AS INTEGER), CAST(body AS BLOB)"

@@ -16,9 +16,78 @@ from typing import Any
 import attrs
 import pytest
 
+from aether.model.filters import Pattern, RunFilter, TagTerm, TextTerm, parse_filter
 from aether.store.interface import Batch, EventRow, Reader, RunChange, RunRow, Store, StoreConflict
 
 MakeStore = Callable[[], Store]
+DAY = 86_400_000_000
+NOW = 20_000 * DAY
+
+# Texts of filters of which each finds some of `labelled_runs` and not others, but for those that nobody can fulfil.
+NOBODY = ("", "type:nobody", "tag.nothing:*", "parent:nobody", "state:failed -state:failed", "-parent:nobody")
+FILTERS = (
+    *NOBODY,
+    "state:failed",
+    "state:failed,running",
+    "state:open",
+    "-state:completed",
+    "type:order",
+    "type:order,ship",
+    "type:or*",
+    "type:order state:failed",
+    "type:order,ship state:failed,completed",
+    "-type:order -type:ship",
+    "id:a-*",
+    "a-1",
+    "id:a-4,b-7",
+    "-id:a-*",
+    "run:run-7",
+    "queue:gpu",
+    "-queue:gpu,default",
+    "tag.customer:c1",
+    "tag.customer:c1,c2",
+    "tag.customer:c*",
+    "tag.customer:*",
+    "-tag.customer:*",
+    "-tag.customer:c1",
+    "tag.customer:c1 tag.team:x",
+    "tag.customer:c1 state:failed type:bill",
+    "parent:none",
+    "-parent:none",
+    "parent:a-4",
+    "parent:none,a-4",
+    "-parent:a-4",
+    "started:>10d",
+    "started:<10d",
+    "started:<=10d started:>20d",
+    "age:<5d",
+    "closed:>5d",
+    "closed:<5d",
+    "-closed:>5d",
+    "-started:>10d",
+    "started:>30d state:failed",
+)
+
+
+def labelled_runs() -> list[RunRow]:
+    """Forty runs that differ in everything a filter may ask for."""
+    return [
+        run_row(
+            key,
+            workflow_id=f"{'ab'[key % 4 > 1]}-{key}",
+            type=("order", "ship", "bill")[key % 3],
+            queue=("default", "gpu", "slow")[key % 7 % 3],
+            state=key % 5 + 1,
+            parent_key=4 if key in {9, 10, 31} else 7 if key == 8 else None,
+            created_at=NOW - (41 - key) * DAY,
+            closed_at=NOW - (41 - key) * DAY // 2 if key % 5 > 1 else None,
+            tags=(
+                *((("customer", f"c{key % 11}"),) if key % 2 else ()),
+                *((("team", "xy"[key % 3 == 0]),) if key % 5 else ()),
+            ),
+        )
+        for key in range(1, 41)
+    ]
 
 
 def run_row(key: int, **changes: Any) -> RunRow:
@@ -104,7 +173,7 @@ class StoreSuite:
         assert reader.counts() == {}
 
     def test_what_is_committed_is_read_back_to_the_last_bit(self, store: Store, reader: Reader):
-        run = RunRow(5, "id \N{SNOWMAN}\0'\"%", "", "t", "q", -3, 4, -1, 2**62)
+        run = RunRow(5, "id \N{SNOWMAN}\0'\"%", "", "t", "q", -3, 4, -1, 2**62, (("a \N{SNOWMAN}", ""), ("b", "'\"")))
         events = [EventRow(5, 1, -(2**63), 0, b""), EventRow(5, 2, 2**63 - 1, 2**31, bytes(range(256)) * 5000)]
         store.commit([Batch(runs=[run], events=events)])
         assert reader.run_by_key(5) == run
@@ -179,43 +248,46 @@ class StoreSuite:
         store.commit([Batch(runs=runs, changes=[RunChange(4, 2, 9)])])
         assert reader.counts() == {("order", 1): 2, ("order", 2): 1, ("ship", 1): 1}
 
-    def test_runs_are_listed_newest_first_by_any_filter(self, store: Store, reader: Reader):
-        runs = [
-            run_row(key, type="order" if key % 2 else "ship", state=key % 3, workflow_id=f"{'ab'[key % 4 > 1]}-{key}")
-            for key in range(1, 41)
-        ]
+    def test_runs_are_listed_newest_first_in_pages(self, store: Store, reader: Reader):
+        runs = [run_row(key) for key in range(1, 41)]
         store.commit([Batch(runs=runs)])
-        newest = runs[::-1]
-        assert reader.list_runs(limit=100) == newest
+        assert reader.list_runs(limit=100) == runs[::-1]
         assert reader.list_runs(limit=0) == []
-        for type_ in (None, "order", "nobody"):
-            for state in (None, 0, 9):
-                for prefix in (None, "", "a", "b-1", "c"):
-                    expected = [
-                        run
-                        for run in newest
-                        if type_ in {None, run.type}
-                        and state in {None, run.state}
-                        and run.workflow_id.startswith(prefix or "")
-                    ]
-                    found: list[RunRow] = []
-                    before = None
-                    for _ in range(20):
-                        page = reader.list_runs(
-                            type=type_, state=state, workflow_id_prefix=prefix, before_key=before, limit=3
-                        )
-                        found += page
-                        if len(page) < 3:
-                            break
-                        before = page[-1].key
-                    assert found == expected, (type_, state, prefix)
+        assert reader.list_runs(limit=3) == runs[:-4:-1]
+        assert reader.list_runs(before_key=38, limit=2) == [runs[36], runs[35]]
+        assert reader.list_runs(before_key=1, limit=2) == []
+
+    @pytest.mark.parametrize("text", FILTERS)
+    def test_a_filter_finds_what_it_means_whatever_the_pages(self, store: Store, reader: Reader, text: str):
+        runs = labelled_runs()
+        store.commit([Batch(runs=runs)])
+        wanted = parse_filter(text, NOW)
+        rows = {run.key: run for run in runs}
+        expected = [run.key for run in runs[::-1] if wanted.matches(run, rows.get)]
+        found: list[int] = []
+        while page := reader.list_runs(wanted, before_key=found[-1] if found else None, limit=3):
+            found += [run.key for run in page]
+        assert found == expected
+        assert 0 < len(found) < len(runs) or text in NOBODY, "this filter tells nothing apart"
+
+    def test_a_list_goes_by_the_state_that_a_run_has_now(self, store: Store, reader: Reader):
+        store.commit([Batch(runs=[run_row(1), run_row(2, tags=(("a", "b"),))])])
+        store.commit([Batch(changes=[RunChange(1, 2, None), RunChange(2, 3, NOW)])])
+        assert [run.key for run in reader.list_runs(parse_filter("state:pending", NOW), limit=9)] == []
+        assert [run.key for run in reader.list_runs(parse_filter("state:running", NOW), limit=9)] == [1]
+        assert reader.list_runs(parse_filter("tag.a:b closed:<1s", NOW + 1), limit=9) == []
+        (closed,) = reader.list_runs(parse_filter("tag.a:b closed:>1s", NOW + 1), limit=9)
+        assert (closed.state, closed.closed_at, closed.tags) == (3, NOW, (("a", "b"),))
 
     @pytest.mark.parametrize("prefix", ["%", "_", "\ud7ff", "\U0010ffff", "a\U0010ffff", "\0"])
     def test_a_prefix_means_its_characters_and_nothing_else(self, store: Store, reader: Reader, prefix: str):
         names = ["a", "ab", "%x", "_x", "\ud7ff", "\ue000", "\U0010ffff!", "a\U0010ffff", "b", "\0x", "\1"]
-        store.commit([Batch(runs=[run_row(key, workflow_id=name) for key, name in enumerate(names, 1)])])
-        found = reader.list_runs(workflow_id_prefix=prefix, limit=100)
-        assert {run.workflow_id for run in found} == {name for name in names if name.startswith(prefix)}
+        runs = [run_row(key, workflow_id=name, tags=(("t", name),)) for key, name in enumerate(names, 1)]
+        store.commit([Batch(runs=runs)])
+        pattern = (Pattern(prefix, is_prefix=True),)
+        for term in (TextTerm("id", pattern), TagTerm("t", pattern)):
+            found = reader.list_runs(RunFilter((term,)), limit=100)
+            assert {run.workflow_id for run in found} == {name for name in names if name.startswith(prefix)}
 
     @pytest.mark.parametrize(
         "second",

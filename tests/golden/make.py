@@ -14,10 +14,10 @@ from pathlib import Path
 import anyio
 
 import aether
-from aether.cli.records import plain_event
 from aether.model.events import StepCompleted
 from aether.sdk import rpc
 from aether.store.sqlite_schema import FORMAT
+from aether.wire.documents import event_document
 from aether.wire.generated.aether.v1 import admin_pb2, model_pb2
 from tests.golden import workflows as w
 
@@ -27,8 +27,9 @@ HERE = Path(__file__).parent
 async def fill(client: aether.Client) -> None:
     """Runs in every state, and one that no worker has had."""
     async with client.serve():
-        labelled = {"tags": {"customer": "c77", "team": "sales"}, "memo": {"asked by": "Ada"}}
-        done = await w.everything.options(workflow_id="everything", **labelled).start(20)
+        done = await w.everything.options(
+            workflow_id="everything", tags={"customer": "c77", "team": "sales"}, memo={"asked by": "Ada"}
+        ).start(20)
         await done.signal("word", "please")
         await done.result()
         failing = await w.failing.options(workflow_id="failing", tags={"customer": "c78"}).start()
@@ -47,24 +48,27 @@ async def fill(client: aether.Client) -> None:
         await until_step(waiting)
         await w.sleeping.options(workflow_id="sleeping").start()
         await w.lasting.options(workflow_id="lasting", run_timeout_s=10 * 365 * 24 * 3600).start()
-        await until_timer(client)
+        await until_open(client)
     async with client:
         pending = w.waiting.options(workflow_id="pending", memo={"asked by": "Cy"}, priority=2)
         await pending.start("Di")
 
 
 async def until_step(handle: aether.Handle[str]) -> None:
-    while not [event async for event in handle.history() if isinstance(event.fact, StepCompleted)]:
+    while not await has_step(handle):  # noqa: ASYNC110 - it has no way of telling
         await anyio.sleep(0.01)
 
 
-async def until_timer(client: aether.Client) -> None:
-    for name, kind in (("sleeping", "timer"), ("lasting", "worker")):
-        handle = client.handle(name)
-        while kind == "timer" and not (await handle.status()).pending:
-            await anyio.sleep(0.01)
-        while kind == "worker" and not (await handle.status()).info.worker_id:
-            await anyio.sleep(0.01)
+async def has_step(handle: aether.Handle[str]) -> bool:
+    return any([isinstance(event.fact, StepCompleted) async for event in handle.history()])
+
+
+async def until_open(client: aether.Client) -> None:
+    """Until one sleeps and the other has a worker."""
+    while not (await client.handle("sleeping").status()).pending:  # noqa: ASYNC110 - it has no way of telling
+        await anyio.sleep(0.01)
+    while not (await client.handle("lasting").status()).info.worker_id:  # noqa: ASYNC110
+        await anyio.sleep(0.01)
 
 
 async def read(client: aether.Client) -> dict[str, object]:
@@ -76,7 +80,7 @@ async def read(client: aether.Client) -> dict[str, object]:
             request = admin_pb2.GetHistoryRequest(workflow_id=info.workflow_id, run_id=info.run_id)
             path = "/aether.v1.AdminService/GetHistory"
             parse = model_pb2.Event.FromString
-            events = [plain_event(each) async for each in rpc.stream(client.transport, path, request, parse)]
+            events = [event_document(each) async for each in rpc.stream(client.transport, path, request, parse)]
             found[info.workflow_id] = {"state": info.state.name, "type": info.workflow_type, "history": events}
     return found
 
@@ -90,7 +94,7 @@ async def make() -> None:
         content = Path("golden.db").read_bytes()
         expected = await read(client)
     name = HERE / f"format-{FORMAT}"
-    # Compressed, for an SQLite file is mostly room; without a time, so that making it twice differs by its content only.
+    # Compressed, for an SQLite file is mostly room; without a time, so only what is in it counts.
     name.with_suffix(".db.gz").write_bytes(gzip.compress(content, mtime=0))
     name.with_suffix(".json").write_text(json.dumps(expected, indent=1) + "\n")
 

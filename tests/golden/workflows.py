@@ -1,4 +1,4 @@
-"""The workflows behind the golden databases. What they do must never change: old histories are replayed against them."""
+"""The workflows behind the golden databases. They must never change: old histories are replayed with them."""
 
 import anyio
 

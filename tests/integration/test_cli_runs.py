@@ -37,7 +37,7 @@ def test_runs_are_listed_newest_first_and_by_what_they_are(server):
     listed = aether("workflow", "list", AETHER_SERVER=server.url)
     assert listed.returncode == 0
     head, *found = rows(listed.stdout)
-    assert head == ["WORKFLOW", "TYPE", "STATE", "CREATED", "CLOSED", "RUN"]
+    assert head == ["WORKFLOW", "TYPE", "STATE", "CREATED", "CLOSED", "RUN", "TAGS"]
     assert [(row[0], row[1], row[2], row[5]) for row in found] == [
         ("mail-1", "mail", "PENDING", second),
         ("order-1", "order", "PENDING", first),

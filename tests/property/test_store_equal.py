@@ -7,9 +7,11 @@ import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aether.model.filters import parse_filter
 from aether.store.interface import Batch, EventRow, Reader, RunChange, RunRow, Store, StoreConflict
 from aether.store.memory import MemoryStore
 from aether.store.sqlite import SqliteStore
+from tests.conformance.store_suite import FILTERS, NOW
 
 TYPES = ["order", "ship", "\N{SNOWMAN}"]
 IDS = ["a", "ab", "abc", "b", "%", "", "a\U0010ffff", "\0"]
@@ -28,6 +30,9 @@ runs = st.builds(
     parent_key=st.none() | keys,
     created_at=int64,
     closed_at=times,
+    tags=st.dictionaries(st.sampled_from(["t", "customer"]), st.sampled_from(["x", "y", "c1"])).map(
+        lambda tags: tuple(sorted(tags.items()))
+    ),
 )
 changes = st.builds(RunChange, key=keys, state=st.integers(0, 4), closed_at=times)
 events = st.builds(EventRow, run_key=keys, seq=st.integers(1, 6), at=int64, kind=int64, body=st.binary(max_size=40))
@@ -76,13 +81,21 @@ def number(group: list[Batch], reader: Reader) -> list[Batch]:
     return numbered
 
 
+TEXTS = [
+    *FILTERS,
+    "id:ab*",
+    "id:%*",
+    "id:a,ab",
+    "type:order state:pending",
+    "tag.t:x",
+    "tag.t:*",
+    "tag.t:x,y type:order",
+]
+
+
 def answers(reader: Reader) -> list[object]:
     listed = [
-        reader.list_runs(type=type_, state=state, workflow_id_prefix=prefix, before_key=before, limit=4)
-        for type_ in (None, "order", "none")
-        for state in (None, 0, 4)
-        for prefix in (None, "", "a", "ab", "%", "\0")
-        for before in (None, 6)
+        reader.list_runs(parse_filter(text, NOW), before_key=before, limit=4) for text in TEXTS for before in (None, 6)
     ]
     per_key = [
         (

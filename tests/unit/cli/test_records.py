@@ -78,6 +78,7 @@ def test_a_message_becomes_a_document_without_what_is_not_there():
         "history_length": 3,
         "worker_id": "",
         "tags": {},
+        "run_key": 0,
     }
     pending = [client_pb2.Pending(kind="timer")]
     info.tags["team"] = "red"

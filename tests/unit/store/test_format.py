@@ -14,11 +14,13 @@ from aether.store.format import (
     checksum,
     is_sound,
     lost,
+    pack_tags,
     prefix_end,
     run_checksum,
     seal,
     show_run,
     split_rows,
+    unpack_tags,
     unseal,
     unseal_run,
 )
@@ -85,12 +87,14 @@ runs = st.builds(
     parent_key=st.none() | st.integers(1, 2**63 - 1),
     created_at=int64,
     closed_at=st.none() | int64,
+    tags=st.dictionaries(texts, texts, max_size=3).map(lambda tags: tuple(sorted(tags.items()))),
 )
 
 
 def stored_form(run: RunRow) -> StoredRun:
     names = (run.workflow_id.encode(), run.run_id.encode(), run.type.encode(), run.queue.encode())
-    return run.key, *names, run.state, run.parent_key, run.created_at, run.closed_at, run_checksum(run)
+    tags = pack_tags(run.tags).encode()
+    return run.key, *names, run.state, run.parent_key, run.created_at, run.closed_at, tags, run_checksum(run)
 
 
 @given(runs)
@@ -99,7 +103,7 @@ def test_a_run_comes_back_as_it_was(run: RunRow):
     assert show_run(stored_form(run)) == run
 
 
-@given(runs, st.sampled_from([0, 1, 2, 3, 4, 6, 7, 9]), st.sampled_from([None, b"", b"\xff", 17, "text", 2**70]))
+@given(runs, st.sampled_from([0, 1, 2, 3, 4, 6, 7, 9, 10]), st.sampled_from([None, b"", b"\xff", 17, "text", 2**70]))
 def test_a_run_with_another_value_is_named_but_can_be_shown(run: RunRow, column: int, odd: object):
     row: list[object] = list(stored_form(run))
     assume(row[column] != odd)
@@ -140,3 +144,20 @@ def test_a_prefix_holds_exactly_the_texts_between_it_and_its_end(prefix: str, te
 def test_a_prefix_without_an_end_has_none():
     assert prefix_end("") is None
     assert prefix_end(chr(sys.maxunicode) * 3) is None
+
+
+@pytest.mark.parametrize(
+    "odd", [b"17", b"[17]", b'["ab"]', b'[["a", "b"]]', b'[["a",1]]', b"[[", b"\xff", b"[" * 100_000]
+)
+def test_tags_that_nobody_has_written_are_noticed_and_shown_as_none(odd: bytes):
+    run = RunRow(1, "w", "r", "t", "q", 1, None, 1, None, (("a", "b"),))
+    row = list(stored_form(run))
+    row[9] = odd
+    with pytest.raises(StoreDamaged):
+        unseal_run(tuple(row), "a file")  # type: ignore[arg-type]
+    assert show_run(tuple(row)).tags == ()  # type: ignore[arg-type]
+
+
+def test_a_run_without_tags_has_the_checksum_of_the_first_format():
+    assert run_checksum(RunRow(1, "w", "r", "t", "q", 1, None, 1, None)) == 0x8AC97B7E
+    assert unpack_tags(b"") == ()

@@ -130,7 +130,7 @@ class WorkflowStatus(_message.Message):
     def __init__(self, info: _Optional[_Union[WorkflowInfo, _Mapping]] = ..., result: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., pending: _Optional[_Iterable[_Union[Pending, _Mapping]]] = ..., cancel_requested: bool = ..., blocked: bool = ..., persistence: _Optional[str] = ..., memo: _Optional[_Mapping[str, _model_pb2.Payload]] = ...) -> None: ...
 
 class WorkflowInfo(_message.Message):
-    __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "state", "created_at_us", "closed_at_us", "parent_workflow_id", "history_length", "worker_id", "tags")
+    __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "state", "created_at_us", "closed_at_us", "parent_workflow_id", "history_length", "worker_id", "tags", "run_key")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -149,6 +149,7 @@ class WorkflowInfo(_message.Message):
     HISTORY_LENGTH_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
+    RUN_KEY_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
     workflow_type: str
@@ -160,7 +161,8 @@ class WorkflowInfo(_message.Message):
     history_length: int
     worker_id: str
     tags: _containers.ScalarMap[str, str]
-    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., created_at_us: _Optional[int] = ..., closed_at_us: _Optional[int] = ..., parent_workflow_id: _Optional[str] = ..., history_length: _Optional[int] = ..., worker_id: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    run_key: int
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., created_at_us: _Optional[int] = ..., closed_at_us: _Optional[int] = ..., parent_workflow_id: _Optional[str] = ..., history_length: _Optional[int] = ..., worker_id: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., run_key: _Optional[int] = ...) -> None: ...
 
 class AwaitResultRequest(_message.Message):
     __slots__ = ("workflow_id", "run_id")

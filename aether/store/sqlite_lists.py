@@ -1,0 +1,238 @@
+"""A filter of runs as SQL: which index to walk, and what to look at on the way. Pure but for the counting it asks for.
+
+Theory of operation. Lists are by key, newest first, and every index ends in the key, so the runs of one value are read
+from an index in the order that is wanted, and reading ends with the page. What remains is to choose the index:
+
+- A term that few runs fulfil (counted in its index, up to `NARROW`) is looked up as a whole and sorted.
+- Otherwise a term of one index is walked from its newest run; alternatives are walked side by side and merged.
+- Otherwise all runs are walked from the newest.
+
+The other terms are looked at in each run that is met. The index is named in the query, because a plan that depends on
+statistics changes when nobody looks. The worst case is a list whose terms are all common and hardly ever meet: it reads
+all runs of one of them, beside the server and not in its way.
+"""
+# ruff: noqa: S608 - only constants are put into SQL; values are bound
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from typing import Final, TypeAlias
+
+from attrs import frozen
+
+from aether.model.filters import ParentTerm, Pattern, RunFilter, StateTerm, TagTerm, Term, TextTerm, TimeTerm
+from aether.store.format import prefix_end
+from aether.store.sqlite_schema import RUN_COLUMNS
+
+NARROW: Final = 2_000
+"""A term that fewer runs than this fulfil is looked up and sorted: it takes a few milliseconds at most."""
+_BRANCHES_MAX: Final = 64
+"""More alternatives than this are looked at in each run instead of being walked side by side."""
+
+Values: TypeAlias = tuple[int | str | None, ...]
+Query: TypeAlias = Callable[[str, Values], Sequence[Sequence[int]]]
+
+_COLUMNS: Final = {"id": "workflow_id", "run": "run_id", "type": "type", "queue": "queue"}
+_TIMES: Final = {"started": "created_at", "closed": "closed_at"}
+_INDEXES: Final = {
+    "workflow_id": "INDEXED BY runs_by_workflow",
+    "type": "INDEXED BY runs_by_type",
+    "state": "INDEXED BY runs_by_state",
+    "parent_key": "INDEXED BY runs_by_parent",
+    "created_at": "INDEXED BY runs_by_started",
+    "closed_at": "INDEXED BY runs_by_closed",
+}
+_EVERYTHING: Final = "NOT INDEXED"
+
+
+@frozen
+class _Clause:
+    """A condition and what is bound to it."""
+
+    sql: str
+    values: Values = ()
+
+
+@frozen
+class _Source:
+    """Where keys of runs come from: a table by an index, its key, and the condition that the index answers."""
+
+    table: str
+    key: str
+    clause: _Clause
+
+
+def plan_list(wanted: RunFilter, before_key: int | None, limit: int, query: Query) -> tuple[str, Values]:
+    """The SELECT of a page and its values. `query` answers small counts."""
+    terms = [_resolve(term, query) for term in wanted.terms]
+    clauses = [_clause(term) for term in terms]
+    narrow = _narrowest([list(_lookups(term)) for term in terms if not term.excluded], query)
+    if narrow is not None:
+        keys = " UNION ".join(f"SELECT {source.key} FROM {source.table} WHERE {source.clause.sql}" for source in narrow)
+        some = _Clause(f"key IN ({keys})", tuple(value for source in narrow for value in source.clause.values))
+        return _select(f"runs {_EVERYTHING}", [some, *clauses], before_key, limit)
+    walks = _walks(terms)
+    if len(walks) == 1:
+        return _select(walks[0].table, [walks[0].clause, *clauses], before_key, limit)
+    parts = [_select(walk.table, [walk.clause, *clauses], before_key, limit) for walk in walks]
+    union = " UNION ALL ".join(f"SELECT * FROM ({sql})" for sql, _ in parts)
+    values = tuple(value for _, part in parts for value in part)
+    return f"SELECT * FROM ({union}) ORDER BY 1 DESC LIMIT ?", (*values, limit)
+
+
+def _select(table: str, clauses: Sequence[_Clause], before_key: int | None, limit: int) -> tuple[str, Values]:
+    key = "run_key" if table.startswith("tags") else "key"
+    if before_key is not None:
+        clauses = [*clauses, _Clause(f"{key} < ?", (before_key,))]
+    where = " AND ".join(["true", *(clause.sql for clause in clauses)])
+    values = tuple(value for clause in clauses for value in clause.values)
+    return f"SELECT {RUN_COLUMNS} FROM {table} WHERE {where} ORDER BY {key} DESC LIMIT ?", (*values, limit)
+
+
+@frozen
+class _ParentKeys:
+    """A ParentTerm with the keys of the runs that it names."""
+
+    keys: tuple[int, ...]
+    or_none: bool
+    excluded: bool
+
+
+_Resolved = TextTerm | TagTerm | StateTerm | TimeTerm | _ParentKeys
+
+
+def _resolve(term: Term, query: Query) -> _Resolved:
+    if not isinstance(term, ParentTerm):
+        return term
+    names = tuple(name for name in term.workflow_ids if name is not None)
+    found = query(
+        f"SELECT key FROM runs INDEXED BY runs_by_workflow WHERE workflow_id IN ({_marks(len(names))})"
+        " ORDER BY key DESC LIMIT ?",
+        (*names, NARROW),
+    )
+    return _ParentKeys(tuple(row[0] for row in found), None in term.workflow_ids, term.excluded)
+
+
+def _clause(term: _Resolved) -> _Clause:
+    """The term as a condition on a run, true or false also where a column is NULL."""
+    clause = _positive(term)
+    return _Clause(f"({clause.sql}) IS NOT TRUE", clause.values) if term.excluded else clause
+
+
+def _positive(term: _Resolved) -> _Clause:
+    if isinstance(term, TextTerm):
+        return _any(_match(_COLUMNS[term.field], pattern) for pattern in term.patterns)
+    if isinstance(term, StateTerm):
+        return _Clause(f"state IN ({_marks(len(term.states))})", tuple(int(state) for state in term.states))
+    if isinstance(term, TagTerm):
+        some = _any(_match("tag.value", pattern) for pattern in term.patterns)
+        mine = "SELECT 1 FROM tags AS tag WHERE tag.name = ? AND tag.run_key = runs.key"
+        return _Clause(f"EXISTS ({mine} AND {some.sql})", (term.name, *some.values))
+    if isinstance(term, TimeTerm):
+        return _between(_TIMES[term.field], term)
+    orphans = " OR parent_key IS NULL" if term.or_none else ""
+    return _Clause(f"(parent_key IN ({_marks(len(term.keys))}){orphans})", term.keys)
+
+
+def _match(column: str, pattern: Pattern) -> _Clause:
+    if not pattern.is_prefix:
+        return _Clause(f"{column} = ?", (pattern.text,))
+    end = prefix_end(pattern.text)
+    if end is None:
+        return _Clause(f"{column} >= ?", (pattern.text,))
+    return _Clause(f"{column} >= ? AND {column} < ?", (pattern.text, end))
+
+
+def _between(column: str, term: TimeTerm) -> _Clause:
+    bounds = [
+        _Clause(f"{column} {sign} ?", (at,)) for sign, at in ((">=", term.first), ("<", term.end)) if at is not None
+    ]
+    return _Clause(" AND ".join(bound.sql for bound in bounds), tuple(bound.values[0] for bound in bounds))
+
+
+def _any(clauses: Iterator[_Clause]) -> _Clause:
+    every = list(clauses)
+    sql = " OR ".join(f"({clause.sql})" for clause in every)
+    return _Clause(f"({sql})", tuple(value for clause in every for value in clause.values))
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+def _lookups(term: _Resolved) -> Iterator[_Source]:
+    """The index entries that hold every run of a term; none if it has no index."""
+    if isinstance(term, TagTerm):
+        for pattern in term.patterns:
+            match = _match("value", pattern)
+            yield _Source("tags", "run_key", _Clause(f"name = ? AND {match.sql}", (term.name, *match.values)))
+        return
+    column, clauses = _indexed(term)
+    for clause in clauses:
+        yield _Source(f"runs {_INDEXES[column]}", "key", clause)
+
+
+def _indexed(term: _Resolved) -> tuple[str, list[_Clause]]:
+    if isinstance(term, TextTerm) and _COLUMNS[term.field] in _INDEXES:
+        column = _COLUMNS[term.field]
+        return column, [_match(column, pattern) for pattern in term.patterns]
+    if isinstance(term, StateTerm):
+        return "state", [_Clause("state = ?", (int(state),)) for state in term.states]
+    if isinstance(term, TimeTerm):
+        return _TIMES[term.field], [_between(_TIMES[term.field], term)]
+    if isinstance(term, _ParentKeys) and not term.or_none:
+        return "parent_key", [_Clause("parent_key = ?", (key,)) for key in term.keys]
+    return "", []
+
+
+def _narrowest(terms: list[list[_Source]], query: Query) -> list[_Source] | None:
+    """The lookups of the term that the fewest runs fulfil, if those are few."""
+    best, fewest = None, NARROW
+    for sources in terms:
+        if not sources or len(sources) > _BRANCHES_MAX:
+            continue
+        count = 0
+        for source in sources:
+            count += query(
+                f"SELECT count(*) FROM (SELECT 1 FROM {source.table} WHERE {source.clause.sql} LIMIT ?)",
+                (*source.clause.values, fewest - count),
+            )[0][0]
+            if count >= fewest:
+                break
+        else:
+            best, fewest = sources, count
+    return best
+
+
+def _walks(terms: Sequence[_Resolved]) -> list[_Source]:
+    """The indexes to walk side by side: each has its runs in the order of the list."""
+    there = [term for term in terms if not term.excluded]
+    tags = [term for term in there if isinstance(term, TagTerm) and _are_exact(term.patterns)]
+    if tags:
+        table = "tags CROSS JOIN runs ON runs.key = tags.run_key"
+        name = tags[0].name
+        return [
+            _Source(table, "run_key", _Clause("tags.name = ? AND tags.value = ?", (name, value)))
+            for value in dict.fromkeys(pattern.text for pattern in tags[0].patterns)
+        ]
+    types = [
+        term for term in there if isinstance(term, TextTerm) and term.field == "type" and _are_exact(term.patterns)
+    ]
+    states = [term for term in there if isinstance(term, StateTerm)]
+    names = tuple(dict.fromkeys(pattern.text for pattern in types[0].patterns)) if types else ()
+    numbers = tuple(int(state) for state in states[0].states) if states else ()
+    both = [
+        _Source("runs INDEXED BY runs_by_type_state", "key", _Clause("type = ? AND state = ?", (name, number)))
+        for name, number in product(names, numbers)
+    ]
+    walks = (
+        both
+        or [_Source(f"runs {_INDEXES['type']}", "key", _Clause("type = ?", (name,))) for name in names]
+        or [_Source(f"runs {_INDEXES['state']}", "key", _Clause("state = ?", (number,))) for number in numbers]
+    )
+    if 0 < len(walks) <= _BRANCHES_MAX:
+        return walks
+    return [_Source(f"runs {_EVERYTHING}", "key", _Clause("true"))]
+
+
+def _are_exact(patterns: Sequence[Pattern]) -> bool:
+    return not any(pattern.is_prefix for pattern in patterns)
