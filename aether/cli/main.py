@@ -75,6 +75,15 @@ def serve(
     tls_client_ca: Annotated[
         str | None, typer.Option(metavar="PATH", help="Who signs the certificates of clients, PEM.")
     ] = None,
+    metrics_enabled: Annotated[
+        bool | None, typer.Option("--metrics-enabled/--no-metrics", help="Serve metrics for Prometheus.")
+    ] = None,
+    metrics_host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Where to serve metrics. [127.0.0.1]")
+    ] = None,
+    metrics_port: Annotated[
+        str | None, typer.Option(metavar="PORT", help="Port of metrics; 0: any free one. [9090]")
+    ] = None,
     insecure: Annotated[
         bool | None, typer.Option("--insecure", help="Let machines that prove nothing reach the server.")
     ] = None,
@@ -98,6 +107,9 @@ def serve(
         "tls_cert": tls_cert,
         "tls_key": tls_key,
         "tls_client_ca": tls_client_ca,
+        "metrics_enabled": metrics_enabled,
+        "metrics_host": metrics_host,
+        "metrics_port": metrics_port,
         "insecure": insecure,
     }
     run_server({name: value for name, value in flags.items() if value is not None}, config)

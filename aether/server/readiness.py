@@ -26,6 +26,16 @@ class Readiness:
             return "the server is stopping"
         return self.writer.fault or ""
 
+    def checks(self) -> dict[str, str]:
+        """What has to be well for new work to be taken, each with what is wrong with it; empty when nothing is."""
+        return {
+            "draining": "the server is stopping" if self.draining else "",
+            "storage": self.writer.fault or "",
+            "engine": ""
+            if self.writer.has_room and not self.loop.is_full
+            else "too much waits to be decided or written",
+        }
+
     def check_writable(self) -> None:
         """Raises what a request that would change something is answered with."""
         if self.draining:

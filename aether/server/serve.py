@@ -5,6 +5,7 @@
     ├─ engine loop   FATAL      inbox -> engine -> writer -> effects once durable
     ├─ timekeeper    FATAL      sleeps until the wheel's next deadline
     ├─ readers       CONTAINED  answers that need the disk, one task each
+    ├─ windows       restarted  metrics port; never ends the process
     └─ doors                    closed first on shutdown, with a deadline
        └─ listener → one nursery per connection   CONTAINED
 
@@ -31,7 +32,7 @@ from aether.server.client_service import ClientService
 from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
 from aether.server.histories import Histories
-from aether.server.listener import Drain, Listener, bind_tcp, serve_connections, server_tls
+from aether.server.listener import BindError, Drain, Listener, bind_tcp, serve_connections, server_tls
 from aether.server.machine import Machine
 from aether.server.metrics_report import MetricsReport
 from aether.server.past_service import PastService
@@ -43,6 +44,7 @@ from aether.server.tally import Tally
 from aether.server.telemetry import Log
 from aether.server.tiers import Tier
 from aether.server.timekeeper import Timekeeper
+from aether.server.windows import Window, bind_windows, close_windows, keep_open
 from aether.server.worker_service import WorkerService
 from aether.store.interface import EventRow, Reader, Store, StoreDamaged, StoreError
 from aether.store.open import open_store
@@ -189,13 +191,19 @@ async def serve(
     settings: Settings,
     *,
     ready: Callable[[str], None] = lambda address: None,
+    opened: Callable[[str, str], None] = lambda name, url: None,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` is told the address once requests are taken.
+    """Serve until SIGTERM or SIGINT. `ready` is told the address once requests are taken, then `opened` each window's.
 
     Raises BindError if the port is taken and StoreError if the database can not be used or fails.
     """
     listener = _bind(settings)
+    try:
+        windows = bind_windows(settings)
+    except BindError:
+        listener.close()
+        raise
     limits = evolve(DEFAULT_LIMITS, session_timeout_ms=int(settings.session_timeout_s * 1000))
     store = open_store(settings.location)
     tier = Tier(settings.persistence, settings.snapshot_interval_s)
@@ -207,12 +215,23 @@ async def serve(
                 ahead = {"snapshot_interval_s": tier.snapshot_interval_s} if tier.is_ahead else {}
                 log.info("serving", grpc=listener.address, db=store.location, persistence=tier.mode, **ahead)
                 ready(listener.address)
+                for window in windows:
+                    opened(window.name, window.url)
+                    doors.start_soon(keep_open, window.name, partial(_look_out, window, running, store.location))
                 task_status.started(listener.address)
                 await serve_connections([listener], running.methods, drain=drain)
                 doors.cancel_scope.cancel()
         finally:
             listener.close()
+            close_windows(windows)
     log.info("stopped")
+
+
+async def _look_out(window: Window, running: Running, database: str) -> None:
+    """Serve a window. What it needs is imported only now: it is nobody's business before the server works."""
+    from aether.server.http.metrics_site import MetricsSite
+
+    await MetricsSite(running.report, database).serve(window.listener.socket)
 
 
 def _bind(settings: Settings) -> Listener:

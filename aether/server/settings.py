@@ -65,6 +65,11 @@ class Settings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
+    metrics_enabled: bool = True
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 9090
+    # Names of the fields that somebody has set, be it to their defaults.
+    given: frozenset[str] = field(default=frozenset(), eq=False)
 
     @property
     def location(self) -> str:
@@ -203,6 +208,9 @@ OPTIONS: Sequence[Option] = (
     ),
     Option("log_format", "log.format", _choice(LogFormat), "how log lines are written"),
     Option("log_level", "log.level", _choice(LogLevel), "the least that is logged"),
+    Option("metrics_enabled", "metrics.enabled", _switch, "serve metrics for Prometheus", is_switch=True),
+    Option("metrics_host", "metrics.host", _host, "address that metrics are served on"),
+    Option("metrics_port", "metrics.port", _whole(0, 65535), "port that metrics are served on; 0: any free one"),
     Option("tls_cert", "tls.cert", _file, "certificate of the server, PEM", is_path=True),
     Option("tls_key", "tls.key", _file, "private key of the server, PEM", is_path=True),
     Option("tls_client_ca", "tls.client_ca", _file, "who signs the certificates of clients, PEM", is_path=True),
@@ -247,7 +255,7 @@ def load_settings(
     faults.extend(_contradictions(values, given))
     if faults:
         raise SettingsError(faults)
-    return Settings(**values)  # type: ignore[arg-type]  # each value was made by its option's parse
+    return Settings(**values, given=frozenset(given))  # type: ignore[arg-type]  # each value was made by its option's parse
 
 
 def is_loopback(host: str) -> bool:
@@ -273,7 +281,15 @@ def _contradictions(values: Mapping[str, object], given: Mapping[str, _Given]) -
         if database.rank >= mode.rank:
             yield f"{database.where} names a database, and mode memory keeps nothing in one: leave out either"
     host = values.get("grpc_host")
-    guarded = values.get("insecure") or "tls_client_ca" in given or "insecure" in given.keys() - values.keys()
+    is_insecure = values.get("insecure") or "insecure" in given.keys() - values.keys()
+    guarded = is_insecure or "tls_client_ca" in given
+    for window in ("metrics_host",):
+        seen = values.get(window)
+        if isinstance(seen, str) and not is_loopback(seen) and not is_insecure:
+            yield (
+                f"{given[window].where} {seen} can be reached from other machines, and nobody there is asked "
+                "who they are: keep it on 127.0.0.1 behind a proxy, or allow everybody with --insecure"
+            )
     if isinstance(host, str) and not is_loopback(host) and not guarded:
         yield (
             f"{given['grpc_host'].where} {host} can be reached from other machines: set tls.cert, tls.key and "

@@ -7,9 +7,14 @@ and `aether.transport` in its own logging, with the fields in the record's attri
 import json
 import logging
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+# Lines since the process started, for the metrics.
+logged: Counter[str] = Counter()
 
 
 class Log:
@@ -19,12 +24,15 @@ class Log:
         self._logger = logging.getLogger(name)
 
     def info(self, event: str, **fields: object) -> None:
+        logged["info"] += 1
         self._logger.info(event, extra={"fields": fields})
 
     def warning(self, event: str, **fields: object) -> None:
+        logged["warning"] += 1
         self._logger.warning(event, extra={"fields": fields})
 
     def error(self, event: str, *, exc_info: BaseException | None = None, **fields: object) -> None:
+        logged["error"] += 1
         self._logger.error(event, exc_info=exc_info, extra={"fields": fields})
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from aether import errors
 from aether.cli.exit_codes import MEANINGS
+from aether.server import metric_families
+from aether.server.openmetrics import Family
 from aether.server.settings import OPTIONS, Settings
 from tests.processes import ROOT, Child, aether, environment
 
@@ -135,3 +137,14 @@ def test_the_first_two_commands_of_the_readme_are_what_continuous_integration_ru
     assert "examples/main_job.py" in job
     assert "tox" in tests
     assert Path(ROOT / ".ci/run").read_text().count("$(block ") == 2
+
+
+def test_every_metric_is_documented_as_it_is():
+    wanted = []
+    for family in vars(metric_families).values():
+        if isinstance(family, Family):
+            name = family.full_name + ("_total" if family.kind == "counter" else "")
+            labels = ", ".join(f"`{label}`" for label in family.labels)
+            wanted.append([f"`{name}`", family.kind, labels, family.about])
+    documented = [row for row in rows(ROOT / "docs/monitoring.md") if len(row) == 4 and row[0].startswith("`")]
+    assert documented == wanted

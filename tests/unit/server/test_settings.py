@@ -93,7 +93,7 @@ def test_a_duration_is_a_number_in_its_range(value):
         ("grpc_port = 1\n", "1: unknown key grpc_port, did you mean server.grpc_port?"),
         ("[log]\nmode = 'memory'\n", "2: unknown key log.mode, did you mean persistence.mode?"),
         ("[server]\nxyzzy = 1\n", "2: unknown key server.xyzzy"),
-        ("\n[metrics]\nenabled = true\n", "2: unknown section [metrics]"),
+        ("\n[metric]\nenabled = true\n", "2: unknown section [metric], did you mean [metrics]?"),
         ("[persistance]\nmode = 'memory'\n", "1: unknown section [persistance], did you mean [persistence]?"),
         ("server = 3\n", "1: [server] must be a section, not 3"),
         ("[server.more]\nport = 3\n", "1: unknown key server.more"),
@@ -182,6 +182,19 @@ def test_encryption_alone_does_not_open_the_door():
         Path("key.pem"),
         Path("ca.pem"),
     )
+
+
+def test_certificates_do_not_open_windows_where_nobody_is_asked_who_they_are():
+    for name in ("cert.pem", "key.pem", "ca.pem"):
+        Path(name).write_text("x")
+    guarded = {"tls_cert": "cert.pem", "tls_key": "key.pem", "tls_client_ca": "ca.pem"}
+    (fault,) = faults_of(guarded | {"metrics_host": "0.0.0.0"})
+    assert fault.startswith("--metrics-host 0.0.0.0 can be reached from other machines")
+    assert load_settings({"metrics_host": "0.0.0.0", "insecure": True}).metrics_host == "0.0.0.0"
+
+
+def test_it_is_known_what_somebody_has_set_be_it_to_its_default():
+    assert load_settings({"metrics_port": "9090"}, {"AETHER_GRPC_PORT": "7233"}).given == {"metrics_port", "grpc_port"}
 
 
 def test_files_of_tls_belong_together_and_must_exist():

@@ -1,0 +1,166 @@
+"""One connection of HTTP/1.1: bytes by h11, deadlines by Trio, answers by a handler.
+
+Everything is bounded, and whatever goes wrong ends this connection and nothing else: a peer that breaks the protocol is
+told with 4xx where the protocol still allows it, a handler that fails is a 500 and a line in the log. No upgrades: no
+WebSocket, no HTTP/2.
+"""
+
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+from http import HTTPStatus
+from urllib.parse import parse_qsl, unquote
+
+import h11
+import trio
+
+from aether.server.http.limits import HttpLimits
+from aether.server.http.messages import Handler, HttpError, Request, Response, Send
+from aether.server.telemetry import Log
+
+log = Log("aether.server")
+
+_RECEIVE = 64 * 1024
+# Names in a query.
+_FIELDS_MAX = 50
+_BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError, OSError)
+
+
+class HttpConnection:
+    """Serves one stream until it ends."""
+
+    def __init__(self, stream: trio.abc.Stream, handler: Handler, limits: HttpLimits) -> None:
+        self._stream = stream
+        self._handler = handler
+        self._limits = limits
+        self._wire = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_max)
+
+    async def run(self) -> None:
+        try:
+            while await self._serve_one():
+                self._wire.start_next_cycle()
+        except h11.RemoteProtocolError as error:
+            await self._refuse(error.error_status_hint)
+        except trio.TooSlowError:
+            await self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        except _BROKEN:
+            pass
+        finally:
+            await trio.aclose_forcefully(self._stream)
+
+    async def _serve_one(self) -> bool:
+        """One request and its answer; whether another may follow."""
+        if not self._wire.trailing_data[0]:
+            with trio.move_on_after(self._limits.idle_s) as idle:
+                self._wire.receive_data(bytes(await self._stream.receive_some(_RECEIVE)))
+            if idle.cancelled_caught:
+                return False
+        with trio.fail_after(self._limits.request_s):
+            head = await self._next_event()
+            if not isinstance(head, h11.Request):
+                return False
+            taken = await self._read(head)
+        answer = await self._answer(taken) if isinstance(taken, Request) else taken
+        is_whole = await self._send(answer, head.method)
+        return is_whole and self._wire.our_state is h11.DONE and self._wire.their_state is h11.DONE
+
+    async def _read(self, head: h11.Request) -> Request | Response:
+        """The whole request, or what it is refused with; then the connection is of no more use."""
+        body = bytearray()
+        while not isinstance(event := await self._next_event(), h11.EndOfMessage):
+            if not isinstance(event, h11.Data):
+                raise trio.BrokenResourceError
+            body += event.data
+            if len(body) > self._limits.body_max:
+                return _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        try:
+            return _request(head, bytes(body))
+        except ValueError:
+            return _refusal(HTTPStatus.BAD_REQUEST)
+
+    async def _answer(self, request: Request) -> Response:
+        try:
+            return await self._handler(request)
+        except HttpError as error:
+            return error.response()
+        except Exception as error:
+            log.error("http_failed", method=request.method, path=request.path, exc_info=error)
+            return _refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    async def _next_event(self) -> h11.Event:
+        while True:
+            event = self._wire.next_event()
+            if not isinstance(event, type):
+                return event
+            if event is h11.PAUSED:
+                return h11.ConnectionClosed()
+            if self._wire.they_are_waiting_for_100_continue:
+                await self._write(self._wire.send(h11.InformationalResponse(status_code=100, headers=[])))
+            self._wire.receive_data(bytes(await self._stream.receive_some(_RECEIVE)))
+
+    async def _send(self, response: Response, method: bytes) -> bool:
+        """Whether the answer went out whole."""
+        headers = [("date", _date()), ("content-type", response.content_type), *response.headers]
+        if response.stream is None:
+            headers.append(("content-length", str(len(response.body))))
+        if self._wire.their_state is not h11.DONE:
+            headers.append(("connection", "close"))
+        await self._write(self._wire.send(h11.Response(status_code=response.status, headers=headers)))
+        if method != b"HEAD":
+            for first in range(0, len(response.body), self._limits.send_piece):
+                await self._write(self._wire.send(h11.Data(response.body[first : first + self._limits.send_piece])))
+            if response.stream is not None and not await self._send_stream(response.stream):
+                return False
+        await self._write(self._wire.send(h11.EndOfMessage()))
+        return True
+
+    async def _send_stream(self, stream: Callable[[Send], Awaitable[None]]) -> bool:
+        """Run the stream until it ends, which is True, or the peer goes away."""
+
+        async def send(data: bytes) -> None:
+            await self._write(self._wire.send(h11.Data(data)))
+
+        is_whole = False
+        async with trio.open_nursery() as nursery:
+
+            async def watch() -> None:
+                # Whoever listens says nothing: what comes is the end of the connection, or nothing that we want.
+                await self._stream.receive_some(_RECEIVE)
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(watch)
+            await stream(send)
+            is_whole = True
+            nursery.cancel_scope.cancel()
+        return is_whole
+
+    async def _write(self, data: bytes | None) -> None:
+        if data:
+            with trio.fail_after(self._limits.send_s):
+                await self._stream.send_all(data)
+
+    async def _refuse(self, status: int) -> None:
+        if self._wire.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            return
+        try:
+            await self._send(_refusal(status), b"GET")
+        except (h11.LocalProtocolError, *_BROKEN):
+            pass
+
+
+def _refusal(status: int) -> Response:
+    return HttpError(status, HTTPStatus(status).phrase.lower()).response()
+
+
+def _request(head: h11.Request, body: bytes) -> Request:
+    """Raises ValueError for what is not text."""
+    target = head.target.decode("ascii")
+    if not target.startswith("/"):
+        raise ValueError("only paths of this server")
+    path, _, query = target.partition("?")
+    pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_FIELDS_MAX, errors="strict")
+    headers = {name.decode("ascii"): value.decode("latin-1") for name, value in head.headers}
+    return Request(head.method.decode("ascii"), unquote(path, errors="strict"), dict(pairs), headers, body)
+
+
+def _date() -> str:
+    return formatdate(usegmt=True)

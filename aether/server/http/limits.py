@@ -1,0 +1,26 @@
+"""Bounds of the HTTP server, each with its reason."""
+
+from attrs import frozen
+
+
+@frozen
+class HttpLimits:
+    """Sizes in bytes, durations in seconds."""
+
+    # A browser opens six; ten people with ten tabs each, a scraper and room.
+    connections: int = 256
+    # Request line and headers.
+    head_max: int = 16 * 1024
+    # A payload of two megabytes as JSON in JSON.
+    body_max: int = 8 * 1024 * 1024
+    # The whole of a request, from its first byte; slow senders are cut off.
+    request_s: float = 20.0
+    # A connection on which nothing is asked.
+    idle_s: float = 75.0
+    # One piece of an answer; a reader that takes longer is gone.
+    send_s: float = 20.0
+    # Pieces of a body are sent in no larger ones, so that the deadline means the same for all.
+    send_piece: int = 256 * 1024
+
+
+DEFAULT_HTTP_LIMITS = HttpLimits()

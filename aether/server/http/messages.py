@@ -1,0 +1,60 @@
+"""Requests and responses as the handlers see them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+
+from attrs import field, frozen
+
+Send = Callable[[bytes], Awaitable[None]]
+Headers = tuple[tuple[str, str], ...]
+
+JSON_TYPE = "application/json; charset=utf-8"
+TEXT_TYPE = "text/plain; charset=utf-8"
+
+
+@frozen
+class Request:
+    """`path` is decoded, `query` has the last value of each name, names of `headers` are in lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@frozen
+class Response:
+    """`stream`, if set, is called with a function that sends, and writes the body after `body`."""
+
+    status: int = HTTPStatus.OK
+    body: bytes = b""
+    content_type: str = TEXT_TYPE
+    headers: Headers = ()
+    stream: Callable[[Send], Awaitable[None]] | None = field(default=None, eq=False)
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class HttpError(Exception):
+    """A request that is answered with an error. `words` are for the one who asked."""
+
+    def __init__(self, status: int, words: str, *, code: str = "", headers: Headers = ()) -> None:
+        super().__init__(status, words)
+        self.status = status
+        self.words = words
+        self.code = code or HTTPStatus(status).name
+        self.headers = headers
+
+    def response(self) -> Response:
+        document = {"error": {"code": self.code, "message": self.words}}
+        return as_json(document, status=self.status, headers=self.headers)
+
+
+def as_json(document: object, *, status: int = HTTPStatus.OK, headers: Headers = ()) -> Response:
+    text = json.dumps(document, ensure_ascii=True, separators=(",", ":"))
+    return Response(status, text.encode(), JSON_TYPE, (("cache-control", "no-store"), *headers))
