@@ -20,6 +20,7 @@ from aether.server.metric_families import families
 from aether.server.openmetrics import Exposition, Family
 from aether.server.readiness import Readiness
 from aether.server.tally import Tally
+from aether.server.tiers import Tier
 from aether.server.writer import DirectWriter
 from aether.store.memory import MemoryStore
 
@@ -53,7 +54,7 @@ async def _everything() -> str:
     engine.apply(i.Complete(None, tokens[1], (c.FailRun(Failure("Boom", "secret-text")),)), clock.now())
     engine.apply(i.Complete(None, tokens[2], (c.ScheduleActivity("1", "charge", "q", Payload(b"")),)), clock.now())
     engine.apply(i.StartRun(None, "nobody-has-it", "id-9", "run-9", "other", Payload(b"")), clock.now())
-    readiness = Readiness(loop, writer, "memory")
+    readiness = Readiness(loop, writer, Tier("memory"))
     return written(families(loop, readiness, Counter({Detail.RUNNING: 1}), "memory"))
 
 
