@@ -121,6 +121,10 @@ def worker(
     client: Annotated[str, typer.Argument(metavar="MODULE:CLIENT", help="Where the client is, e.g. app:client.")],
     server: ServerOption = DEFAULT_SERVER,
     loop: Annotated[str, typer.Option(metavar="LOOP", help="Event loop for your code: trio or asyncio.")] = "trio",
+    label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="What this worker has and others may not; may be given many times."),
+    ] = None,
 ) -> None:
     """Run the workflows and activities of a client until SIGTERM or Ctrl-C.
 
@@ -129,7 +133,7 @@ def worker(
     """
     from aether.cli.worker import run_worker
 
-    run_worker(client, server, loop)
+    run_worker(client, server, loop, label or [])
 
 
 @app.command("init")

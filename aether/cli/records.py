@@ -198,6 +198,8 @@ def pending_text(pending: client_pb2.Pending, now_us: int) -> str:
     said = [" ".join(filter(None, (pending.kind, pending.name, pending.path and f"at {pending.path}")))]
     if pending.attempt > 1:
         said.append(f"attempt {pending.attempt}")
+    if pending.reason:
+        said.append(pending.reason)
     if pending.worker_id:
         said.append(f"on worker {pending.worker_id}")
     if pending.due_at_us:

@@ -18,13 +18,23 @@ _LOOPS = ("trio", "asyncio")
 _FINISH_S = 15.0
 
 
-def run_worker(place: str, server: str, loop: str) -> None:
+def run_worker(place: str, server: str, loop: str, labels: list[str]) -> None:
     """Serves the client at `module:name`, against `server` unless the client names another itself."""
     if loop not in _LOOPS:
         raise typer.BadParameter(f"must be {' or '.join(_LOOPS)}", param_hint="--loop")
     # Set before the import: a client that is not told its server takes it from here.
     os.environ[SERVER_VARIABLE] = server
-    anyio.run(_Worker(_load(place), place, server).run, backend=loop)
+    anyio.run(_Worker(_load(place), place, server, _labels(labels)).run, backend=loop)
+
+
+def _labels(texts: list[str]) -> dict[str, str]:
+    labels = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if not name or not value:
+            raise typer.BadParameter(f"must be NAME=VALUE, not {text!r}", param_hint="--label")
+        labels[name] = value
+    return labels
 
 
 def _load(place: str) -> Client:
@@ -51,10 +61,11 @@ def _load(place: str) -> Client:
 class _Worker:
     """Serves until the first signal, then finishes what it has; the second signal cuts that short."""
 
-    def __init__(self, client: Client, place: str, server: str) -> None:
+    def __init__(self, client: Client, place: str, server: str, labels: dict[str, str]) -> None:
         self._client = client
         self._place = place
         self._server = server
+        self._labels = labels
         self._stop = anyio.Event()
         self._is_serving = False
 
@@ -63,7 +74,7 @@ class _Worker:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._listen, signals, group.cancel_scope)
                 say(f"aether worker: waiting for a server ({SERVER_VARIABLE} is {self._server})")
-                async with self._client.serve():
+                async with self._client.serve(labels=self._labels):
                     self._is_serving = True
                     say(f"aether worker: serving {self._place}, stop with Ctrl-C")
                     await self._stop.wait()

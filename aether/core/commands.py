@@ -306,6 +306,7 @@ def _(state: State, run: Run, command: c.ScheduleActivity, parks: bool, then: li
         command.input,
         command.retry,
         command.timeouts,
+        command.labels,
     )
     state.record(run, fact, parked=parks)
     activity = run.pending[command.path]

@@ -2,7 +2,8 @@
 
 A run is in one of these places while it is open:
   leased and active   its worker executes it; new events are pushed at once
-  leased and idle     its worker keeps it in memory, it takes no slot; news wake it, after `Session.waking` if need be
+  leased and idle     its worker keeps it in memory, it takes no slot; news wake it, after `Session.waking` if need be;
+                      if it has to wait for a slot there and another worker has one, it moves (`move_waking`)
   queued              in a task queue, for any worker that has its type
   early               nowhere: its start is not due yet
   parked              nowhere: it waits for a timer, an activity, a child, a promise, a signal or a cancel
@@ -19,6 +20,9 @@ from aether.core.state import State
 from aether.model import events as e
 from aether.model.payload import Failure
 from aether.model.runs import TaskKind
+
+# The timer of a worker that has runs in memory which wait for its slots.
+STICKY = "sticky"
 
 
 def wake_run(state: State, run: Run) -> None:
@@ -40,6 +44,7 @@ def wake_run(state: State, run: Run) -> None:
     elif not lease.is_waking:
         lease.is_waking = True
         session.waking[lease.token] = lease
+        _watch_waking(state, session)
 
 
 def push_news(state: State, lease: Lease) -> None:
@@ -60,6 +65,28 @@ def resume(state: State, lease: Lease) -> None:
     push_news(state, lease)
 
 
+def _watch_waking(state: State, session: Session) -> None:
+    if not session.is_watched:
+        session.is_watched = True
+        state.timers.arm((STICKY, session.session_id, ""), state.now + state.limits.sticky_ms * 1000)
+
+
+def move_waking(state: State, session: Session) -> None:
+    """Runs have waited for a while for a slot of the worker that keeps them: to others, if those have room."""
+    session.is_watched = False
+    full: set[QueueKey] = set()
+    for lease in list(session.waking.values()):
+        key = key_of(lease.run)
+        other = None if key in full else _free_taker(state, key)
+        if other is None:
+            full.add(key)
+            continue
+        revoke(state, lease, "its worker has no free slot, and another one has")
+        grant(state, other, lease.run)
+    if session.waking:
+        _watch_waking(state, session)
+
+
 def queue_activity(state: State, activity: Activity) -> None:
     """An attempt of the activity may start."""
     _place(state, activity)
@@ -77,11 +104,11 @@ def _place(state: State, item: Run | Activity) -> None:
 
 
 def _free_taker(state: State, key: QueueKey) -> Session | None:
-    takers = state.takers.get(key)
+    takers = state.takers.get(key.plain)
     if not takers:
         return None
     for session_id, session in takers.items():
-        if session.has_slot(key.kind):
+        if session.has_slot(key.kind) and (not key.labels or session.has_labels(key.labels)):
             # To the end of the line: whoever was served longest ago is next.
             del takers[session_id]
             takers[session_id] = session
@@ -184,11 +211,13 @@ def fill(state: State, session: Session) -> None:
 
 def _first_in_line(state: State, session: Session, kind: TaskKind) -> QueueKey | None:
     best: tuple[Rank, QueueKey] | None = None
+    queues = state.queues
     for type_ in session.types[kind]:
-        key = QueueKey(session.task_queue, kind, type_)
-        head = state.queues.head(key)
-        if head is not None and (best is None or head[0] < best[0]):
-            best = (head[0], key)
+        plain = QueueKey(session.task_queue, kind, type_)
+        for key in (plain, *queues.labelled(plain)):
+            head = queues.head(key)
+            if head is not None and (best is None or head[0] < best[0]) and session.has_labels(key.labels):
+                best = (head[0], key)
     return None if best is None else best[1]
 
 
@@ -202,8 +231,9 @@ def block(state: State, lease: Lease, failure: Failure) -> None:
     run.interrupted = run.interrupted or f"blocked: {failure.type}"
     state.blocked.setdefault(key_of(run), {}).setdefault(run.blocked_by, {})[run.key] = run
     fill(state, lease.session)
-    for session in state.takers.get(key_of(run), {}).values():
-        if session.session_id > run.blocked_by and session.has_slot(TaskKind.WORKFLOW):
+    for session in state.takers.get(key_of(run).plain, {}).values():
+        is_later = session.session_id > run.blocked_by and session.has_labels(run.labels)
+        if is_later and session.has_slot(TaskKind.WORKFLOW):
             fill(state, session)
             return
 
@@ -222,10 +252,11 @@ def _blocked_for(state: State, session: Session) -> Run | None:
     """A worker that came after the one whose code did not fit may bring code that does."""
     if not state.blocked:
         return None
-    for type_ in session.types[TaskKind.WORKFLOW]:
-        by_session = state.blocked.get(QueueKey(session.task_queue, TaskKind.WORKFLOW, type_))
-        if by_session and (oldest := min(by_session)) < session.session_id:
-            return next(iter(by_session[oldest].values()))
+    for key, by_session in state.blocked.items():
+        if session.session_id in state.takers.get(key.plain, ()) and session.has_labels(key.labels):
+            oldest = min(by_session)
+            if oldest < session.session_id:
+                return next(iter(by_session[oldest].values()))
     return None
 
 

@@ -21,7 +21,7 @@ from itertools import groupby
 
 from aether.core import activity as activities
 from aether.core import commands, inputs, lifecycle, membership, messages
-from aether.core.dispatch import wake_run
+from aether.core.dispatch import STICKY, move_waking, wake_run
 from aether.core.effects import Decision, RunOpened
 from aether.core.explain import explain_run
 from aether.core.run import Activity, Run, Timer, fold
@@ -139,9 +139,16 @@ def _session_due(state: State, key: TimerKey) -> None:
     membership.silence(state, state.sessions[key[1]])
 
 
+def _sticky_due(state: State, key: TimerKey) -> None:
+    session = state.sessions.get(key[1])
+    if session is not None:
+        move_waking(state, session)
+
+
 _DUE: dict[str, Callable[[State, TimerKey], None]] = {
     "timer": _timer_due,
     "session": _session_due,
+    STICKY: _sticky_due,
     **dict.fromkeys(("retry", activities.PROGRESS, *activities.TIMEOUTS), _activity_due),
     **dict.fromkeys(lifecycle.RUN_TIMERS, _run_due),
 }

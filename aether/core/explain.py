@@ -18,6 +18,7 @@ from aether.core.queues import Item, QueueKey, key_of
 from aether.core.run import Activity, Child, Pending, Promise, Run, Timer
 from aether.core.sessions import Lease
 from aether.core.state import State
+from aether.core.views import lacking_labels, takers_of
 from aether.model import events as e
 from aether.model.payload import Failure
 from aether.model.runs import RunState, TaskKind
@@ -183,16 +184,19 @@ def _line(state: State, item: Item) -> Reason:
     """Why nobody takes it."""
     key = key_of(item)
     what = f"{key.kind.name.lower()} {key.type!r} in task queue {key.task_queue!r}"
-    takers = state.takers.get(key)
+    takers = takers_of(state, key)
     if not takers:
         return Reason(ReasonKind.NO_WORKER, f"no worker is connected that has {what}")
+    lacking = lacking_labels(takers, item.labels)
+    if lacking:
+        return Reason(ReasonKind.NO_WORKER, f"no worker that has {what} has {lacking}")
     place, count = state.queues.place(key, item, _LOOK_MAX), state.queues.count(key)
     where = f"number {place} of {count}" if place else f"one of {count}"
     return Reason(ReasonKind.QUEUE, f"it is {where} for {what}, and {_who_is_busy(state, key)}")
 
 
 def _who_is_busy(state: State, key: QueueKey) -> str:
-    sessions = list(state.takers[key].values())
+    sessions = [session for session in takers_of(state, key) if session.has_labels(key.labels)]
     draining = sum(session.draining for session in sessions)
     active = len(sessions) - draining
     slots = sum(session.slots[key.kind] for session in sessions if not session.draining)

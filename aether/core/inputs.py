@@ -7,7 +7,7 @@ from attrs import frozen
 
 from aether.model.commands import Command
 from aether.model.payload import Failure, Payload
-from aether.model.runs import IdReusePolicy
+from aether.model.runs import IdReusePolicy, Labels
 
 
 @frozen
@@ -25,6 +25,7 @@ class StartRun:
     priority: int = 0
     tags: tuple[tuple[str, str], ...] = ()
     memo: tuple[tuple[str, Payload], ...] = ()
+    labels: Labels = ()
     # Answer with how it ended.
     awaited: bool = False
 
@@ -105,6 +106,7 @@ class OpenSession:
     activity_types: tuple[str, ...]
     workflow_slots: int
     activity_slots: int
+    labels: Labels = ()
 
 
 @frozen

@@ -1,8 +1,9 @@
 """What is true of a `State` between two inputs, whatever came in: asserts only, run after each input in tests.
 
 An open run is in one place: at a worker, in a queue, blocked, early (its start is not due), or parked: with something
-pending, or because its worker said that only a signal can wake it. Whatever is pending has what ends it: a timer in the wheel, an open child, an attempt at a worker, a place in a
-queue, or somebody outside who made a promise. Nothing else is armed, queued or leased.
+pending, or because its worker said that only a signal can wake it. Whatever is pending has what ends it: a timer in
+the wheel, an open child, an attempt at a worker, a place in a queue, or somebody outside who made a promise. Nothing
+else is armed, queued or leased.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def _check_session(state: State, session: Session) -> None:
     for token, lease in session.waking.items():
         assert session.leases.get(token) is lease, f"{name} wakes lease {token}, which it does not have"
         assert lease.is_waking, f"{name} wakes lease {token}, which does not know"
+    assert session.is_watched or not session.waking, f"{name} has runs that wait for its slots alone"
     if session.draining:
         assert not session.waking, f"{name} drains, and runs wait for its slots"
     assert not (session.waking and session.has_slot(TaskKind.WORKFLOW)), f"{name} has a slot that nobody told its runs"
@@ -159,7 +161,8 @@ def _check_queues(state: State) -> None:
     for key, item in in_line:
         assert key_of(item) == key, f"somebody waits in the wrong line {key}"
     for key in lines:
-        idle = [session for session in state.takers.get(key, {}).values() if session.has_slot(key.kind)]
+        takers = state.takers.get(key.plain, {}).values()
+        idle = [session for session in takers if session.has_slot(key.kind) and session.has_labels(key.labels)]
         assert not idle, f"tasks wait in {key}, and session {idle[0].session_id} has a slot for them"
 
 
@@ -178,14 +181,17 @@ def _check_blocked(state: State) -> None:
         filed = state.blocked[key_of(run)][run.blocked_by]
         assert filed[run.key] is run, f"run {run.run_id} is blocked and can not be found"
     for key, by, _ in groups:
-        for session in state.takers.get(key, {}).values():
-            is_later = session.session_id > by and session.has_slot(TaskKind.WORKFLOW)
+        for session in state.takers.get(key.plain, {}).values():
+            is_later = (
+                session.session_id > by and session.has_slot(TaskKind.WORKFLOW) and session.has_labels(key.labels)
+            )
             assert not is_later, f"session {session.session_id} may have the code for runs that {by} did not fit"
 
 
 def _check_timers(state: State) -> None:
     armed = dict(state.timers.deadlines())
     wanted: dict[TimerKey, int | None] = {("session", session_id, ""): None for session_id in state.sessions}
+    wanted.update({("sticky", key, ""): None for key, session in state.sessions.items() if session.is_watched})
     for run in state.runs.values():
         wanted.update(_deadlines_of_run(run))
         for pending in run.pending.values():

@@ -66,6 +66,7 @@ def _created(state: State, item: StartRun) -> e.RunCreated:
         priority=item.priority,
         tags=item.tags,
         memo=item.memo,
+        labels=item.labels,
     )
 
 
@@ -375,6 +376,7 @@ def begin_child(state: State, parent: Run, command: c.StartChild, fact: e.ChildS
             parent.run_id,
             fact.path,
             priority=parent.priority,
+            labels=command.labels,
         ),
         parent,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aether.core import activity as activities
 from aether.core import lifecycle
-from aether.core.dispatch import drop_lease, fill, revoke, wake_run
+from aether.core.dispatch import STICKY, drop_lease, fill, revoke, wake_run
 from aether.core.effects import EndSession, HeartbeatSeen
 from aether.core.inputs import CloseSession, DrainSession, Heartbeat, OpenSession
 from aether.core.queues import QueueKey
@@ -22,6 +22,7 @@ def open_session(state: State, item: OpenSession) -> None:
         {TaskKind.WORKFLOW: item.workflow_types, TaskKind.ACTIVITY: item.activity_types},
         {TaskKind.WORKFLOW: item.workflow_slots, TaskKind.ACTIVITY: item.activity_slots},
         state.now,
+        dict(item.labels),
     )
     state.sessions[session.session_id] = session
     for key in _keys(session):
@@ -94,6 +95,8 @@ def _watch(state: State, session: Session) -> None:
 def _end(state: State, session: Session, reason: str) -> None:
     del state.sessions[session.session_id]
     state.timers.cancel(("session", session.session_id, ""))
+    if session.is_watched:
+        state.timers.cancel((STICKY, session.session_id, ""))
     for key in _keys(session):
         del state.takers[key][session.session_id]
         if not state.takers[key]:

@@ -1,6 +1,8 @@
 """Task queues: what is ready and waits for a worker, in order, by queue, kind and type.
 
 A worker takes only types that it has, so each type waits in a line of its own and none stands in the way of another.
+So do tasks that want labels of their worker: those are part of a line's key, and such a line is listed under the key
+without them too.
 
 Priorities shift a task in time: one of priority 1 stands where one of priority 2 would stand that came a minute before
 it. So the urgent is served first, those of one priority in the order in which they came, and nobody starves: a minute
@@ -17,7 +19,7 @@ from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 from aether.core.run import Activity, Run
-from aether.model.runs import TaskKind
+from aether.model.runs import Labels, TaskKind
 
 Item = Run | Activity
 # Stale entries of a line that are not worth a clean-up; beyond them at most half of a line is stale.
@@ -40,6 +42,13 @@ class QueueKey(NamedTuple):
     task_queue: str
     kind: TaskKind
     type: str
+    # What the worker must have, in the order of the keys.
+    labels: Labels = ()
+
+    @property
+    def plain(self) -> QueueKey:
+        """Under which sessions that may take its tasks are filed: they are not filed by labels."""
+        return self._replace(labels=()) if self.labels else self
 
 
 class TaskQueues:
@@ -47,13 +56,20 @@ class TaskQueues:
         self._lines: dict[QueueKey, list[_Entry]] = {}
         self._counts: dict[QueueKey, int] = {}
         self._last = 0
+        # Lines of tasks that want labels, by the key without them.
+        self._labelled: dict[QueueKey, dict[QueueKey, None]] = {}
 
     def push(self, key: QueueKey, item: Item, now: int) -> None:
         assert not item.queued
         self._last += 1
         item.queued = self._last
         rank = Rank(now + _priority_of(item) * _US_PER_PRIORITY, self._last)
-        heappush(self._lines.setdefault(key, []), (rank, now, item))
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = []
+            if key.labels:
+                self._labelled.setdefault(key.plain, {})[key] = None
+        heappush(line, (rank, now, item))
         self._counts[key] = self._counts.get(key, 0) + 1
 
     def remove(self, key: QueueKey, item: Item) -> None:
@@ -75,7 +91,19 @@ class TaskQueues:
             heappop(line)
         if line is not None:
             del self._lines[key]
+            if key.labels:
+                self._forget_labelled(key)
         return None
+
+    def labelled(self, key: QueueKey) -> list[QueueKey]:
+        """Lines of the same type whose tasks want labels."""
+        return list(self._labelled[key]) if self._labelled and key in self._labelled else []
+
+    def _forget_labelled(self, key: QueueKey) -> None:
+        lines = self._labelled[key.plain]
+        del lines[key]
+        if not lines:
+            del self._labelled[key.plain]
 
     def pop(self, key: QueueKey) -> Item:
         """The first in line; there must be one."""
@@ -131,5 +159,5 @@ def _priority_of(item: Item) -> int:
 
 def key_of(item: Item) -> QueueKey:
     if isinstance(item, Run):
-        return QueueKey(item.task_queue, TaskKind.WORKFLOW, item.workflow_type)
-    return QueueKey(item.task_queue, TaskKind.ACTIVITY, item.activity_type)
+        return QueueKey(item.task_queue, TaskKind.WORKFLOW, item.workflow_type, item.labels)
+    return QueueKey(item.task_queue, TaskKind.ACTIVITY, item.activity_type, item.labels)

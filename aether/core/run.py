@@ -21,7 +21,7 @@ from attrs import define, field
 from aether.model import events as e
 from aether.model.payload import Failure, Payload
 from aether.model.policy import ActivityTimeouts, RetryPolicy
-from aether.model.runs import ParentClosePolicy, RunState
+from aether.model.runs import Labels, ParentClosePolicy, RunState
 
 if TYPE_CHECKING:
     from aether.core.sessions import Lease
@@ -94,6 +94,8 @@ class Activity:
     retry: RetryPolicy
     timeouts: ActivityTimeouts
     scheduled_at: int
+    # What the worker that takes it must have.
+    labels: Labels = ()
     state: ActivityState = ActivityState.SCHEDULED
     # Of the attempt that runs or ran last; 0 before the first.
     attempt: int = 0
@@ -138,6 +140,8 @@ class Run:
     priority: int = DEFAULT_PRIORITY
     tags: tuple[tuple[str, str], ...] = ()
     memo: tuple[tuple[str, Payload], ...] = ()
+    # What the worker that takes it must have.
+    labels: Labels = ()
     # What it has published, with when; None until it publishes.
     published: dict[str, tuple[Payload, int]] | None = None
     signal_ids: dict[str, None] | None = None
@@ -204,6 +208,7 @@ def _(run: Run, fact: e.RunCreated, at: int) -> None:
     run.priority = fact.priority or DEFAULT_PRIORITY
     run.tags = fact.tags
     run.memo = fact.memo
+    run.labels = fact.labels
 
 
 @_folds(e.RunStarted)
@@ -253,7 +258,7 @@ def _(run: Run, fact: e.TimerStarted, at: int) -> None:
 @_folds(e.ActivityScheduled)
 def _(run: Run, fact: e.ActivityScheduled, at: int) -> None:
     run.pending[fact.path] = Activity(
-        run, fact.path, fact.activity_type, fact.task_queue, fact.input, fact.retry, fact.timeouts, at
+        run, fact.path, fact.activity_type, fact.task_queue, fact.input, fact.retry, fact.timeouts, at, fact.labels
     )
 
 

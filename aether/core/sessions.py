@@ -11,7 +11,7 @@ from __future__ import annotations
 from attrs import define, field
 
 from aether.core.run import Activity, Run
-from aether.model.runs import TaskKind
+from aether.model.runs import Labels, TaskKind
 
 # Room for a million leases a second in eleven days, and for more restarts than there will be.
 _EPOCH_SHIFT = 40
@@ -48,14 +48,20 @@ class Session:
     types: dict[TaskKind, tuple[str, ...]]
     slots: dict[TaskKind, int]
     last_seen: int
+    labels: dict[str, str] = field(factory=dict)
     used: dict[TaskKind, int] = field(factory=lambda: {TaskKind.WORKFLOW: 0, TaskKind.ACTIVITY: 0})
     leases: dict[int, Lease] = field(factory=dict)
     # Leases whose run has news and which wait for a slot of this worker's, oldest first.
     waking: dict[int, Lease] = field(factory=dict)
+    # The timer by which those go elsewhere is armed.
+    is_watched: bool = False
     draining: bool = False
 
     def has_slot(self, kind: TaskKind) -> bool:
         return not self.draining and self.used[kind] < self.slots[kind]
+
+    def has_labels(self, wanted: Labels) -> bool:
+        return all(self.labels.get(name) == value for name, value in wanted)
 
 
 class Tokens:

@@ -9,6 +9,7 @@ from aether.model import commands as c
 from aether.model.limits import Limits
 from aether.model.payload import Failure, Payload
 from aether.model.policy import RetryPolicy
+from aether.model.runs import Labels
 
 
 def check_name(limits: Limits, text: str, field: str, *, required: bool = True) -> None:
@@ -67,6 +68,12 @@ def check_labels(limits: Limits, labels: Mapping[str, str], field: str, count_ma
         check_name(limits, value, field, required=False)
 
 
+def check_required(limits: Limits, labels: Labels) -> None:
+    """What a task wants of its worker."""
+    if labels:
+        check_labels(limits, dict(labels), "labels", limits.labels_max)
+
+
 def check_command(limits: Limits, command: c.Command) -> None:
     """Raises InvalidArgument or LimitExceeded."""
     _CHECKS[type(command)](limits, command)
@@ -101,6 +108,7 @@ def _check_child(limits: Limits, command: c.StartChild) -> None:
     check_name(limits, command.workflow_id, "workflow_id", required=False)
     check_name(limits, command.task_queue, "task_queue", required=False)
     check_payload(limits, command.input, "input")
+    check_required(limits, command.labels)
 
 
 def _check_promise(limits: Limits, command: c.CreatePromise) -> None:
@@ -140,6 +148,7 @@ def _check_schedule(limits: Limits, command: c.ScheduleActivity) -> None:
     check_name(limits, command.task_queue, "task_queue", required=False)
     check_payload(limits, command.input, "input")
     _check_retry(limits, command.retry)
+    check_required(limits, command.labels)
     bounds = command.timeouts
     longest_s = max(
         bounds.schedule_to_start_s,

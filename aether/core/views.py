@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from attrs import frozen
 
 from aether.core.queues import QueueKey, key_of
 from aether.core.run import Activity, ActivityState, Child, Pending, Promise, Run, Timer
+from aether.core.sessions import Session
 from aether.core.state import State
 from aether.model.payload import Failure, Payload
-from aether.model.runs import RunState, TaskKind
+from aether.model.runs import Labels, RunState, TaskKind
 
 
 class Detail(StrEnum):
@@ -34,6 +36,8 @@ class PendingView:
     worker_id: str = ""
     last_failure: Failure | None = None
     heartbeat: Payload | None = None
+    # Why it has not begun.
+    reason: str = ""
 
 
 @frozen
@@ -67,6 +71,7 @@ class WorkerView:
     activity_slots_used: int
     last_seen_at: int
     draining: bool
+    labels: Labels = ()
 
 
 @frozen
@@ -111,15 +116,13 @@ def _waits_for(item: Pending) -> Detail:
 
 
 def describe(state: State, run: Run) -> RunView:
-    pending = [_pending(item) for item in run.pending.values()]
+    pending = [_pending(state, item) for item in run.pending.values()]
     if run.lease is not None and run.lease.is_waking:
         pending.append(PendingView("", "worker", "waits for a slot", worker_id=run.lease.session.worker_id))
     elif run.blocked is not None:
         pending.append(PendingView("", "worker", "blocked"))
     elif run.queued:
-        has_taker = key_of(run) in state.takers
-        where = f"waits in task queue {run.task_queue}" if has_taker else "no worker has its type"
-        pending.append(PendingView("", "worker", where))
+        pending.append(PendingView("", "worker", why_queued(state, run)))
     elif run.is_early:
         pending.append(PendingView("", "start", due_at=run.start_at))
     elif not pending and (run.lease is None or run.lease.is_idle):
@@ -143,6 +146,29 @@ def describe(state: State, run: Run) -> RunView:
     )
 
 
+def takers_of(state: State, key: QueueKey) -> list[Session]:
+    """Who has its type; not everybody need have its labels."""
+    return list(state.takers.get(key.plain, {}).values())
+
+
+def why_queued(state: State, item: Run | Activity) -> str:
+    """Why no worker has what waits in a task queue, in words for people."""
+    takers = takers_of(state, key_of(item))
+    if not takers:
+        return "no worker has its type"
+    lacking = lacking_labels(takers, item.labels)
+    return f"no worker has {lacking}" if lacking else f"waits in task queue {item.task_queue}"
+
+
+def lacking_labels(takers: Iterable[Session], wanted: Labels) -> str:
+    """Which of the labels nobody has, or that nobody has all of them; empty if somebody has."""
+    if any(session.has_labels(wanted) for session in takers):
+        return ""
+    missing = [label for label in wanted if not any(session.has_labels((label,)) for session in takers)]
+    named = ", ".join(f"{name}={value}" for name, value in missing or wanted)
+    return f"label {named}" if missing else f"all its labels {named}"
+
+
 def overview(state: State) -> EngineView:
     counters = state.counters
     return EngineView(
@@ -163,13 +189,14 @@ def overview(state: State) -> EngineView:
                 session.used[TaskKind.ACTIVITY],
                 session.last_seen,
                 session.draining,
+                tuple(session.labels.items()),
             )
             for session in state.sessions.values()
         ),
     )
 
 
-def _pending(item: Pending) -> PendingView:
+def _pending(state: State, item: Pending) -> PendingView:
     if isinstance(item, Promise):
         return PendingView(item.path, "promise", item.name)
     if isinstance(item, Timer):
@@ -188,4 +215,5 @@ def _pending(item: Pending) -> PendingView:
         item.lease.session.worker_id if item.lease else "",
         item.last_failure,
         item.last_beat or item.heartbeat,
+        why_queued(state, item) if item.queued else "",
     )

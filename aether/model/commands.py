@@ -4,7 +4,7 @@ from attrs import frozen
 
 from aether.model.payload import Failure, Payload
 from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
-from aether.model.runs import ParentClosePolicy
+from aether.model.runs import Labels, ParentClosePolicy
 
 
 @frozen
@@ -56,6 +56,7 @@ class ScheduleActivity:
     input: Payload
     retry: RetryPolicy = DEFAULT_RETRY
     timeouts: ActivityTimeouts = NO_TIMEOUTS
+    labels: Labels = ()
 
 
 @frozen
@@ -66,6 +67,7 @@ class StartChild:
     task_queue: str
     input: Payload
     parent_close_policy: ParentClosePolicy = ParentClosePolicy.CANCEL
+    labels: Labels = ()
 
 
 @frozen

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from aether.model.payload import Failure, Payload
 from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
-from aether.model.runs import ParentClosePolicy
+from aether.model.runs import Labels, ParentClosePolicy
 
 
 @frozen
@@ -26,6 +26,7 @@ class RunCreated:
     priority: int = 0
     tags: tuple[tuple[str, str], ...] = ()
     memo: tuple[tuple[str, Payload], ...] = ()
+    labels: Labels = ()
 
 
 @frozen
@@ -107,6 +108,7 @@ class ActivityScheduled:
     input: Payload
     retry: RetryPolicy = DEFAULT_RETRY
     timeouts: ActivityTimeouts = NO_TIMEOUTS
+    labels: Labels = ()
 
 
 @frozen

@@ -29,6 +29,8 @@ class Limits:
     # Tags and memo of a run, keys that it publishes, ids of signals that it remembers.
     tags_max: int = 32
     memo_max: int = 32
+    # Of a worker, and of what a task wants of one.
+    labels_max: int = 32
     # All of a memo: it goes to the worker in one message with the input.
     memo_size_max: int = 256 * 1024
     published_max: int = 100
@@ -49,6 +51,8 @@ class Limits:
     # history with them, so it is a tenth of the attempt's age between these two.
     heartbeat_kept_ms: int = 5_000
     heartbeat_kept_max_ms: int = 60_000
+    # A run that is in memory at a worker without a free slot goes to another that has one, and is replayed, after this.
+    sticky_ms: int = 1_000
     # Ten years: beyond that, arithmetic on times is somebody's mistake.
     delay_max_ms: int = 10 * 366 * 24 * 3600 * 1000
     # Timers that fire in one decision; the next ones follow at once, after what else has come in.

@@ -2,6 +2,9 @@
 
 from enum import IntEnum
 
+# Names with values, in the order of the names.
+Labels = tuple[tuple[str, str], ...]
+
 
 class RunState(IntEnum):
     """Numbers are those of the protos and of the disk."""

@@ -2,7 +2,7 @@
 
 import builtins
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from math import ceil
 from types import TracebackType
@@ -16,7 +16,7 @@ from aether.model.policy import DEFAULT_RETRY, ActivityTimeouts, RetryPolicy
 from aether.model.runs import RunState
 from aether.sdk import rpc
 from aether.sdk.converters import UNDECLARED, Codec, Converter
-from aether.sdk.define import ActivityDecorator, Definitions, Start, Workflow, check_name
+from aether.sdk.define import ActivityDecorator, Definitions, Start, Workflow, check_labels, check_name
 from aether.sdk.entropy import new_id
 from aether.sdk.failures import to_failure
 from aether.sdk.handle import Handle
@@ -115,10 +115,21 @@ class Client:
         schedule_to_close_s: float = 0,
         heartbeat_s: float = 0,
         task_queue: str = "",
+        labels: Mapping[str, str] | None = None,
     ) -> ActivityDecorator:
-        """Decorates a function, async or plain. Bounds are seconds, 0 means none; an empty queue is the run's own."""
+        """Decorates a function, async or plain. Bounds are seconds, 0 means none; an empty queue is the run's own.
+
+        Only workers that have all of `labels` take its attempts.
+        """
         timeouts = ActivityTimeouts(schedule_to_start_s, start_to_close_s, schedule_to_close_s, heartbeat_s)
-        return ActivityDecorator(self._definitions, check_name(name, "activity name"), retry, timeouts, task_queue)
+        return ActivityDecorator(
+            self._definitions,
+            check_name(name, "activity name"),
+            retry,
+            timeouts,
+            task_queue,
+            check_labels(labels or {}),
+        )
 
     # Runs.
 
@@ -212,6 +223,8 @@ class Client:
             request.priority = workflow.priority
         for key, value in workflow.tags.items():
             request.tags[key] = value
+        for key, value in workflow.labels:
+            request.labels[key] = value
         for key, value in workflow.memo.items():
             request.memo[key].CopyFrom(payload_to_proto(self.converter.encode(value, f"memo {key!r}")))
         return request
@@ -336,7 +349,10 @@ class Client:
     # The worker.
 
     def worker_settings(
-        self, workflows: Sequence[Workflow[..., Any]] = (), resident_max: int = _RESIDENT_MAX
+        self,
+        workflows: Sequence[Workflow[..., Any]] = (),
+        resident_max: int = _RESIDENT_MAX,
+        labels: Mapping[str, str] | None = None,
     ) -> "WorkerSettings":
         """What a worker of these workflows, or of all there are, registers as."""
         from aether.sdk.worker import new_worker_id, settings_of
@@ -348,21 +364,27 @@ class Client:
             self._definitions.activities,
             self._slots,
             resident_max,
+            check_labels(labels or {}),
         )
 
     @asynccontextmanager
     async def serve(
-        self, *workflows: Workflow[..., Any], grace_s: float = _GRACE_S, resident_max: int = _RESIDENT_MAX
+        self,
+        *workflows: Workflow[..., Any],
+        labels: Mapping[str, str] | None = None,
+        grace_s: float = _GRACE_S,
+        resident_max: int = _RESIDENT_MAX,
     ) -> AsyncIterator[Self]:
         """Connect, and run a worker while the block lasts: of these workflows, or of all there are, and all activities.
 
         The block begins when the server knows the worker. At its end the worker takes nothing new and has `grace_s` to
         bring to an end what is in hand; what is not, goes to another worker or waits for one. At most `resident_max`
-        runs stay in memory while they wait; others are replayed when they go on.
+        runs stay in memory while they wait; others are replayed when they go on. What wants `labels` goes only to
+        workers that have them.
         """
         from aether.sdk.worker import Worker
 
-        settings = self.worker_settings(workflows, resident_max)
+        settings = self.worker_settings(workflows, resident_max, labels)
         # Raised at the end, outside of the task group that would wrap them.
         failures: list[BaseException] = []
         async with AsyncExitStack() as stack:

@@ -117,7 +117,13 @@ class Context:
         await self._run.admit()
         payload = activity.arguments.encode(self._converter, args, kwargs)
         command = c.ScheduleActivity(
-            branch.next_path(), activity.name, activity.task_queue, payload, activity.retry, activity.timeouts
+            branch.next_path(),
+            activity.name,
+            activity.task_queue,
+            payload,
+            activity.retry,
+            activity.timeouts,
+            activity.labels,
         )
         waiter = await self._wait(branch, "activity", activity.name, command)
         subject = f"activity {activity.name!r}"
@@ -179,6 +185,7 @@ class Context:
             workflow.task_queue,
             payload,
             policy,
+            workflow.labels,
         )
 
     @overload

@@ -15,6 +15,7 @@ from aether.errors import InvalidArgument
 from aether.model.limits import DEFAULT_LIMITS
 from aether.model.payload import Payload
 from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
+from aether.model.runs import Labels
 from aether.sdk.arguments import Arguments
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Workflow(Generic[P, R]):
     tags: Mapping[str, str] = field(factory=dict)
     memo: Mapping[str, Any] = field(factory=dict)
     parent_close_policy: ParentClose = "cancel"
+    labels: Labels = ()
 
     def options(
         self,
@@ -60,13 +62,14 @@ class Workflow(Generic[P, R]):
         tags: Mapping[str, str] | None = None,
         memo: Mapping[str, Any] | None = None,
         parent_close_policy: ParentClose | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> "Workflow[P, R]":
         """The same workflow with other rules for its runs; what is None stays as it is.
 
         `id_reuse` tells whether an id may be used again whose last run is closed: "allow", "allow_if_failed" (it did
         not complete) or "reject". The first task is due after `start_delay_s`; a run that is open for `run_timeout_s`
         fails. `priority` is from 1, the most urgent, to 5. `tags` and `memo` stay with the run and are shown by its
-        status.
+        status. Only workers that have all of `labels` take them.
         `parent_close_policy` is for children that are spawned: "cancel", "terminate" or "abandon".
         """
         given = {
@@ -81,6 +84,7 @@ class Workflow(Generic[P, R]):
             "parent_close_policy": None
             if parent_close_policy is None
             else _one_of(parent_close_policy, _PARENT_CLOSES, "parent_close_policy"),
+            "labels": None if labels is None else check_labels(labels),
         }
         return evolve(self, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
 
@@ -127,6 +131,7 @@ class Activity(Generic[P, R]):
     retry: RetryPolicy = DEFAULT_RETRY
     timeouts: ActivityTimeouts = NO_TIMEOUTS
     task_queue: str = ""
+    labels: Labels = ()
 
     def __repr__(self) -> str:
         return f"<activity {self.name!r}>"
@@ -147,9 +152,10 @@ class AsyncActivity(Activity[P, R]):
         task_queue: str | None = None,
         retry: RetryPolicy | None = None,
         timeouts: ActivityTimeouts | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> "AsyncActivity[P, R]":
         """The same activity with other rules; what is None stays as it is."""
-        return evolve(self, **_changes(self, task_queue, retry, timeouts))
+        return evolve(self, **_changes(self, task_queue, retry, timeouts, labels))
 
 
 @frozen(eq=False, repr=False)
@@ -167,18 +173,24 @@ class SyncActivity(Activity[P, R]):
         task_queue: str | None = None,
         retry: RetryPolicy | None = None,
         timeouts: ActivityTimeouts | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> "SyncActivity[P, R]":
         """The same activity with other rules; what is None stays as it is."""
-        return evolve(self, **_changes(self, task_queue, retry, timeouts))
+        return evolve(self, **_changes(self, task_queue, retry, timeouts, labels))
 
 
 def _changes(
-    activity: Activity[Any, Any], task_queue: str | None, retry: RetryPolicy | None, timeouts: ActivityTimeouts | None
+    activity: Activity[Any, Any],
+    task_queue: str | None,
+    retry: RetryPolicy | None,
+    timeouts: ActivityTimeouts | None,
+    labels: Mapping[str, str] | None,
 ) -> dict[str, Any]:
     return {
         "task_queue": activity.task_queue if task_queue is None else check_name(task_queue, "task queue"),
         "retry": retry or activity.retry,
         "timeouts": timeouts or activity.timeouts,
+        "labels": activity.labels if labels is None else check_labels(labels),
     }
 
 
@@ -191,6 +203,7 @@ class ActivityDecorator:
     retry: RetryPolicy
     timeouts: ActivityTimeouts
     task_queue: str
+    labels: Labels
 
     @overload
     def __call__(  # type: ignore[overload-overlap]  # what a coroutine function returns is a coroutine
@@ -209,6 +222,7 @@ class ActivityDecorator:
             self.retry,
             self.timeouts,
             self.task_queue,
+            self.labels,
         )
         self.definitions.add_activity(activity)
         return activity
@@ -267,6 +281,16 @@ def check_name(name: str, what: str) -> str:
     if len(name.encode("utf-8", "surrogatepass")) > DEFAULT_LIMITS.name_max:
         raise InvalidArgument(f"{what} {name[:40]!r}… is longer than {DEFAULT_LIMITS.name_max} bytes")
     return name
+
+
+def check_labels(labels: Mapping[str, str]) -> Labels:
+    """Of a worker, or what a task wants of one."""
+    if len(labels) > DEFAULT_LIMITS.labels_max:
+        raise InvalidArgument(f"{len(labels)} labels; at most {DEFAULT_LIMITS.labels_max}", field="labels")
+    for name, value in labels.items():
+        check_name(name, "label")
+        check_name(value, f"the value of label {name!r}")
+    return tuple(sorted(labels.items()))
 
 
 def is_coroutine_function(function: object) -> bool:

@@ -22,6 +22,7 @@ from aether.model import commands as c
 from aether.model import events as e
 from aether.model.limits import DEFAULT_LIMITS
 from aether.model.payload import Failure, Payload
+from aether.model.runs import Labels
 from aether.sdk.context import Context
 from aether.sdk.converters import Converter
 from aether.sdk.define import Activity, Workflow
@@ -59,6 +60,7 @@ class WorkerSettings:
     activity_slots: int
     # Runs kept in memory while they wait; those unused for longest are replayed when they go on.
     resident_max: int
+    labels: Labels = ()
     # Given how many calls at a time, where steps and activities are called that are plain functions.
     make_lane: Callable[[int], Lane] = ThreadLane
 
@@ -70,6 +72,7 @@ class WorkerSettings:
             activity_types=list(self.activities),
             workflow_slots=self.workflow_slots,
             activity_slots=self.activity_slots,
+            labels=dict(self.labels),
         )
 
 

@@ -53,6 +53,8 @@ class Pending:
     last_failure: Failure | None
     # Details of the last heartbeat.
     heartbeat: Any
+    # Why it has not begun; "" if it has.
+    reason: str = ""
 
 
 @frozen
@@ -115,6 +117,7 @@ def _pending_from_proto(message: pb.Pending, converter: Converter) -> Pending:
         message.worker_id,
         failure_from_proto(message.last_failure) if message.HasField("last_failure") else None,
         beat,
+        message.reason,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import anyio
 
 from aether.errors import InvalidArgument
+from aether.model.runs import Labels
 from aether.sdk.converters import Converter
 from aether.sdk.define import Activity, Workflow
 from aether.sdk.entropy import draw
@@ -38,10 +39,11 @@ def settings_of(
     activities: Mapping[str, Activity[..., Any]],
     slots: tuple[int, int],
     resident_max: int,
+    labels: Labels = (),
 ) -> WorkerSettings:
     if not workflows and not activities:
         raise InvalidArgument("nothing to serve: this client has no workflows and no activities")
-    return WorkerSettings(worker_id, task_queue, workflows, activities, *slots, resident_max)
+    return WorkerSettings(worker_id, task_queue, workflows, activities, *slots, resident_max, labels)
 
 
 class Worker:

@@ -112,6 +112,7 @@ def metrics_of(view: EngineView) -> apb.Metrics:
                 type=queue.key.type,
                 ready=queue.ready,
                 oldest_at_us=queue.oldest_at,
+                labels=dict(queue.key.labels),
             )
             for queue in view.queues
         ],
@@ -127,6 +128,7 @@ def metrics_of(view: EngineView) -> apb.Metrics:
                 activity_slots_used=worker.activity_slots_used,
                 last_seen_at_us=worker.last_seen_at,
                 draining=worker.draining,
+                labels=dict(worker.labels),
             )
             for worker in view.workers
         ],
@@ -143,4 +145,5 @@ def _pending(view: PendingView) -> pb.Pending:
         worker_id=view.worker_id,
         last_failure=failure_to_proto(view.last_failure) if view.last_failure else None,
         heartbeat=payload_to_proto(view.heartbeat) if view.heartbeat else None,
+        reason=view.reason,
     )

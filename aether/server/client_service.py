@@ -20,7 +20,7 @@ from aether.errors import AetherError, InvalidArgument, LimitExceeded, ServerUna
 from aether.model import events as e
 from aether.model.limits import Limits
 from aether.model.payload import Payload
-from aether.model.runs import IdReusePolicy, RunState
+from aether.model.runs import IdReusePolicy, Labels, RunState
 from aether.server import answers
 from aether.server.archive import Archive
 from aether.server.engine_loop import EngineLoop
@@ -230,7 +230,7 @@ class ClientService:
 
 def _start_options(
     limits: Limits, request: pb.StartWorkflowRequest
-) -> tuple[IdReusePolicy, int, int, int, tuple[tuple[str, str], ...], tuple[tuple[str, Payload], ...]]:
+) -> tuple[IdReusePolicy, int, int, int, Labels, tuple[tuple[str, Payload], ...], Labels]:
     """The options of a start as `StartRun` takes them."""
     try:
         reuse = IdReusePolicy(request.id_reuse_policy or IdReusePolicy.ALLOW)
@@ -242,6 +242,7 @@ def _start_options(
     if request.priority > LOWEST_PRIORITY:
         raise InvalidArgument(f"priority is {request.priority}; from 1 to {LOWEST_PRIORITY}", field="priority")
     check_labels(limits, request.tags, "tags", limits.tags_max)
+    check_labels(limits, request.labels, "labels", limits.labels_max)
     if len(request.memo) > limits.memo_max:
         raise LimitExceeded(f"memo has {len(request.memo)} entries; at most {limits.memo_max}")
     memo = memo_from_proto(request.memo)
@@ -252,7 +253,8 @@ def _start_options(
     if size > limits.memo_size_max:
         raise LimitExceeded(f"memo has {size} bytes; at most {limits.memo_size_max}")
     delay_ms, timeout_ms = request.start_delay_ms, request.run_timeout_ms
-    return reuse, delay_ms, timeout_ms, request.priority, tags_from_proto(request.tags), memo
+    tags, labels = tags_from_proto(request.tags), tags_from_proto(request.labels)
+    return reuse, delay_ms, timeout_ms, request.priority, tags, memo, labels
 
 
 def _closed_run(workflow_id: str, run_id: str, reader: Reader) -> tuple[RunRow, e.Event | None, e.Event | None]:

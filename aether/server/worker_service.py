@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError
 
 from aether.core.effects import HeartbeatSeen, Reply
 from aether.core.inputs import CloseSession, Complete, DrainSession, Heartbeat, OpenSession
-from aether.core.validate import check_name, check_payload
+from aether.core.validate import check_labels, check_name, check_payload
 from aether.errors import AetherError, InvalidArgument, LimitExceeded, ServerUnavailable, SessionExpired
 from aether.model.limits import Limits
 from aether.server.engine_loop import EngineLoop
@@ -17,7 +17,7 @@ from aether.wire.calls import Call, Method
 from aether.wire.convert import command_from_proto
 from aether.wire.errors import status_of
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
-from aether.wire.values import payload_from_proto
+from aether.wire.values import payload_from_proto, tags_from_proto
 
 _SERVICE = "/aether.v1.WorkerService/"
 
@@ -189,6 +189,7 @@ class WorkerService:
         ):
             if slots > limits.slots_max:
                 raise InvalidArgument(f"{field} is {slots}; at most {limits.slots_max}", field=field)
+        check_labels(limits, request.labels, "labels", limits.labels_max)
         worker_id = request.worker_id or f"worker-{new_id()[:8]}"
         sink.on_end = partial(self._close, sink, "")
         self._loop.sinks[sink.session_id] = sink
@@ -201,6 +202,7 @@ class WorkerService:
                 tuple(dict.fromkeys(request.activity_types)),
                 request.workflow_slots or limits.workflow_slots_default,
                 request.activity_slots or limits.activity_slots_default,
+                tags_from_proto(request.labels),
             )
         )
         return pb.RegisterResponse(

@@ -69,7 +69,7 @@ async def test_runs_that_wait_for_signals_take_no_slot_and_are_left_in_peace() -
     async with replayed(client):
         handles = [await w.start() for _ in range(5)]
         for handle in handles:
-            while not await is_resting(handle):
+            while not await is_resting(handle):  # noqa: ASYNC110
                 await anyio.sleep(0.01)
             # Nobody takes it up and puts it down again.
             assert await facts(handle) == ["RunCreated", "RunStarted"]

@@ -47,7 +47,7 @@ TAGS = st.dictionaries(TEXT, TEXT, max_size=4).map(lambda tags: tuple(sorted(tag
 MEMOS = st.dictionaries(TEXT, PAYLOADS, max_size=4).map(lambda memo: tuple((key, memo[key]) for key in sorted(memo)))
 
 FACTS: st.SearchStrategy[e.Fact] = st.one_of(
-    st.builds(e.RunCreated, TEXT, TEXT, TEXT, TEXT, PAYLOADS, TEXT, TEXT, TEXT, TIME, TIME, UINT32, TAGS, MEMOS),
+    st.builds(e.RunCreated, TEXT, TEXT, TEXT, TEXT, PAYLOADS, TEXT, TEXT, TEXT, TIME, TIME, UINT32, TAGS, MEMOS, TAGS),
     st.builds(e.RunStarted, TEXT, UINT32, TEXT),
     st.builds(e.RunCompleted, PAYLOADS),
     st.builds(e.RunFailed, FAILURES),
@@ -58,7 +58,7 @@ FACTS: st.SearchStrategy[e.Fact] = st.one_of(
     st.builds(e.TimerStarted, TEXT, TIME),
     st.builds(e.TimerFired, TEXT),
     st.builds(e.TimerCancelled, TEXT),
-    st.builds(e.ActivityScheduled, TEXT, TEXT, TEXT, PAYLOADS, RETRIES, TIMEOUTS),
+    st.builds(e.ActivityScheduled, TEXT, TEXT, TEXT, PAYLOADS, RETRIES, TIMEOUTS, TAGS),
     st.builds(e.ActivityStarted, TEXT, UINT32, TEXT),
     st.builds(e.ActivityProgressed, TEXT, UINT32, PAYLOADS),
     st.builds(e.ActivityRetried, TEXT, UINT32, FAILURES, TIME, st.none() | PAYLOADS),
@@ -83,8 +83,8 @@ EVENTS = st.builds(e.Event, UINT64, TIME, FACTS, st.booleans())
 COMMANDS: st.SearchStrategy[c.Command] = st.one_of(
     st.builds(c.RecordStep, TEXT, TEXT, st.none() | PAYLOADS, st.none() | FAILURES, UINT32, TIME),
     st.builds(c.StartTimer, TEXT, UINT64),
-    st.builds(c.ScheduleActivity, TEXT, TEXT, TEXT, PAYLOADS, RETRIES, TIMEOUTS),
-    st.builds(c.StartChild, TEXT, TEXT, TEXT, TEXT, PAYLOADS, POLICIES),
+    st.builds(c.ScheduleActivity, TEXT, TEXT, TEXT, PAYLOADS, RETRIES, TIMEOUTS, TAGS),
+    st.builds(c.StartChild, TEXT, TEXT, TEXT, TEXT, PAYLOADS, POLICIES, TAGS),
     st.builds(c.FailStep, TEXT, TEXT, FAILURES, UINT32, RETRIES, TIME),
     st.builds(c.CreatePromise, TEXT, TEXT),
     st.builds(c.PublishValue, TEXT, TEXT, PAYLOADS),

@@ -18,7 +18,7 @@ from aether.core.run import Promise
 from aether.errors import AetherError
 from aether.model import commands as c
 from aether.model.policy import ActivityTimeouts, RetryPolicy
-from aether.model.runs import IdReusePolicy, ParentClosePolicy
+from aether.model.runs import IdReusePolicy, Labels, ParentClosePolicy
 from tests.unit.core.engine_room import BOOM, CLOSING, Room, data
 
 IDS = st.sampled_from(("a", "b", "c", "a/1"))
@@ -37,6 +37,8 @@ RETRIES = st.builds(
     non_retryable=st.sampled_from(((), ("ValueError",), ("WorkerLost",))),
 )
 BOUND = st.sampled_from((0.0, 0.0, 0.5, 1.0, 5.0))
+GPU = (("gpu", "a100"),)
+LABELS = st.sampled_from(((), (), GPU))
 TIMEOUTS = st.builds(ActivityTimeouts, BOUND, BOUND, BOUND, BOUND)
 SCHEDULES = st.builds(
     c.ScheduleActivity,
@@ -46,6 +48,7 @@ SCHEDULES = st.builds(
     st.just(data("in")),
     RETRIES,
     TIMEOUTS,
+    LABELS,
 )
 POLICIES = st.sampled_from(ParentClosePolicy)
 # One more than a run may publish here.
@@ -82,6 +85,7 @@ MOVES = st.one_of(
         st.sampled_from(("", "other")),
         st.just(data()),
         POLICIES,
+        LABELS,
     ),
     st.builds(c.FailStep, st.just(""), st.just("pack"), st.just(BOOM), st.sampled_from((1, 2)), RETRIES),
     st.just(c.CreatePromise("", "answer")),
@@ -153,6 +157,7 @@ class EngineMachine(RuleBasedStateMachine):
             run_timeout_ms=timeout_ms,
             priority=priority,
             tags=(("team", "red"),),
+            labels=GPU if delay_ms else (),
             memo=(("note", data("memo")),),
         )
         assert answer is not None
@@ -206,8 +211,16 @@ class EngineMachine(RuleBasedStateMachine):
         activities=st.sampled_from((ACTIVITIES, ACTIVITIES, ACTIVITIES[:1], ())),
         slots=st.integers(1, 3),
         queue=QUEUES,
+        labels=LABELS,
     )
-    def open(self, workflows: tuple[str, ...], activities: tuple[str, ...], slots: int, queue: str) -> None:
+    def open(
+        self,
+        workflows: tuple[str, ...],
+        activities: tuple[str, ...],
+        slots: int,
+        queue: str,
+        labels: Labels = (),
+    ) -> None:
         self.room.open(
             next(self.sessions),
             workflows=workflows,
@@ -215,6 +228,7 @@ class EngineMachine(RuleBasedStateMachine):
             slots=slots,
             activity_slots=slots,
             queue=queue,
+            labels=dict(labels),
         )
 
     @rule(draw=st.data(), how=st.sampled_from((Room.close, Room.drain)))
@@ -340,7 +354,13 @@ class EngineMachine(RuleBasedStateMachine):
         room = self.room
         for queue in ("q", "other"):
             room.open(
-                next(self.sessions), workflows=TYPES, activities=ACTIVITIES, slots=50, activity_slots=50, queue=queue
+                next(self.sessions),
+                workflows=TYPES,
+                activities=ACTIVITIES,
+                slots=50,
+                activity_slots=50,
+                queue=queue,
+                labels=dict(GPU),
             )
         for _ in range(STEPS_MAX):
             if not room.engine.state.runs:

@@ -88,7 +88,7 @@ def test_a_message_becomes_a_document_without_what_is_not_there():
     assert status["result"] == 1
     assert "failure" not in status
     assert status["pending"] == [
-        {"path": "", "kind": "timer", "name": "", "attempt": 0, "due_at": None, "worker_id": ""}
+        {"path": "", "kind": "timer", "name": "", "attempt": 0, "due_at": None, "worker_id": "", "reason": ""}
     ]
     worker = plain(admin_pb2.WorkerInfo(workflow_types=["a", "b"]))
     assert worker["workflow_types"] == ["a", "b"]

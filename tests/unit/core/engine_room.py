@@ -1,6 +1,6 @@
 """An engine with a clock that the test turns, which checks after each input all that must hold after any input."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any
 
@@ -31,7 +31,7 @@ from aether.model import events as e
 from aether.model.limits import DEFAULT_LIMITS, Limits
 from aether.model.payload import Failure, Payload
 from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
-from aether.model.runs import ParentClosePolicy
+from aether.model.runs import Labels, ParentClosePolicy
 from tests.unit.core.explained import check_explanation
 
 S = 1_000_000
@@ -50,10 +50,11 @@ def activity(
     *,
     queue: str = "",
     retry: RetryPolicy = DEFAULT_RETRY,
+    labels: Labels = (),
     **timeouts: Any,
 ) -> c.ScheduleActivity:
     bounds = ActivityTimeouts(**timeouts) if timeouts else NO_TIMEOUTS
-    return c.ScheduleActivity(path, kind, queue, data(path), retry, bounds)
+    return c.ScheduleActivity(path, kind, queue, data(path), retry, bounds, labels)
 
 
 def child(
@@ -63,8 +64,9 @@ def child(
     id: str = "",  # noqa: A002
     queue: str = "",
     policy: ParentClosePolicy = ParentClosePolicy.CANCEL,
+    labels: Labels = (),
 ) -> c.StartChild:
-    return c.StartChild(path, kind, id, queue, data(path), policy)
+    return c.StartChild(path, kind, id, queue, data(path), policy, labels)
 
 
 def step(path: str = "1", name: str = "pack") -> c.RecordStep:
@@ -81,7 +83,7 @@ def durable(run: Run) -> tuple[object, ...]:
         (run.key, run.workflow_id, run.run_id, run.workflow_type, run.task_queue, run.parent_key, run.created_at),
         (run.parent_workflow_id, run.parent_path, run.state, run.input_digest, run.last_seq, run.attempts),
         (run.cancel_requested, run.cancel_reason, run.parked),
-        (run.start_at, run.expires_at, run.priority, run.tags, run.memo),
+        (run.start_at, run.expires_at, run.priority, run.tags, run.memo, run.labels),
         (run.published, run.signal_ids, run.promises),
         [_durable(pending) for pending in run.pending.values()],
     )
@@ -97,7 +99,7 @@ def _durable(pending: Pending) -> tuple[object, ...]:
     return (
         ("activity", pending.path, pending.activity_type, pending.task_queue, pending.input, pending.retry),
         (pending.timeouts, pending.scheduled_at, pending.state, pending.attempt, pending.next_at),
-        (pending.heartbeat, pending.last_failure, pending.cancel_requested),
+        (pending.heartbeat, pending.last_failure, pending.cancel_requested, pending.labels),
     )
 
 
@@ -320,9 +322,11 @@ class Room:
         slots: int = 10,
         activity_slots: int = 10,
         queue: str = "q",
+        labels: Mapping[str, str] | None = None,
     ) -> Decision:
+        has = tuple((labels or {}).items())
         return self.apply(
-            i.OpenSession(session, f"worker-{session}", queue, workflows, activities, slots, activity_slots)
+            i.OpenSession(session, f"worker-{session}", queue, workflows, activities, slots, activity_slots, has)
         )
 
     def close(self, session: int = 1) -> Decision:

@@ -1,5 +1,8 @@
 """Is what the engine says of a run true? Told apart anew from the state, without the code that words it."""
 
+from collections.abc import Iterator
+from itertools import combinations
+
 from aether.core.explain import explain
 from aether.core.run import Activity, Run, Timer
 from aether.core.state import State
@@ -21,7 +24,7 @@ def check_explanation(state: State, run: Run) -> None:
     _check_worker(run, told.sentence, kinds)
     if run.queued:
         assert run.task_queue in told.sentence
-        assert _is_offered(state, run.task_queue, TaskKind.WORKFLOW, run.workflow_type) == ("queue" in kinds[:2])
+        assert _is_offered(state, run, TaskKind.WORKFLOW, run.workflow_type) == ("queue" in kinds[:2])
     by_path = {reason.path: reason for reason in told.reasons if reason.path}
     assert list(by_path) == list(run.pending)[:100]
     for number, (path, reason) in enumerate(by_path.items()):
@@ -49,11 +52,21 @@ def _check_activity(state: State, activity: Activity, kind: str, worker_id: str)
     if activity.lease is not None:
         assert kind == "activity"
     elif activity.queued:
-        offered = _is_offered(state, activity.task_queue, TaskKind.ACTIVITY, activity.activity_type)
+        offered = _is_offered(state, activity, TaskKind.ACTIVITY, activity.activity_type)
         assert kind == ("queue" if offered else "no_worker")
     else:
         assert kind == "retry"
 
 
-def _is_offered(state: State, queue: str, kind: TaskKind, type_: str) -> bool:
-    return any(type_ in each.types[kind] and each.task_queue == queue for each in state.sessions.values())
+def _is_offered(state: State, item: Run | Activity, kind: TaskKind, type_: str) -> bool:
+    return any(
+        type_ in each.types[kind] and each.task_queue == item.task_queue and item.labels in (*_choices(each.labels),)
+        for each in state.sessions.values()
+    )
+
+
+def _choices(labels: dict[str, str]) -> Iterator[tuple[tuple[str, str], ...]]:
+    """Everything that somebody with these labels can be asked for."""
+    pairs = sorted(labels.items())
+    for count in range(len(pairs) + 1):
+        yield from combinations(pairs, count)

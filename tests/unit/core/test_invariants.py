@@ -16,7 +16,7 @@ from tests.unit.core.engine_room import BOOM, Room, activity, child
 
 Damage = Callable[[State], object]
 STRANGER = Run(99, "stranger", "r", "order", "q", None, 0)
-KEY = ("q", TaskKind.WORKFLOW, "order")
+KEY = ("q", TaskKind.WORKFLOW, "order", ())
 
 
 @pytest.fixture
@@ -112,6 +112,7 @@ def bring_a_later_worker(state: State) -> None:
 
 
 DAMAGES: list[tuple[str, Damage]] = [
+    ("wait for its slots alone", lambda s: put(session(s), is_watched=False)),
     ("waiters counted", lambda s: put(s, waiter_count=5)),
     ("records that no decision took", lambda s: put(s, records=[None])),
     ("effects that no decision took", lambda s: put(s, effects=[None])),
@@ -188,7 +189,7 @@ DAMAGES: list[tuple[str, Damage]] = [
     ("without a session", lambda s: s.blocked.update({KEY: {}})),  # type: ignore[dict-item]
     ("without a run", lambda s: s.blocked.update({KEY: {1: {}}})),  # type: ignore[dict-item]
     ("are not filed", lambda s: s.blocked.clear()),
-    ("can not be found", lambda s: s.blocked["q", TaskKind.WORKFLOW, "old"][1].update({1: s.open_ids["busy"]})),  # type: ignore[index]
+    ("can not be found", lambda s: s.blocked["q", TaskKind.WORKFLOW, "old", ()][1].update({1: s.open_ids["busy"]})),  # type: ignore[index]
     ("may have the code", bring_a_later_worker),
     # Timers.
     ("armed for nothing or not armed", lambda s: s.timers.cancel(("session", 1, ""))),

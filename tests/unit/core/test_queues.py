@@ -27,8 +27,8 @@ def served(queues: TaskQueues) -> list[int]:
 
 def test_the_line_a_task_waits_in_is_its_queue_its_kind_and_its_type():
     activity = Activity(run(), "1", "charge", "other", Payload(b""), DEFAULT_RETRY, NO_TIMEOUTS, 0)
-    assert key_of(run()) == ("q", TaskKind.WORKFLOW, "order")
-    assert key_of(activity) == ("other", TaskKind.ACTIVITY, "charge")
+    assert key_of(run()) == ("q", TaskKind.WORKFLOW, "order", ())
+    assert key_of(activity) == ("other", TaskKind.ACTIVITY, "charge", ())
 
 
 def test_who_came_first_is_served_first():

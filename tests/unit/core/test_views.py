@@ -96,7 +96,7 @@ def test_a_run_shows_what_it_waits_for(room):
     room.park(room.token(), c.StartTimer("1", 1_000), activity("2"), child("3", "unknown", id="kid"))
     assert seen(room).pending == (
         PendingView("1", "timer", "", due_at=T0 + S),
-        PendingView("2", "activity", "charge"),
+        PendingView("2", "activity", "charge", reason="no worker has its type"),
         PendingView("3", "child", "kid"),
     )
     assert seen(room, "kid").parent_workflow_id == "w"

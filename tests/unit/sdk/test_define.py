@@ -128,3 +128,35 @@ def test_a_workflow_can_be_called_as_a_part_of_another(client):
 
     with pytest.raises(StopIteration, match="6"):
         part(None, 5).send(None)
+
+
+def test_labels_are_wanted_by_runs_and_activities_and_kept_in_order():
+    client = aether.Client(db="memory")
+
+    @client.workflow("w")
+    async def w(ctx: aether.Context) -> None: ...
+
+    @client.activity("a", labels={"gpu": "a100", "disk": "big"})
+    def a() -> None: ...
+
+    assert a.labels == (("disk", "big"), ("gpu", "a100"))
+    assert a.options(task_queue="q").labels == a.labels
+    assert a.options(labels={}).labels == ()
+    assert w.options(labels={"b": "2", "a": "1"}).options(priority=1).labels == (("a", "1"), ("b", "2"))
+    settings = client.worker_settings(labels={"gpu": "t4"})
+    assert dict(settings.registration().labels) == {"gpu": "t4"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ({"": "x"}, "label '' must be printable text"),
+        ({"gpu": ""}, "the value of label 'gpu' '' must be"),
+        ({"gpu": 1}, "the value of label 'gpu' 1 must be"),
+        ({str(number): "x" for number in range(33)}, "33 labels; at most 32"),
+    ],
+)
+def test_labels_are_short_texts(labels, message):
+    client = aether.Client(db="memory")
+    with pytest.raises(aether.InvalidArgument, match=message):
+        client.activity("a", labels=labels)

@@ -298,21 +298,37 @@ class StateCount(_message.Message):
     def __init__(self, workflow_type: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., count: _Optional[int] = ...) -> None: ...
 
 class QueueDepth(_message.Message):
-    __slots__ = ("task_queue", "kind", "type", "ready", "oldest_at_us")
+    __slots__ = ("task_queue", "kind", "type", "ready", "oldest_at_us", "labels")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     TASK_QUEUE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
     OLDEST_AT_US_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     task_queue: str
     kind: str
     type: str
     ready: int
     oldest_at_us: int
-    def __init__(self, task_queue: _Optional[str] = ..., kind: _Optional[str] = ..., type: _Optional[str] = ..., ready: _Optional[int] = ..., oldest_at_us: _Optional[int] = ...) -> None: ...
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, task_queue: _Optional[str] = ..., kind: _Optional[str] = ..., type: _Optional[str] = ..., ready: _Optional[int] = ..., oldest_at_us: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class WorkerInfo(_message.Message):
-    __slots__ = ("worker_id", "task_queue", "workflow_types", "activity_types", "workflow_slots", "workflow_slots_used", "activity_slots", "activity_slots_used", "last_seen_at_us", "draining")
+    __slots__ = ("worker_id", "task_queue", "workflow_types", "activity_types", "workflow_slots", "workflow_slots_used", "activity_slots", "activity_slots_used", "last_seen_at_us", "draining", "labels")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_QUEUE_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_TYPES_FIELD_NUMBER: _ClassVar[int]
@@ -323,6 +339,7 @@ class WorkerInfo(_message.Message):
     ACTIVITY_SLOTS_USED_FIELD_NUMBER: _ClassVar[int]
     LAST_SEEN_AT_US_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     worker_id: str
     task_queue: str
     workflow_types: _containers.RepeatedScalarFieldContainer[str]
@@ -333,7 +350,8 @@ class WorkerInfo(_message.Message):
     activity_slots_used: int
     last_seen_at_us: int
     draining: bool
-    def __init__(self, worker_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., workflow_types: _Optional[_Iterable[str]] = ..., activity_types: _Optional[_Iterable[str]] = ..., workflow_slots: _Optional[int] = ..., workflow_slots_used: _Optional[int] = ..., activity_slots: _Optional[int] = ..., activity_slots_used: _Optional[int] = ..., last_seen_at_us: _Optional[int] = ..., draining: bool = ...) -> None: ...
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, worker_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., workflow_types: _Optional[_Iterable[str]] = ..., activity_types: _Optional[_Iterable[str]] = ..., workflow_slots: _Optional[int] = ..., workflow_slots_used: _Optional[int] = ..., activity_slots: _Optional[int] = ..., activity_slots_used: _Optional[int] = ..., last_seen_at_us: _Optional[int] = ..., draining: bool = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class GetHistoryRequest(_message.Message):
     __slots__ = ("workflow_id", "run_id", "after_seq")

@@ -19,7 +19,7 @@ ID_REUSE_POLICY_ALLOW_IF_FAILED: IdReusePolicy
 ID_REUSE_POLICY_REJECT: IdReusePolicy
 
 class StartWorkflowRequest(_message.Message):
-    __slots__ = ("workflow_type", "workflow_id", "input", "task_queue", "id_reuse_policy", "start_delay_ms", "run_timeout_ms", "priority", "tags", "memo", "run_id", "repeated", "await_result")
+    __slots__ = ("workflow_type", "workflow_id", "input", "task_queue", "id_reuse_policy", "start_delay_ms", "run_timeout_ms", "priority", "tags", "memo", "run_id", "repeated", "await_result", "labels")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -34,6 +34,13 @@ class StartWorkflowRequest(_message.Message):
         key: str
         value: _model_pb2.Payload
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ...) -> None: ...
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
@@ -47,6 +54,7 @@ class StartWorkflowRequest(_message.Message):
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     REPEATED_FIELD_NUMBER: _ClassVar[int]
     AWAIT_RESULT_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     workflow_type: str
     workflow_id: str
     input: _model_pb2.Payload
@@ -60,7 +68,8 @@ class StartWorkflowRequest(_message.Message):
     run_id: str
     repeated: bool
     await_result: bool
-    def __init__(self, workflow_type: _Optional[str] = ..., workflow_id: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., task_queue: _Optional[str] = ..., id_reuse_policy: _Optional[_Union[IdReusePolicy, str]] = ..., start_delay_ms: _Optional[int] = ..., run_timeout_ms: _Optional[int] = ..., priority: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ..., memo: _Optional[_Mapping[str, _model_pb2.Payload]] = ..., run_id: _Optional[str] = ..., repeated: bool = ..., await_result: bool = ...) -> None: ...
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, workflow_type: _Optional[str] = ..., workflow_id: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., task_queue: _Optional[str] = ..., id_reuse_policy: _Optional[_Union[IdReusePolicy, str]] = ..., start_delay_ms: _Optional[int] = ..., run_timeout_ms: _Optional[int] = ..., priority: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ..., memo: _Optional[_Mapping[str, _model_pb2.Payload]] = ..., run_id: _Optional[str] = ..., repeated: bool = ..., await_result: bool = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class StartWorkflowResponse(_message.Message):
     __slots__ = ("workflow_id", "run_id", "existing", "result")
@@ -83,7 +92,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ...) -> None: ...
 
 class Pending(_message.Message):
-    __slots__ = ("path", "kind", "name", "attempt", "due_at_us", "worker_id", "last_failure", "heartbeat")
+    __slots__ = ("path", "kind", "name", "attempt", "due_at_us", "worker_id", "last_failure", "heartbeat", "reason")
     PATH_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -92,6 +101,7 @@ class Pending(_message.Message):
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     LAST_FAILURE_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     path: str
     kind: str
     name: str
@@ -100,7 +110,8 @@ class Pending(_message.Message):
     worker_id: str
     last_failure: _model_pb2.Failure
     heartbeat: _model_pb2.Payload
-    def __init__(self, path: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., attempt: _Optional[int] = ..., due_at_us: _Optional[int] = ..., worker_id: _Optional[str] = ..., last_failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., heartbeat: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ...) -> None: ...
+    reason: str
+    def __init__(self, path: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., attempt: _Optional[int] = ..., due_at_us: _Optional[int] = ..., worker_id: _Optional[str] = ..., last_failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., heartbeat: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class WorkflowStatus(_message.Message):
     __slots__ = ("info", "result", "failure", "pending", "cancel_requested", "blocked", "persistence", "memo")

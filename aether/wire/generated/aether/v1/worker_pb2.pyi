@@ -7,20 +7,29 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RegisterRequest(_message.Message):
-    __slots__ = ("worker_id", "task_queue", "workflow_types", "activity_types", "workflow_slots", "activity_slots")
+    __slots__ = ("worker_id", "task_queue", "workflow_types", "activity_types", "workflow_slots", "activity_slots", "labels")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_QUEUE_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_TYPES_FIELD_NUMBER: _ClassVar[int]
     ACTIVITY_TYPES_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_SLOTS_FIELD_NUMBER: _ClassVar[int]
     ACTIVITY_SLOTS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     worker_id: str
     task_queue: str
     workflow_types: _containers.RepeatedScalarFieldContainer[str]
     activity_types: _containers.RepeatedScalarFieldContainer[str]
     workflow_slots: int
     activity_slots: int
-    def __init__(self, worker_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., workflow_types: _Optional[_Iterable[str]] = ..., activity_types: _Optional[_Iterable[str]] = ..., workflow_slots: _Optional[int] = ..., activity_slots: _Optional[int] = ...) -> None: ...
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, worker_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., workflow_types: _Optional[_Iterable[str]] = ..., activity_types: _Optional[_Iterable[str]] = ..., workflow_slots: _Optional[int] = ..., activity_slots: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class RegisterResponse(_message.Message):
     __slots__ = ("session_id", "worker_id", "session_timeout_ms", "lineage")
@@ -201,36 +210,54 @@ class StartTimer(_message.Message):
     def __init__(self, path: _Optional[str] = ..., delay_ms: _Optional[int] = ...) -> None: ...
 
 class ScheduleActivity(_message.Message):
-    __slots__ = ("path", "activity_type", "task_queue", "input", "retry", "timeouts")
+    __slots__ = ("path", "activity_type", "task_queue", "input", "retry", "timeouts", "labels")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     PATH_FIELD_NUMBER: _ClassVar[int]
     ACTIVITY_TYPE_FIELD_NUMBER: _ClassVar[int]
     TASK_QUEUE_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     RETRY_FIELD_NUMBER: _ClassVar[int]
     TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     path: str
     activity_type: str
     task_queue: str
     input: _model_pb2.Payload
     retry: _model_pb2.RetryPolicy
     timeouts: _model_pb2.ActivityTimeouts
-    def __init__(self, path: _Optional[str] = ..., activity_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., retry: _Optional[_Union[_model_pb2.RetryPolicy, _Mapping]] = ..., timeouts: _Optional[_Union[_model_pb2.ActivityTimeouts, _Mapping]] = ...) -> None: ...
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, path: _Optional[str] = ..., activity_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., retry: _Optional[_Union[_model_pb2.RetryPolicy, _Mapping]] = ..., timeouts: _Optional[_Union[_model_pb2.ActivityTimeouts, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class StartChild(_message.Message):
-    __slots__ = ("path", "workflow_type", "workflow_id", "task_queue", "input", "parent_close_policy")
+    __slots__ = ("path", "workflow_type", "workflow_id", "task_queue", "input", "parent_close_policy", "labels")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     PATH_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_QUEUE_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     PARENT_CLOSE_POLICY_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     path: str
     workflow_type: str
     workflow_id: str
     task_queue: str
     input: _model_pb2.Payload
     parent_close_policy: _model_pb2.ParentClosePolicy
-    def __init__(self, path: _Optional[str] = ..., workflow_type: _Optional[str] = ..., workflow_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., parent_close_policy: _Optional[_Union[_model_pb2.ParentClosePolicy, str]] = ...) -> None: ...
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, path: _Optional[str] = ..., workflow_type: _Optional[str] = ..., workflow_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., parent_close_policy: _Optional[_Union[_model_pb2.ParentClosePolicy, str]] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class CancelPending(_message.Message):
     __slots__ = ("path",)
