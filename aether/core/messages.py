@@ -12,7 +12,7 @@ from aether.core.inputs import CompletePromise, ReadValue, SignalRun
 from aether.core.lifecycle import find
 from aether.core.run import Promise
 from aether.core.state import State
-from aether.errors import InvalidArgument, LimitExceeded, WorkflowNotFound
+from aether.errors import InvalidArgument, LimitExceeded
 from aether.model import events as e
 
 
@@ -42,7 +42,7 @@ def complete_promise(state: State, item: CompletePromise) -> None:
         return
     run = find(state, workflow_id, run_id)
     if run is None:
-        state.reply(item.reply, WorkflowNotFound(f"run {run_id} of {workflow_id!r} is not open any more"))
+        state.reply(item.reply, NotOpen(workflow_id, run_id))
         return
     if path not in (run.promises or ()):
         state.reply(item.reply, InvalidArgument(f"run {run_id} has made no promise at path {path!r}", field="token"))

@@ -22,7 +22,7 @@ from aether.sdk.failures import to_failure
 from aether.sdk.handle import Handle
 from aether.sdk.lists import list_runs
 from aether.sdk.metrics import Metrics, metrics_from_proto
-from aether.sdk.transport import Opener, Transport
+from aether.sdk.transport import Transport
 from aether.sdk.views import WorkflowInfo, outcome
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
 from aether.wire.values import failure_to_proto, payload_to_proto
@@ -86,8 +86,8 @@ class Client:
         self._snapshot_interval_s = snapshot_interval_s
         self._worker_id = worker_id
         self._slots = (workflow_slots, activity_slots)
-        # Opens connections whatever the target is; for tests, which bring their own server along.
-        self.opener: Opener | None = None
+        # Whatever the target is; for tests, which bring their own server along.
+        self.make_transport: Callable[[], Transport] | None = None
         self._definitions = Definitions()
         self._transport: Transport | None = None
         self._embedded: Embedded | None = None
@@ -323,8 +323,8 @@ class Client:
 
     async def _open(self) -> None:
         target = self._target or os.environ.get(SERVER_VARIABLE)
-        if self.opener is not None:
-            transport = Transport(self.opener)
+        if self.make_transport is not None:
+            transport = self.make_transport()
         elif target:
             transport = Transport(target)
         else:

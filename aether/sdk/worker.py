@@ -14,7 +14,7 @@ from aether.sdk.converters import Converter
 from aether.sdk.define import Activity, Workflow
 from aether.sdk.entropy import draw
 from aether.sdk.session import Outcomes, Session, WorkerSettings
-from aether.sdk.transport import Transport
+from aether.sdk.transport import Transport, TransportStream
 from aether.wire.errors import error_from_status
 from aether.wire.status import Code, RpcError
 
@@ -49,7 +49,15 @@ def settings_of(
 class Worker:
     """Keeps a session open: connects again with back-off whenever it is lost."""
 
-    def __init__(self, transport: Transport, settings: WorkerSettings, converter: Converter) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        settings: WorkerSettings,
+        converter: Converter,
+        *,
+        make_session: Callable[[WorkerSettings, Converter, Outcomes, TransportStream], Session] = Session,
+    ) -> None:
+        self._make_session = make_session
         self._transport = transport
         self._settings = settings
         self._converter = converter
@@ -83,7 +91,7 @@ class Worker:
             on_registered()
 
         stream = await self._transport.open_stream(_PATH)
-        self._session = Session(self._settings, self._converter, self._outcomes, stream)
+        self._session = self._make_session(self._settings, self._converter, self._outcomes, stream)
         try:
             await self._session.run(registered)
         except* RpcError as group:

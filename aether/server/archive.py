@@ -11,8 +11,10 @@ from typing import TypeVar
 
 import trio
 
+from aether.model import events as e
 from aether.server.machine import Call, call_in_thread
 from aether.store.interface import EventRow, Reader, Store
+from aether.wire.convert import KINDS, decode_event
 
 R = TypeVar("R")
 READERS_MAX = 3
@@ -59,3 +61,20 @@ class Archive:
         for reader in self._idle:
             reader.close()
         self._idle.clear()
+
+
+async def find_fact(
+    archive: Archive, run_key: int, kinds: tuple[type[e.Fact], ...], is_that: Callable[[e.Fact], bool]
+) -> e.Event | None:
+    """The last event of a run whose fact is of one of the kinds and fits; None if there is none."""
+    wanted = {KINDS[kind] for kind in kinds}
+    found: e.Event | None = None
+    after = 0
+    while True:
+        page = await archive.read(lambda reader: reader.events(run_key, after, PAGE_EVENTS))  # noqa: B023 - at once
+        for row in page:
+            if row.kind in wanted and is_that((event := decode_event(row.body)).fact):
+                found = event
+        if len(page) < PAGE_EVENTS:
+            return found
+        after = page[-1].seq

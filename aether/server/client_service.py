@@ -22,7 +22,7 @@ from aether.model.limits import Limits
 from aether.model.payload import Payload
 from aether.model.runs import IdReusePolicy, Labels, RunState
 from aether.server import answers
-from aether.server.archive import Archive
+from aether.server.archive import Archive, find_fact
 from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
 from aether.server.message_service import MessageService
@@ -216,6 +216,9 @@ class ClientService:
 
         async def look_up() -> bytes:
             row, _, _ = await self._archive.read(partial(_closed_run, answer.workflow_id, answer.run_id))
+            if await find_fact(self._archive, row.key, (e.CancelRequested,), lambda fact: True) is not None:
+                # It was asked before, perhaps by whoever repeats this because the answer was lost.
+                return pb.CancelResponse(run_id=row.run_id, state=row.state).SerializeToString()  # type: ignore[arg-type]
             state = RunState(row.state).name
             raise WorkflowClosed(f"workflow {row.workflow_id!r} (run {row.run_id}) is {state} already")
 

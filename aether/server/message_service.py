@@ -8,17 +8,15 @@ from google.protobuf.message import DecodeError
 from aether.core.effects import NotOpen, PromiseCompleted, Signalled, ValueRead
 from aether.core.inputs import CompletePromise, ReadValue, SignalRun
 from aether.core.validate import check_failure, check_name, check_payload
-from aether.errors import AetherError, InvalidArgument, WorkflowClosed
+from aether.errors import AetherError, InvalidArgument, WorkflowClosed, WorkflowNotFound
 from aether.model import events as e
 from aether.model.limits import Limits
 from aether.model.runs import RunState
-from aether.server.archive import PAGE_EVENTS, Archive
+from aether.server.archive import Archive, find_fact
 from aether.server.engine_loop import EngineLoop
 from aether.server.readiness import Readiness
 from aether.server.replies import find_row, refuse, respond_later
-from aether.store.interface import EventRow, Reader
 from aether.wire.calls import Call, Method
-from aether.wire.convert import KINDS, decode_event
 from aether.wire.generated.aether.v1 import client_pb2 as pb
 from aether.wire.values import failure_from_proto, payload_from_proto, payload_to_proto
 
@@ -59,7 +57,7 @@ class MessageService:
             return
         self._loop.post(
             SignalRun(
-                partial(self._signalled, call),
+                partial(self._signalled, call, request.signal_id),
                 request.workflow_id,
                 request.run_id,
                 request.name,
@@ -68,16 +66,23 @@ class MessageService:
             )
         )
 
-    def _signalled(self, call: Call, answer: object) -> None:
+    def _signalled(self, call: Call, signal_id: str, answer: object) -> None:
         if isinstance(answer, Signalled):
             call.respond(pb.SignalResponse(run_id=answer.run_id, duplicate=answer.duplicate).SerializeToString())
         elif isinstance(answer, NotOpen):
-            self._nursery.start_soon(respond_later, call, partial(self._why_not_open, answer))
+            self._nursery.start_soon(respond_later, call, partial(self._signal_of_closed, answer, signal_id))
         else:
             refuse(call, answer)
 
-    async def _why_not_open(self, answer: NotOpen) -> bytes:
-        row = await self._archive.read(partial(find_row, answer.workflow_id, answer.run_id))
+    async def _signal_of_closed(self, closed: NotOpen, signal_id: str) -> bytes:
+        """Somebody repeats a signal whose answer was lost, or it comes too late."""
+        row = await self._archive.read(partial(find_row, closed.workflow_id, closed.run_id))
+
+        def is_that(fact: e.Fact) -> bool:
+            return isinstance(fact, e.SignalReceived) and fact.signal_id == signal_id
+
+        if signal_id and await find_fact(self._archive, row.key, (e.SignalReceived,), is_that) is not None:
+            return pb.SignalResponse(run_id=row.run_id, duplicate=True).SerializeToString()
         state = RunState(row.state).name
         raise WorkflowClosed(f"workflow {row.workflow_id!r} (run {row.run_id}) is {state} already")
 
@@ -98,7 +103,29 @@ class MessageService:
         except (AetherError, DecodeError) as fault:
             refuse(call, fault)
             return
-        self._loop.post(CompletePromise(partial(_promise_completed, call), request.token, result, failure))
+        self._loop.post(
+            CompletePromise(partial(self._promise_completed, call, request.token), request.token, result, failure)
+        )
+
+    def _promise_completed(self, call: Call, token: str, answer: object) -> None:
+        if isinstance(answer, PromiseCompleted):
+            call.respond(pb.CompletePromiseResponse(duplicate=answer.duplicate).SerializeToString())
+        elif isinstance(answer, NotOpen):
+            path = token.partition("/")[0]
+            self._nursery.start_soon(respond_later, call, partial(self._promise_of_closed, answer, path))
+        else:
+            refuse(call, answer)
+
+    async def _promise_of_closed(self, closed: NotOpen, path: str) -> bytes:
+        row = await self._archive.read(partial(find_row, closed.workflow_id, closed.run_id))
+        kinds = (e.PromiseResolved, e.PromiseRejected)
+
+        def is_that(fact: e.Fact) -> bool:
+            return isinstance(fact, kinds) and fact.path == path
+
+        if await find_fact(self._archive, row.key, kinds, is_that) is not None:
+            return pb.CompletePromiseResponse(duplicate=True).SerializeToString()
+        raise WorkflowNotFound(f"run {closed.run_id} of {closed.workflow_id!r} is not open any more")
 
     def read_value(self, call: Call, message: bytes) -> None:
         try:
@@ -121,35 +148,17 @@ class MessageService:
 
         async def look_up() -> bytes:
             row = await self._archive.read(partial(find_row, answer.workflow_id, answer.run_id))
-            found, after = ValueRead(None, 0), 0
-            while True:
-                page = await self._archive.read(partial(_page, row.key, after))
-                found = _last_published(page, key) or found
-                if len(page) < PAGE_EVENTS:
-                    return _value(found).SerializeToString()
-                after = page[-1].seq
+
+            def is_that(fact: e.Fact) -> bool:
+                return isinstance(fact, e.ValuePublished) and fact.key == key
+
+            event = await find_fact(self._archive, row.key, (e.ValuePublished,), is_that)
+            if event is None:
+                return pb.ReadValueResponse().SerializeToString()
+            assert isinstance(event.fact, e.ValuePublished)
+            return _value(ValueRead(event.fact.value, event.at)).SerializeToString()
 
         self._nursery.start_soon(respond_later, call, look_up)
-
-
-def _promise_completed(call: Call, answer: object) -> None:
-    if isinstance(answer, PromiseCompleted):
-        call.respond(pb.CompletePromiseResponse(duplicate=answer.duplicate).SerializeToString())
-    else:
-        refuse(call, answer)
-
-
-def _page(run_key: int, after_seq: int, reader: Reader) -> list[EventRow]:
-    return reader.events(run_key, after_seq, PAGE_EVENTS)
-
-
-def _last_published(page: list[EventRow], key: str) -> ValueRead | None:
-    for row in reversed(page):
-        if row.kind == KINDS[e.ValuePublished]:
-            fact = decode_event(row.body).fact
-            if isinstance(fact, e.ValuePublished) and fact.key == key:
-                return ValueRead(fact.value, row.at)
-    return None
 
 
 def _value(answer: ValueRead) -> pb.ReadValueResponse:

@@ -21,6 +21,11 @@ _SWITCH: Final = "_ALLOW_DETERMINISTIC_SCHEDULING"
 _GENERATOR: Final = "_r"
 
 
+def dice(seed: object) -> random.Random:
+    """A generator for whatever else a test draws; `seed` is a number or a text."""
+    return random.Random(str(seed))  # noqa: S311 - a game of tests, not a secret
+
+
 @contextmanager
 def seeded_scheduling(seed: int) -> Iterator[None]:
     """Trio runs inside of the block, one after the other, take their turns by `seed`. Not for several threads."""

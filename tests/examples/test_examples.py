@@ -19,6 +19,7 @@ SAID = {
         "cancelled hotel\ncancelled flight\n",
         "StepFailed: step 'book car' failed: RuntimeError: no car is left",
     ],
+    "test_order": ["survived ", " crashes at "],
     "main_job": ["result: TRK-tx-order-1-4200", "\tActivityRetried\t2\tcharge\t", "\tRunCompleted\t"],
 }
 
@@ -43,15 +44,22 @@ def steps_of(said):
 @pytest.mark.parametrize("name", SAID)
 def test_it_runs_alone(name, tmp_path):
     said = run(name, tmp_path)
-    assert (tmp_path / "data" / "aether.db").is_file() == (name != "main_job")
+    assert (tmp_path / "data" / "aether.db").is_file() == (name not in {"main_job", "test_order"})
     if name == "crash_and_resume":
         assert steps_of(said) == ["1", "2", "3"]
 
 
-@pytest.mark.parametrize("name", [name for name in SAID if name != "main_job"])
+@pytest.mark.parametrize("name", [name for name in SAID if name not in {"main_job", "test_order"}])
 def test_it_runs_against_a_server(name, server, tmp_path_factory):
     folder = tmp_path_factory.mktemp("elsewhere")
     said = run(name, folder, AETHER_SERVER=server.url)
     assert not list(folder.iterdir())
     if name == "crash_and_resume":
         assert steps_of(said) == ["1", "2", "3"]
+
+
+def test_the_tests_of_an_example_are_tests_of_pytest(tmp_path):
+    with Child("-m", "pytest", "-q", str(EXAMPLES / "test_order.py"), cwd=tmp_path) as tests:
+        code, said = tests.finish()
+    assert code == 0, said
+    assert "3 passed" in said

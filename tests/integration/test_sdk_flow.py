@@ -222,8 +222,7 @@ async def test_a_cancelled_run_cleans_up_under_a_shield_and_its_children_end_fir
             await handle.result()
         assert log == ["activity stopped", "child stopped", "refunded"]
         assert (await client.handle("the-child").status()).state is aether.RunState.CANCELLED
-        with pytest.raises(aether.WorkflowClosed):
-            await handle.cancel()
+        await handle.cancel()  # as whoever did not hear the answer would
 
 
 async def test_a_run_that_swallows_the_cancel_is_completed():

@@ -4,7 +4,7 @@ import pytest
 
 from aether.core import inputs as i
 from aether.core.effects import NotOpen, PromiseCompleted, Signalled, ValueRead
-from aether.errors import InvalidArgument, LimitExceeded, WorkflowNotFound
+from aether.errors import InvalidArgument, LimitExceeded
 from aether.model import commands as c
 from aether.model import events as e
 from tests.unit.core.engine_room import BOOM, T0, Room, S, activity, data, done, step
@@ -166,7 +166,7 @@ def test_a_promise_of_a_closed_run_is_not_found(room):
     room.park(room.token(), PROMISE)
     token = room.promise_token()
     room.cancel(force=True)
-    assert isinstance(room.resolve(token), WorkflowNotFound)
+    assert isinstance(room.resolve(token), NotOpen)
 
 
 def test_a_workflow_id_may_have_slashes(room):
