@@ -132,7 +132,10 @@ def check_database(settings: Settings) -> Iterator[Finding]:
     if free < _FREE_BYTES_MIN:
         yield Finding(Level.WARN, "disk", f"{free >> 20} MiB left beside {path}", "make room")
     try:
-        _refuse_foreign(path)
+        if _format_of(path) < sqlite_schema.FORMAT:
+            older = f"{path}: of an older format"
+            yield Finding(Level.WARN, "database", older, "it is migrated by `aether db migrate`, or by a start")
+            return
         faults = list(islice(check_file(str(path), None), _FAULTS_SHOWN))
     except StoreError as error:
         yield Finding(Level.FAIL, "database", f"{error.where}: {error.what}", error.advice)
@@ -153,11 +156,11 @@ def _check_place(path: Path) -> Finding:
     return Finding(Level.OK, "database", f"{path} is not there yet; a server makes it")
 
 
-def _refuse_foreign(path: Path) -> None:
+def _format_of(path: Path) -> int:
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         with closing(connection):
-            sqlite_schema.is_new(connection, str(path))
+            return sqlite_schema.read_format(connection, str(path))
     except apsw.NotADBError:
         raise StoreError("is no SQLite database", where=str(path), advice="name another file") from None
     except apsw.Error as error:

@@ -25,6 +25,8 @@ _APP = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "no_args_is
 app = typer.Typer(help="Durable workflows in plain Python.", **_APP)  # type: ignore[arg-type]
 workflow = typer.Typer(help="Look at many runs.", **_APP)  # type: ignore[arg-type]
 app.add_typer(workflow, name="workflow")
+db = typer.Typer(help="Take care of the database.", **_APP)  # type: ignore[arg-type]
+app.add_typer(db, name="db")
 
 
 def main() -> None:
@@ -255,3 +257,55 @@ def doctor(
     from aether.cli.doctor import examine
 
     examine(server, output, config)
+
+
+_DatabaseOption = Annotated[
+    str | None, typer.Option("--db", metavar="PATH", help="Database; else what the settings of a server say.")
+]
+_ConfigOption = Annotated[Path | None, typer.Option("--config", help="File of settings; else aether.toml here.")]
+
+
+@db.command("check")
+@reported
+def db_check(
+    database: _DatabaseOption = None, config: _ConfigOption = None, output: OutputOption = Format.TABLE
+) -> None:
+    """Read everything in the database and tell every fault.
+
+    Looks at the structure of the file, at the checksum of every row, and at whether each history is whole and leads to
+    the state of its run. Changes nothing, and may run beside a server. Ends with 1 when there are faults.
+    """
+    from aether.cli.database import check_database
+
+    check_database(output, database, config)
+
+
+@db.command("backup")
+@reported
+def db_backup(
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="File to write; it must not be there yet.")],
+    database: _DatabaseOption = None,
+    config: _ConfigOption = None,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Copy the database as it is at this moment, also while a server runs.
+
+    The copy is checked before it gets its name. A server can be started on it.
+    """
+    from aether.cli.database import back_up
+
+    back_up(output, target, database, config)
+
+
+@db.command("migrate")
+@reported
+def db_migrate(
+    database: _DatabaseOption = None, config: _ConfigOption = None, output: OutputOption = Format.TABLE
+) -> None:
+    """Bring a database of an older version of Aether to the format of this one.
+
+    A server does the same when it starts. Older versions can not read it afterwards: make a backup first.
+    """
+    from aether.cli.database import migrate_database
+
+    migrate_database(output, database, config)

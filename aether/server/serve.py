@@ -90,6 +90,8 @@ async def run_engine(
     """The FATAL part of the tree around an opened store, for as long as the block lasts. Raises StoreError."""
     tier.check(store)
     opened = await machine.call(store.open)
+    if opened.migrated_from:
+        log.info("database_migrated", db=store.location, from_format=opened.migrated_from)
     clock = machine.clock()
     archive = Archive(store, machine.call)
     tally = Tally(await archive.read(lambda reader: reader.counts()))

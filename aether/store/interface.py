@@ -136,12 +136,14 @@ class Opened:
 
     `epoch` grows by at least one at every open, durably, so tokens made from it are never made twice.
     `damage` lists runs whose recent events do not check out; reading those events raises `StoreDamaged`.
+    `migrated_from` is the format that the store had until now, 0 if it had this one already.
     """
 
     epoch: int
     next_run_key: int
     created: bool
     damage: tuple[Damage, ...] = ()
+    migrated_from: int = 0
 
 
 class Reader(Protocol):
@@ -188,6 +190,10 @@ class Reader(Protocol):
 
     def counts(self) -> dict[tuple[str, int], int]:
         """How many runs there are by (type, state). Reads every open run: call it once and keep count."""
+        ...
+
+    def hold(self) -> None:
+        """Answer everything from now on as of this moment, whatever is committed meanwhile."""
         ...
 
     def close(self) -> None:

@@ -211,6 +211,9 @@ class MemoryReader:
     def counts(self) -> dict[tuple[str, int], int]:
         return dict(Counter((run.type, run.state) for run in self._store.runs.values()))
 
+    def hold(self) -> None:
+        """Who reads is who commits, so nothing is committed meanwhile."""
+
     def close(self) -> None:
         """Nothing is held."""
 

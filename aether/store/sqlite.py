@@ -32,6 +32,7 @@ from aether.store.interface import (
 from aether.store.lock import FileLock
 from aether.store.sqlite_check import check_file, find_recent_damage
 from aether.store.sqlite_errors import translate
+from aether.store.sqlite_migrate import migrate
 from aether.store.sqlite_reader import SqliteReader
 
 CHECKPOINT_PAGES: Final = 4_000
@@ -143,7 +144,8 @@ class SqliteStore:
             raise translate(error, self._path, 0) from error
         try:
             connection.set_busy_timeout(5000)
-            created = sqlite_schema.is_new(connection, self._path)
+            found = sqlite_schema.read_format(connection, self._path)
+            created = found == 0
             if connection.readonly("main"):
                 raise StoreFailed(
                     "the file is read-only",
@@ -154,6 +156,7 @@ class SqliteStore:
                 sqlite_schema.create(connection)
             else:
                 sqlite_schema.configure(connection)
+                migrate(connection, found)
             connection.set_wal_hook(self._count_log_pages)
             connection.execute("UPDATE meta SET v = v + 1 WHERE k = 'epoch'")
             epoch = connection.execute("SELECT v FROM meta WHERE k = 'epoch'").get
@@ -164,7 +167,8 @@ class SqliteStore:
         except (apsw.Error, UnicodeDecodeError) as error:
             raise translate(error, self._path, connection.system_errno) from error
         self._files = self._identify()
-        return Opened(epoch, last_key + 1, created, damage)
+        migrated_from = found if 0 < found < sqlite_schema.FORMAT else 0
+        return Opened(epoch, last_key + 1, created, damage, migrated_from)
 
     def _refuse_remains(self) -> None:
         """Refuse what SQLite would take for an empty file and write over."""

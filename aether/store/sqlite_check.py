@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import apsw
 
-from aether.store.format import StoredEvent, altered, is_sound, unseal_run
-from aether.store.interface import Damage, StoreDamaged, StoreError
+from aether.store.format import StoredEvent, altered, is_sound, unpack_tags, unseal_run
+from aether.store.interface import Damage, StoreDamaged, StoreError, StoreFormat
 from aether.store.sqlite_errors import translate
-from aether.store.sqlite_schema import EVENT_COLUMNS, RUN_COLUMNS
+from aether.store.sqlite_schema import EVENT_COLUMNS, FORMAT, RUN_COLUMNS, read_format
 
 RECENT_ROWS: Final = 1_000
 _FAULTS_MAX: Final = 1_000
@@ -21,6 +21,7 @@ _GAPS: Final = """
     GROUP BY run_key HAVING min(seq) <> 1 OR max(seq) <> count(*) LIMIT ?
 """
 _OPEN_ONLY: Final = "WHERE run_key IN (SELECT key FROM runs INDEXED BY runs_by_closed WHERE closed_at IS NULL)"
+_NOT_FORGOTTEN: Final = "WHERE run_key NOT IN (SELECT run_key FROM forgotten)"
 
 
 def find_recent_damage(connection: apsw.Connection, path: str) -> tuple[Damage, ...]:
@@ -42,13 +43,20 @@ def find_recent_damage(connection: apsw.Connection, path: str) -> tuple[Damage, 
 
 
 def check_file(path: str, vfs: str | None) -> Iterator[str]:
-    """Yield a line per fault: structure of the file, every checksum, every gap, events without a run."""
+    """Yield a line per fault: structure of the file, every checksum, every gap, events without a run, odd counts.
+
+    Of one moment, also beside a server that writes. Raises StoreFormat for a file that is not of the present format.
+    """
     connection: apsw.Connection | None = None
     try:
         connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
         connection.set_busy_timeout(5000)
+        if read_format(connection, path) != FORMAT:
+            raise StoreFormat("it is of an older format", where=path, advice="run `aether db migrate` first")
+        connection.execute("BEGIN")
         yield from _check_structure(connection)
         yield from _check_rows(connection, path)
+        yield from _check_derived(connection)
     except (apsw.Error, UnicodeDecodeError) as error:
         fault: StoreError = translate(error, path, connection.system_errno if connection else 0)
         yield str(fault)
@@ -67,11 +75,45 @@ def _check_rows(connection: apsw.Connection, path: str) -> Iterator[str]:
     faults = (altered(row[0], row[1], path) for row in _all_events(connection) if not is_sound(row))
     yield from _first(str(fault.what) for fault in faults)
     yield from _first(_run_faults(connection, path))
-    for run_key, count, first, last in connection.execute(_GAPS.format(where=""), (_FAULTS_MAX,)):
+    for run_key, count, first, last in connection.execute(_GAPS.format(where=_NOT_FORGOTTEN), (_FAULTS_MAX,)):
         yield f"run {run_key} has {count} events numbered {first} to {last}: some are missing"
-    orphans = "SELECT DISTINCT run_key FROM log WHERE run_key NOT IN (SELECT key FROM runs) LIMIT ?"
+    orphans = (
+        "SELECT DISTINCT run_key FROM log WHERE run_key NOT IN"
+        " (SELECT key FROM runs UNION SELECT run_key FROM forgotten) LIMIT ?"
+    )
     for (run_key,) in connection.execute(orphans, (_FAULTS_MAX,)):
         yield f"run {run_key} has events but is not stored itself"
+
+
+def _check_derived(connection: apsw.Connection) -> Iterator[str]:
+    """What is kept twice must agree: tags beside the runs that have them, and how many closed runs there are."""
+    yield from _first(_tag_faults(connection))
+    counted = (
+        "SELECT type, state, sum(n) FROM (SELECT type, state, count AS n FROM closed_counts UNION ALL"
+        " SELECT type, state, -1 FROM runs WHERE closed_at IS NOT NULL) GROUP BY type, state HAVING sum(n) <> 0 LIMIT ?"
+    )
+    for type_, state, surplus in connection.execute(counted, (_FAULTS_MAX,)):
+        yield f"closed runs of type {type_!r} in state {state}: the count is off by {surplus}"
+
+
+def _tag_faults(connection: apsw.Connection) -> Iterator[str]:
+    found = connection.execute("SELECT count(*) FROM tags").get
+    listed = "SELECT run_key, name, value, CAST(runs.tags AS BLOB) FROM tags LEFT JOIN runs ON runs.key = run_key"
+    for run_key, name, value, stored in connection.execute(listed):
+        try:
+            is_there = (name, value) in unpack_tags(stored)
+        except (TypeError, ValueError, RecursionError):
+            is_there = False
+        if not is_there:
+            yield f"run {run_key} is found by a tag {name!r} that it does not have"
+    wanted = 0
+    for (stored,) in connection.execute("SELECT CAST(tags AS BLOB) FROM runs WHERE tags <> ''"):
+        try:
+            wanted += len(unpack_tags(stored))
+        except (TypeError, ValueError, RecursionError):
+            return  # the run is damaged, which is told elsewhere
+    if found < wanted:
+        yield f"{wanted - found} tags of runs can not be looked up"
 
 
 def _all_events(connection: apsw.Connection) -> Iterator[StoredEvent]:

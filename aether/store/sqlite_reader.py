@@ -95,6 +95,10 @@ class SqliteReader:
         )
         return {(type_, state): count for type_, state, count in rows}
 
+    def hold(self) -> None:
+        self._query("BEGIN")
+        self._query("SELECT v FROM meta LIMIT 1")  # only now the moment is chosen
+
     def close(self) -> None:
         self._connection.close()
 

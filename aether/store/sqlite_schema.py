@@ -5,7 +5,11 @@ of its rowids is the order in which things became durable. Clustering it by run 
 (docs/decisions/log-layout.md).
 
 `runs.tags` is what is shown and protected; `tags` is the same by name and value, for looking up. `closed_counts` is
-kept by triggers, because counting a million closed runs at every start takes longer than all else.
+kept by triggers, because counting a million closed runs at every start takes longer than all else. `forgotten` has
+runs that are gone but for some of their events, which are removed in small parts.
+
+A change of the tables is a new format: `FORMAT` counts up, `sqlite_migrate.py` learns the step from the one before, and
+a database of the one before joins `tests/golden`.
 """
 
 from typing import Final
@@ -28,6 +32,7 @@ CREATE TABLE tags(
     run_key INTEGER NOT NULL,
     PRIMARY KEY (name, value, run_key)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE forgotten(run_key INTEGER PRIMARY KEY) STRICT;
 CREATE TABLE closed_counts(
     type TEXT NOT NULL,
     state INTEGER NOT NULL,
@@ -121,20 +126,20 @@ def refuse_old_sqlite(version: str) -> None:
         )
 
 
-def is_new(connection: apsw.Connection, path: str) -> bool:
-    """Tell an empty file from one of ours; raise StoreFormat for anybody else's. Changes nothing."""
+def read_format(connection: apsw.Connection, path: str) -> int:
+    """Tell the format of a file of ours, 0 of an empty one; raise StoreFormat for anything else. Changes nothing."""
     if connection.pragma("application_id") == APPLICATION_ID:
-        version = connection.pragma("user_version")
-        if version == FORMAT:
-            return False
+        version = int(connection.pragma("user_version"))
+        if 0 < version <= FORMAT:
+            return version
         raise StoreFormat(
-            f"this database has format {version}, this program reads format {FORMAT}",
+            f"this database has format {version}, this program reads formats up to {FORMAT}",
             where=path,
             advice="start a version of Aether that reads it, or give another path",
         )
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
     if connection.pragma("application_id") == 0 and connection.pragma("user_version") == 0 and tables == 0:
-        return True
+        return 0
     raise StoreFormat("this database belongs to another program", where=path, advice="give another path")
 
 

@@ -77,6 +77,7 @@ def help_of(*command):
     return shown.stdout
 
 
+GROUPS = {"workflow", "db"}
 COMMANDS = sorted(
     {
         line.removeprefix("$ ")
@@ -95,7 +96,7 @@ def test_every_command_that_is_shown_exists_with_its_options(line):
     if words[0].startswith("-"):
         assert words[0] in help_of()
         return
-    shown = help_of(*words[: 2 if words[0] == "workflow" else 1])
+    shown = help_of(*words[: 2 if words[0] in GROUPS else 1])
     assert all(re.search(rf"(?<![\w-]){option}(?![\w-])", shown) for option in options)
 
 
@@ -126,7 +127,7 @@ def test_every_error_that_users_may_meet_is_explained():
 
 def test_the_tables_of_commands_are_complete():
     commands = set(re.findall(r"^  ([a-z]+)  ", help_of().partition("Commands:")[2], re.MULTILINE))
-    commands = (commands - {"workflow"}) | {"workflow list"}
+    commands = (commands - GROUPS) | {"workflow list", "db check", "db backup", "db migrate"}
     for page in (ROOT / "README.md", ROOT / "docs/command-line.md"):
         shown = {re.sub(r" [A-Z:]+$", "", row[0].strip("`").removeprefix("aether ")) for row in rows(page)}
         assert commands <= shown, page

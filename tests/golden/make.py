@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 
 async def fill(client: aether.Client) -> None:
     """Runs in every state, and one that no worker has had."""
-    async with client.serve():
+    async with client.serve(grace_s=0):
         done = await w.everything.options(
             workflow_id="everything", tags={"customer": "c77", "team": "sales"}, memo={"asked by": "Ada"}
         ).start(20)

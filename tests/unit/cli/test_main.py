@@ -12,7 +12,23 @@ import pytest
 from aether.cli.exit_codes import ExitCode
 from tests.processes import ROOT, Child, aether, environment
 
-COMMANDS = ["", "serve", "worker", "init", "workflow", "workflow list", "status", "history", "why", "cancel", "doctor"]
+COMMANDS = [
+    "",
+    "serve",
+    "worker",
+    "init",
+    "workflow",
+    "workflow list",
+    "status",
+    "history",
+    "why",
+    "cancel",
+    "doctor",
+    "db",
+    "db check",
+    "db backup",
+    "db migrate",
+]
 HEAVY = {"trio", "anyio", "asyncio", "grpc", "google", "rich", "apsw", "cattrs", "hpack", "ssl"}
 
 

@@ -38,7 +38,7 @@ def make(path: Path, sql: str) -> bytes:
         ("PRAGMA application_id = 7; PRAGMA user_version = 1; CREATE TABLE t(a)", "another program"),
         (
             f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT + 1}",
-            f"has format {FORMAT + 1}, this program reads format {FORMAT}",
+            f"has format {FORMAT + 1}, this program reads formats up to {FORMAT}",
         ),
     ],
 )
