@@ -4,6 +4,7 @@ The protocol is `wire`'s; this is the loop that carries its bytes: write what it
 has its status or the deadline is over.
 """
 
+import math
 import os
 import socket
 import ssl
@@ -24,6 +25,7 @@ TIMEOUT_S = 30.0
 _READ_BYTES = 64 * 1024
 _PORTS = {"http": 80, "https": 443}
 _TLS_VARIABLES = ("AETHER_SERVER_CA", "AETHER_CLIENT_CERT", "AETHER_CLIENT_KEY")
+_LONGEST_S = 3600.0  # and infinity not at all
 _LEAST_S = 0.001  # a socket takes 0 for "do not wait at all", which is something else
 
 
@@ -41,17 +43,17 @@ class Caller:
             raise ServerUnavailable(f"{self.target} gave {len(answers)} answers to one question: no Aether server?")
         return answers[0]
 
-    def stream(self, path: str, request: Message) -> Iterator[bytes]:
-        """The answers as they come."""
+    def stream(self, path: str, request: Message, *, is_endless: bool = False) -> Iterator[bytes]:
+        """The answers as they come; without end, they may take any time once the server has been reached."""
         deadline = monotonic() + self.timeout_s
         url = self._url()
         tls = _tls() if url.scheme == "https" else None
         with self._connect(url, tls, deadline) as sock:
             link = ClientLink(TransportLimits(), monotonic(), authority=url.netloc, scheme=url.scheme)
-            call = link.open(path, timeout_s=self.timeout_s)
+            call = link.open(path, timeout_s=None if is_endless else self.timeout_s)
             call.send(request.SerializeToString())
             call.half_close()
-            yield from self._answers(sock, link, call, deadline)
+            yield from self._answers(sock, link, call, math.inf if is_endless else deadline)
         try:
             call.raise_for_status()
         except RpcError as error:
@@ -61,13 +63,17 @@ class Caller:
         while True:
             yield from call.take()
             try:
-                _settle(sock, deadline)
+                # The link's alarm asks after a server that is silent.
+                _settle(sock, min(deadline, link.alarm_at))
                 while data := link.pull():
                     sock.sendall(data)
                 if call.status is not None:
                     break
                 received = sock.recv(_READ_BYTES)
             except TimeoutError:
+                if monotonic() < deadline:
+                    link.on_alarm(monotonic())
+                    continue
                 raise DeadlineExceeded(f"{self.target} gave no answer within {self.timeout_s:g} s") from None
             except OSError as error:
                 link.lost(error.strerror or str(error))
@@ -109,7 +115,7 @@ class Caller:
 
 
 def _settle(sock: socket.socket, deadline: float) -> None:
-    sock.settimeout(max(deadline - monotonic(), _LEAST_S))
+    sock.settimeout(min(max(deadline - monotonic(), _LEAST_S), _LONGEST_S))
 
 
 def _tls() -> ssl.SSLContext:

@@ -11,3 +11,7 @@ def now_us() -> int:
 def monotonic() -> float:
     """Seconds that only ever grow, for deadlines."""
     return time.monotonic()
+
+
+def pause(seconds: float) -> None:
+    time.sleep(seconds)

@@ -194,14 +194,20 @@ def status(
 @reported
 def history(
     workflow_id: WorkflowArgument,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run is closed.")] = False,
+    after: Annotated[int, typer.Option(min=0, metavar="SEQ", help="Only events after this one.")] = 0,
     run_id: RunOption = "",
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Show every event of a run, oldest first."""
-    from aether.cli.runs import show_history
+    """Show every event of a run, oldest first.
 
-    show_history(server, output, workflow_id, run_id)
+    With --follow, events are shown as they happen, also over restarts of the server, and JSON is one event a line.
+    """
+    from aether.cli.history import follow_history, show_history
+
+    show = follow_history if follow else show_history
+    show(server, output, workflow_id, run_id, after)
 
 
 @app.command()

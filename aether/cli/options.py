@@ -85,6 +85,12 @@ def show(text: str) -> None:
     sys.stdout.write(text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding))
 
 
+def show_now(text: str) -> None:
+    """Data on stdout, which somebody waits for at the other end of a pipe."""
+    show(text)
+    sys.stdout.flush()
+
+
 def screen() -> Screen:
     """What stdout is."""
     return screen_of(os.environ, is_terminal=sys.stdout.isatty(), width=get_terminal_size().columns)

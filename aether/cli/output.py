@@ -53,6 +53,8 @@ class Screen:
 class Column:
     title: str
     can_shrink: bool = False
+    # Cells of a row that is shown before the next one is known; 0: what is left.
+    width: int = 0
 
 
 def screen_of(environ: Mapping[str, str], *, is_terminal: bool, width: int) -> Screen:
@@ -102,6 +104,19 @@ def render_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], scree
     return _lines((_painted(head, "dim", screen), *(_row(row, widths, screen) for row in cells)))
 
 
+def render_row(columns: Sequence[Column], row: Sequence[str], screen: Screen) -> str:
+    """One line of a table that is shown while it grows."""
+    cells = [clean(cell) for cell in row]
+    if not screen.width:
+        return "\t".join(cells) + "\n"
+    widths = [
+        column.width if column.can_shrink else max(column.width, width_of(cell))
+        for column, cell in zip(columns, cells, strict=True)
+    ]
+    left = max(screen.width - _total(widths), _SHRUNK_MIN)
+    return _row(cells, [width or left for width in widths], screen) + "\n"
+
+
 def render_fields(fields: Sequence[tuple[str, str]], screen: Screen) -> str:
     """One thing as a line for each of its fields; lines of a value stay lines on a terminal."""
     if not screen.width:
@@ -115,9 +130,10 @@ def render_fields(fields: Sequence[tuple[str, str]], screen: Screen) -> str:
     return _lines(line.rstrip() for line in out)
 
 
-def render_json(document: object) -> str:
-    """The document, indented, with everything that a terminal would obey escaped."""
-    return _HOSTILE.sub(_json_escaped, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+def render_json(document: object, indent: int | None = 2) -> str:
+    """The document, indented or on one line, with everything that a terminal would obey escaped."""
+    text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
+    return _HOSTILE.sub(_json_escaped, text) + "\n"
 
 
 def _json_escaped(match: re.Match[str]) -> str:

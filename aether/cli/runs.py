@@ -9,9 +9,8 @@ from aether.cli.clock import now_us
 from aether.cli.options import screen as stdout_screen
 from aether.cli.options import show
 from aether.cli.output import Column, Format, clean, render_fields, render_json, render_table
-from aether.cli.records import history_rows, iso_time, plain, state_name, status_fields, tags_text
+from aether.cli.records import iso_time, plain, state_name, status_fields, tags_text
 from aether.model.runs import RunState
-from aether.wire.documents import event_document
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2, model_pb2
 
 _CLIENT = "/aether.v1.ClientService"
@@ -27,14 +26,6 @@ _LIST_COLUMNS = (
 )
 # The most that a server answers at once.
 _PAGE_RUNS = 1_000
-_HISTORY_COLUMNS = (
-    Column("SEQ"),
-    Column("TIME"),
-    Column("EVENT"),
-    Column("PATH"),
-    Column("NAME", can_shrink=True),
-    Column("DETAIL", can_shrink=True),
-)
 
 
 def list_runs(
@@ -100,16 +91,6 @@ def show_status(server: str, output: Format, workflow_id: str, run_id: str) -> N
         show(render_json(plain(status)))
         return
     show(render_fields(status_fields(status, now_us()), stdout_screen()))
-
-
-def show_history(server: str, output: Format, workflow_id: str, run_id: str) -> None:
-    request = admin_pb2.GetHistoryRequest(workflow_id=workflow_id, run_id=run_id)
-    parse = model_pb2.Event.FromString
-    events = [parse(each) for each in Caller(server).stream(f"{_ADMIN}/GetHistory", request)]
-    if output is Format.JSON:
-        show(render_json([event_document(event) for event in events]))
-        return
-    show(render_table(_HISTORY_COLUMNS, list(history_rows(events)), stdout_screen()))
 
 
 def show_why(server: str, output: Format, workflow_id: str, run_id: str) -> None:

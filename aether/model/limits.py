@@ -39,6 +39,8 @@ class Limits:
     open_runs_max: int = 1_000_000
     # Programs waiting for results.
     waiters_max: int = 100_000
+    # Programs that follow histories.
+    followers_max: int = 10_000
     sessions_max: int = 10_000
     # Names that one worker may register.
     types_max: int = 1_000

@@ -1,10 +1,12 @@
 """A run from outside: ask about it, wait for it, cancel it. Any process may have started it."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
-from aether.model.events import Event
+from aether.errors import AetherError
+from aether.model.events import Event, RunCancelled, RunCompleted, RunFailed
 from aether.sdk import rpc
 from aether.sdk.converters import UNDECLARED
 from aether.sdk.entropy import new_id
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 T = TypeVar("T")
 
+_CLOSING: Final = (RunCompleted, RunFailed, RunCancelled)
 _SERVICE: Final = "/aether.v1.ClientService/"
 
 
@@ -129,10 +132,38 @@ class Handle(Generic[R]):
             timeout_s=self._client.timeout_s,
         )
 
-    def history(self, *, after_seq: int = 0) -> AsyncIterator[Event]:
-        """The events so far, oldest first."""
+    def history(self, *, after_seq: int = 0, follow: bool = False) -> AsyncIterator[Event]:
+        """The events so far, oldest first; with `follow` also those that come, until the run is closed.
+
+        Who follows does so over restarts of the server, and sees each event once.
+        """
         request = admin_pb2.GetHistoryRequest(workflow_id=self.workflow_id, run_id=self.run_id, after_seq=after_seq)
-        return rpc.stream(self._client.transport, "/aether.v1.AdminService/GetHistory", request, partial(decode_event))
+        path = "/aether.v1.AdminService/GetHistory"
+        if not follow:
+            return rpc.stream(self._client.transport, path, request, partial(decode_event))
+        request.follow = True
+        return self._follow(path, request)
+
+    async def _follow(self, path: str, request: admin_pb2.GetHistoryRequest) -> AsyncIterator[Event]:
+        if not request.run_id:
+            # Or it would go on with another run of the id when it has to ask again.
+            request.run_id = (await self.status()).info.run_id
+        backoff = rpc.Backoff()
+        while True:
+            try:
+                async with aclosing(rpc.stream(self._client.transport, path, request, decode_event)) as events:
+                    async for event in events:
+                        yield event
+                        if isinstance(event.fact, _CLOSING):
+                            return
+                        request.after_seq = event.seq
+                        backoff.reset()
+            except AetherError as error:
+                if not error.is_retryable:
+                    raise
+                await backoff.wait()
+            else:
+                return
 
     async def timeline(self) -> list[TimelineRow]:
         """What the run did and when: first the run, then its parts in the order of its code, then its signals."""

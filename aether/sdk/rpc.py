@@ -1,7 +1,7 @@
 """Calls to the server as the client makes them: the one seam where statuses become errors, and what is repeated."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Final, TypeVar
 
 import anyio
@@ -20,6 +20,20 @@ _log = logging.getLogger("aether.client")
 _BACKOFF_S: Final = 0.05
 _BACKOFF_FACTOR: Final = 2
 _BACKOFF_MAX_S: Final = 2.0
+
+
+class Backoff:
+    """The pauses between requests that are repeated: longer each time, and not the same for everybody."""
+
+    def __init__(self) -> None:
+        self.next_s = _BACKOFF_S
+
+    def reset(self) -> None:
+        self.next_s = _BACKOFF_S
+
+    async def wait(self) -> None:
+        await anyio.sleep(self.next_s * (0.5 + draw()))
+        self.next_s = min(self.next_s * _BACKOFF_FACTOR, _BACKOFF_MAX_S)
 
 
 async def call(
@@ -47,14 +61,14 @@ async def call_until(
     `before_again` may change the request.
     """
     deadline = None if timeout_s is None else anyio.current_time() + timeout_s
-    backoff_s = _BACKOFF_S
+    backoff = Backoff()
     unreachable: ServerUnavailable | None = None
     while True:
         left_s = None if deadline is None else deadline - anyio.current_time()
         try:
             return await call(transport, path, request, parse, timeout_s=left_s)
         except AetherError as error:
-            is_late = deadline is not None and anyio.current_time() + backoff_s >= deadline
+            is_late = deadline is not None and anyio.current_time() + backoff.next_s >= deadline
             if isinstance(error, DeadlineExceeded) and is_late and unreachable is not None:
                 # That the time is over says less than why nothing came of it.
                 raise unreachable from error
@@ -64,13 +78,14 @@ async def call_until(
                 if unreachable is None:
                     _log.warning("%s; trying again", error)
                 unreachable = error
-        await anyio.sleep(backoff_s * (0.5 + draw()))
+        await backoff.wait()
         if before_again is not None:
             before_again()
-        backoff_s = min(backoff_s * _BACKOFF_FACTOR, _BACKOFF_MAX_S)
 
 
-async def stream(transport: Transport, path: str, request: Message, parse: Callable[[bytes], T]) -> AsyncIterator[T]:
+async def stream(
+    transport: Transport, path: str, request: Message, parse: Callable[[bytes], T]
+) -> AsyncGenerator[T, None]:
     """One request, many answers."""
     try:
         async with await transport.open_stream(path) as answers:

@@ -30,6 +30,7 @@ from aether.core.inputs import Complete, Input
 from aether.model.commands import BlockRun
 from aether.model.payload import Failure
 from aether.server.clock import Clock
+from aether.server.followers import Followers
 from aether.server.histories import Histories
 from aether.server.metrics import Metrics
 from aether.server.sinks import Outbox, SessionSink
@@ -66,6 +67,7 @@ class EngineLoop:
         self.clock = clock
         self.histories = histories
         self.tally = tally
+        self.followers = Followers(engine.state.limits.followers_max)
         self.metrics = Metrics(engine.state, engine.state.limits.problems_max)
         self.outbox: Outbox
         self.sinks: dict[int, SessionSink] = {}
@@ -81,6 +83,11 @@ class EngineLoop:
 
     def attach(self, writer: BatchWriter) -> None:
         self._writer = self.metrics.writer = writer
+
+    @property
+    def last_ticket(self) -> int:
+        """Of the batch that was made last; it may not be durable yet."""
+        return self._last_ticket
 
     @property
     def is_full(self) -> bool:
@@ -137,6 +144,8 @@ class EngineLoop:
             for run_key in entry.closed:
                 self.histories.forget(run_key)
         self.outbox.flush()
+        if self.followers:
+            self.followers.durable(ticket)
         self._room.set()
 
     def _decide(self) -> None:
@@ -216,6 +225,8 @@ class EngineLoop:
                 change.closed_at,
                 row.tags,
             )
+        if self.followers:
+            self.followers.mark([event.run_key for event in events], self._last_ticket + 1)
         return Batch(list(runs.values()), list(changes.values()), events)
 
     def _perform(self, effects: list[Effect]) -> None:

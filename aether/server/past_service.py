@@ -14,7 +14,7 @@ from aether.core.explain import Explanation, explain_end
 from aether.core.inputs import ExplainRun
 from aether.core.timeline import Timeline
 from aether.core.validate import check_name
-from aether.errors import AetherError, InvalidArgument, WorkflowNotFound
+from aether.errors import AetherError, InvalidArgument, ServerUnavailable, WorkflowNotFound
 from aether.model import events as e
 from aether.model.limits import Limits
 from aether.model.runs import RunState
@@ -22,12 +22,14 @@ from aether.server import past_answers
 from aether.server.archive import PAGE_EVENTS, Archive
 from aether.server.engine_loop import EngineLoop
 from aether.server.replies import find_row, refuse, respond_later, room, stream_later
-from aether.store.interface import EventRow, Reader
+from aether.store.interface import EventRow, Reader, RunRow
 from aether.wire.calls import Call, Method
-from aether.wire.convert import decode_event
+from aether.wire.convert import KINDS, decode_event
+from aether.wire.errors import status_of
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
 
 _SERVICE = "/aether.v1.AdminService/"
+_CLOSING_KINDS = {KINDS[kind] for kind in (e.RunCompleted, e.RunFailed, e.RunCancelled)}
 _Identified = TypeVar("_Identified", pb.GetHistoryRequest, pb.GetTimelineRequest, pb.ExplainRequest)
 
 
@@ -37,6 +39,7 @@ class PastService:
         self._limits = limits
         self._archive = archive
         self._nursery = nursery
+        self._following: dict[Call, trio.CancelScope] = {}
 
     def methods(self) -> list[Method]:
         return [
@@ -56,17 +59,44 @@ class PastService:
 
         async def stream() -> None:
             row = await self._archive.read(partial(find_row, request.workflow_id, request.run_id))
-            after = request.after_seq
-            while True:
-                page = await self._archive.read(partial(_events_after, row.key, after))
-                for event in page:
-                    await room(call)
-                    call.send(event.body)
-                if len(page) < PAGE_EVENTS:
-                    return
-                after = page[-1].seq
+            if request.follow:
+                await self._follow(call, row, request.after_seq)
+            else:
+                await self._send_events(call, row.key, request.after_seq)
 
         self._nursery.start_soon(stream_later, call, stream)
+
+    async def _send_events(self, call: Call, run_key: int, after: int) -> tuple[int, bool]:
+        """All that are durable; the last one's seq, and whether it closed the run."""
+        while True:
+            page = await self._archive.read(partial(_events_after, run_key, after))
+            for event in page:
+                await room(call)
+                call.send(event.body)
+            if page:
+                after = page[-1].seq
+            if len(page) < PAGE_EVENTS:
+                return after, bool(page) and page[-1].kind in _CLOSING_KINDS
+
+    async def _follow(self, call: Call, row: RunRow, after: int) -> None:
+        with self._loop.followers.follow(row.key, self._loop.last_ticket) as follower, trio.CancelScope() as scope:
+            self._following[call] = scope
+            call.on_closed = lambda reason: scope.cancel()
+            try:
+                while True:
+                    after, is_closed = await self._send_events(call, row.key, after)
+                    if is_closed or row.closed_at is not None:
+                        return
+                    await follower.news.wait()
+                    follower.clear()
+            finally:
+                del self._following[call]
+
+    def drain(self) -> None:
+        """Those who follow may ask the next server for the rest."""
+        for call, scope in list(self._following.items()):
+            call.finish(status_of(ServerUnavailable("the server is stopping; ask again")))
+            scope.cancel()
 
     def get_timeline(self, call: Call, message: bytes) -> None:
         try:

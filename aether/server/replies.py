@@ -53,10 +53,15 @@ async def room(call: Call) -> None:
     """Wait until the peer has read enough of what it was sent."""
     if not call.is_congested:
         return
-    writable = trio.Event()
-    call.on_writable = writable.set
-    call.on_closed = lambda reason: writable.set()
+    writable, told = trio.Event(), call.on_closed
+
+    def closed(reason: str) -> None:
+        writable.set()
+        told(reason)
+
+    call.on_writable, call.on_closed = writable.set, closed
     await writable.wait()
+    call.on_closed = told
 
 
 def fail(call: Call, fault: Exception) -> None:

@@ -64,6 +64,7 @@ class Running:
 
     methods: dict[str, Method]
     client: ClientService
+    past: PastService
     worker: WorkerService
     health: HealthService
     readiness: Readiness
@@ -75,6 +76,7 @@ class Running:
         self.readiness.draining = True
         self.health.drain()
         self.client.drain()
+        self.past.drain()
         self.worker.drain()
         with trio.move_on_after(deadline_s):
             while not self.worker.is_idle:  # noqa: ASYNC110 - once in a server's life; an event would cost each pass
@@ -132,7 +134,7 @@ def _services(
     past = PastService(loop, limits, archive, readers)
     services = (client, worker, admin, past, health)
     methods = [*(method for service in services for method in service.methods()), *reflection_methods()]
-    return Running({method.path: method for method in methods}, client, worker, health, readiness, loop, report)
+    return Running({method.path: method for method in methods}, client, past, worker, health, readiness, loop, report)
 
 
 async def _recover(loop: EngineLoop, archive: Archive) -> None:

@@ -1,12 +1,15 @@
 """What a run did and what it waits for, asked of a real server by the SDK and the command line."""
 
 import json
+import signal
 
 import pytest
 import trio
 
 import aether
 from aether import Client, Context
+from aether.model.events import RunCompleted, StepCompleted
+from tests.processes import Child, Server
 from tests.processes import aether as command
 
 RETRY = aether.RetryPolicy(initial_s=0.01, jitter=0)
@@ -103,3 +106,110 @@ def test_who_is_asked_for_an_unknown_run_says_so(client, server):
                 await client.handle("x" * 500).why()
 
     trio.run(main)
+
+
+@pytest.fixture
+def five_steps(client):
+    """A workflow that goes on with each signal."""
+
+    @client.workflow("steps")
+    async def steps(ctx: Context) -> None:
+        for number in range(5):
+            await ctx.step(f"step {number}", lambda: None)
+            await ctx.wait_signal("go")
+
+    return steps
+
+
+def test_who_follows_a_run_sees_each_event_until_it_is_closed(client, five_steps):
+    async def main() -> None:
+        async with client.serve():
+            handle = await five_steps.options(workflow_id="w").start()
+            seen = []
+            async for event in client.handle("w").history(follow=True):
+                seen.append(event)
+                if isinstance(event.fact, StepCompleted):
+                    await handle.signal("go")
+            assert [event.seq for event in seen] == list(range(1, len(seen) + 1))
+            assert isinstance(seen[-1].fact, RunCompleted)
+            assert seen == [event async for event in handle.history()]
+            # Of a closed run there is nothing to wait for.
+            assert [event async for event in handle.history(follow=True, after_seq=3)] == seen[3:]
+            assert [event async for event in handle.history(follow=True, after_seq=len(seen))] == []
+
+    trio.run(main)
+
+
+def test_who_follows_a_run_does_so_over_a_killed_server(tmp_path):
+    async def main(first: Server) -> None:
+        port = first.url.rpartition(":")[2]
+        client = Client(first.url)
+        seen: list[aether.Event] = []
+
+        @client.workflow("steps")
+        async def steps(ctx: Context) -> None:
+            await ctx.wait_signal("go")
+            await ctx.step("after", lambda: None)
+
+        async with client.serve(), trio.open_nursery() as nursery:
+            handle = await steps.options(workflow_id="w").start()
+
+            async def follow() -> None:
+                seen.extend([event async for event in handle.history(follow=True)])
+
+            nursery.start_soon(follow)
+            command = ("-m", "aether.cli", "history", "w", "-f", "-o", "json", "--server", first.url)
+            with Child(*command, cwd=tmp_path) as follower:
+                await trio.to_thread.run_sync(follower.wait_for, "RunStarted")
+                first.tell(signal.SIGKILL)
+                first.process.wait()
+                await trio.to_thread.run_sync(follower.wait_for, "waiting for it")
+                with Server(tmp_path, "--grpc-port", port):
+                    await handle.signal("go")
+                    await handle.result()
+                    code, said = await trio.to_thread.run_sync(follower.finish)
+                    history = [event async for event in handle.history()]
+        assert code == 0
+        assert seen == history
+        told = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+        assert [(each["seq"], each["event"]) for each in told] == [
+            (event.seq, type(event.fact).__name__) for event in history
+        ]
+
+    with Server(tmp_path) as server:
+        trio.run(main, server)
+
+
+def test_a_server_that_is_told_to_stop_does_not_wait_for_who_follows(server, tmp_path, client, five_steps):
+    async def start() -> None:
+        async with client:
+            await five_steps.options(workflow_id="w").start()
+
+    trio.run(start)
+    with Child("-m", "aether.cli", "history", "w", "--follow", "--server", server.url, cwd=tmp_path) as follower:
+        follower.wait_for("RunCreated")
+        server.tell(signal.SIGTERM)
+        # Long before the ten seconds that workers would be given.
+        assert server.process.wait(5) == 0
+        follower.wait_for("waiting for it")
+        follower.tell(signal.SIGINT)
+        assert follower.finish()[0] == 130
+
+
+def test_a_history_may_be_shown_from_an_event_on(server, client, five_steps):
+    async def start() -> None:
+        async with client.serve():
+            handle = await five_steps.options(workflow_id="w").start()
+            for _ in range(5):
+                await handle.signal("go")
+            await handle.result()
+
+    trio.run(start)
+    whole = command("history", "w", AETHER_SERVER=server.url).stdout.splitlines()
+    for options in (["--after", "4"], ["--after", "4", "--follow"]):
+        rest = command("history", "w", *options, AETHER_SERVER=server.url).stdout.splitlines()
+        assert rest == [whole[0], *whole[5:]]
+    assert command("history", "w", "--after", "999", "-o", "json", AETHER_SERVER=server.url).stdout == "[]\n"
+    refused = command("history", "w", "--after", "99999999", "-o", "json", AETHER_SERVER=server.url)
+    assert (refused.returncode, refused.stderr) == (2, "aether: no history has 99999999 events\n")
+    assert command("history", "nobody", "-f", AETHER_SERVER=server.url).returncode == 3

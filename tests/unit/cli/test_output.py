@@ -14,6 +14,7 @@ from aether.cli.output import (
     clean_lines,
     render_fields,
     render_json,
+    render_row,
     render_table,
     screen_of,
     width_of,
@@ -112,3 +113,11 @@ def test_json_says_exactly_what_was_there_and_nothing_hostile(document):
     shown = render_json({"value": document})
     assert not HOSTILE.search(shown)
     assert json.loads(shown) == {"value": document}
+
+
+def test_a_row_that_is_shown_before_the_next_is_known_keeps_to_its_widths():
+    columns = (Column("SEQ", width=4), Column("NAME", can_shrink=True, width=6), Column("DETAIL", can_shrink=True))
+    assert render_row(columns, ["1", "short", "and long"], Screen()) == "1\tshort\tand long\n"
+    assert render_row(columns, ["1", "too long", "d"], Screen(40)) == "1     too l…  d\n"
+    assert render_row(columns, ["123456", "n", "x" * 50], Screen(40)) == f"123456  n       {'x' * 23}…\n"
+    assert render_row(columns, ["1", "n", "x" * 50], Screen(10)) == f"1     n       {'x' * 11}…\n"

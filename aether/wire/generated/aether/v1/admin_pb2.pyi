@@ -354,14 +354,16 @@ class WorkerInfo(_message.Message):
     def __init__(self, worker_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., workflow_types: _Optional[_Iterable[str]] = ..., activity_types: _Optional[_Iterable[str]] = ..., workflow_slots: _Optional[int] = ..., workflow_slots_used: _Optional[int] = ..., activity_slots: _Optional[int] = ..., activity_slots_used: _Optional[int] = ..., last_seen_at_us: _Optional[int] = ..., draining: bool = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class GetHistoryRequest(_message.Message):
-    __slots__ = ("workflow_id", "run_id", "after_seq")
+    __slots__ = ("workflow_id", "run_id", "after_seq", "follow")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     AFTER_SEQ_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
     after_seq: int
-    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., after_seq: _Optional[int] = ...) -> None: ...
+    follow: bool
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., after_seq: _Optional[int] = ..., follow: bool = ...) -> None: ...
 
 class GetTimelineRequest(_message.Message):
     __slots__ = ("workflow_id", "run_id")

@@ -1,0 +1,77 @@
+"""`aether history`: the events of a run, those that there are, or as they come."""
+
+from collections.abc import Iterator
+
+from aether.cli.call import Caller
+from aether.cli.clock import pause
+from aether.cli.options import say, show, show_now
+from aether.cli.options import screen as stdout_screen
+from aether.cli.output import Column, Format, render_json, render_row, render_table
+from aether.cli.records import history_rows
+from aether.errors import ServerUnavailable, StorageUnavailable
+from aether.wire.documents import event_document
+from aether.wire.generated.aether.v1 import admin_pb2, client_pb2, model_pb2
+
+_PATH = "/aether.v1.AdminService/GetHistory"
+# Widths are for a history that is shown while it grows; one that is complete is measured.
+_COLUMNS = (
+    Column("SEQ", width=4),
+    Column("TIME", width=9),
+    Column("EVENT", width=18),
+    Column("PATH", width=6),
+    Column("NAME", can_shrink=True, width=16),
+    Column("DETAIL", can_shrink=True, width=0),
+)
+_CLOSING = {"run_completed", "run_failed", "run_cancelled"}
+_AWAY_S = 0.5
+
+
+def show_history(server: str, output: Format, workflow_id: str, run_id: str, after: int) -> None:
+    # Rows tell the time since the first event, and names that earlier ones gave.
+    first = after if output is Format.JSON else 0
+    request = admin_pb2.GetHistoryRequest(workflow_id=workflow_id, run_id=run_id, after_seq=first)
+    events = [model_pb2.Event.FromString(each) for each in Caller(server).stream(_PATH, request)]
+    if output is Format.JSON:
+        show(render_json([event_document(event) for event in events]))
+        return
+    rows = [row for row in history_rows(events) if int(row[0]) > after]
+    show(render_table(_COLUMNS, rows, stdout_screen()))
+
+
+def follow_history(server: str, output: Format, workflow_id: str, run_id: str, after: int) -> None:
+    events = _follow(Caller(server), workflow_id, run_id, after if output is Format.JSON else 0)
+    if output is Format.JSON:
+        for event in events:
+            show_now(render_json(event_document(event), indent=None))
+        return
+    screen = stdout_screen()
+    show_now(render_row(_COLUMNS, [column.title for column in _COLUMNS], screen))
+    for row in history_rows(events):
+        if int(row[0]) > after:
+            show_now(render_row(_COLUMNS, row, screen))
+
+
+def _follow(caller: Caller, workflow_id: str, run_id: str, after: int) -> Iterator[model_pb2.Event]:
+    """Each event once, whatever becomes of the server meanwhile."""
+    if not run_id:
+        # Or it would go on with another run of the id when it has to ask again.
+        asked = client_pb2.GetStatusRequest(workflow_id=workflow_id)
+        answer = caller.unary("/aether.v1.ClientService/GetWorkflowStatus", asked)
+        run_id = client_pb2.WorkflowStatus.FromString(answer).info.run_id
+    request = admin_pb2.GetHistoryRequest(workflow_id=workflow_id, run_id=run_id, after_seq=after, follow=True)
+    is_away = False
+    while True:
+        try:
+            for each in caller.stream(_PATH, request, is_endless=True):
+                event = model_pb2.Event.FromString(each)
+                request.after_seq, is_away = event.seq, False
+                yield event
+                if event.WhichOneof("fact") in _CLOSING:
+                    return
+        except (ServerUnavailable, StorageUnavailable) as error:
+            if not is_away:
+                say(f"aether: {error}; waiting for it")
+            is_away = True
+            pause(_AWAY_S)
+        else:
+            return
