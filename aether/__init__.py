@@ -45,7 +45,18 @@ if TYPE_CHECKING:
     from aether.sdk.detached import Promise, Spawned
     from aether.sdk.execute import ActivityInfo, activity_info, cancelled, heartbeat
     from aether.sdk.handle import Handle
-    from aether.sdk.metrics import Metrics, QueueDepth, StateCount, WorkerInfo
+    from aether.sdk.metrics import (
+        Latency,
+        Metrics,
+        OpenRuns,
+        Problem,
+        QueueDepth,
+        QueueTraffic,
+        Sample,
+        StateCount,
+        WorkerInfo,
+        WriterStats,
+    )
     from aether.sdk.past import Attempt, Explanation, Reason, TimelineRow
     from aether.sdk.views import Pending, WorkflowInfo, WorkflowStatus
 
@@ -68,21 +79,26 @@ __all__ = [
     "Failure",
     "Handle",
     "InvalidArgument",
+    "Latency",
     "LimitExceeded",
     "Metrics",
     "NonDeterminism",
     "NonRetryable",
     "Nursery",
+    "OpenRuns",
     "Payload",
     "Pending",
+    "Problem",
     "Promise",
     "PromiseFailed",
     "QueueDepth",
+    "QueueTraffic",
     "Reason",
     "RetryAfter",
     "RetryPolicy",
     "RunError",
     "RunState",
+    "Sample",
     "ServerFault",
     "ServerUnavailable",
     "SessionExpired",
@@ -102,6 +118,7 @@ __all__ = [
     "WorkflowInfo",
     "WorkflowNotFound",
     "WorkflowStatus",
+    "WriterStats",
     "activity_info",
     "cancelled",
     "heartbeat",
@@ -133,7 +150,13 @@ _HOMES = {
     "Reason": "sdk.past",
     "TimelineRow": "sdk.past",
     "Handle": "sdk.handle",
+    "Latency": "sdk.metrics",
     "Metrics": "sdk.metrics",
+    "OpenRuns": "sdk.metrics",
+    "Problem": "sdk.metrics",
+    "QueueTraffic": "sdk.metrics",
+    "Sample": "sdk.metrics",
+    "WriterStats": "sdk.metrics",
     "QueueDepth": "sdk.metrics",
     "StateCount": "sdk.metrics",
     "WorkerInfo": "sdk.metrics",

@@ -22,7 +22,7 @@ LAYERS = {
     "store": {"errors", "model"},
     "server": {"errors", "model", "core", "wire", "store", "version"},
     "sdk": {"errors", "model", "wire", "version"},
-    "cli": {"aether", "errors", "model", "wire", "store", "server", "sdk", "version"},
+    "cli": {"aether", "aether_tui", "errors", "model", "wire", "store", "server", "sdk", "version"},
     "testing": {"aether", "errors", "model", "core", "wire", "store", "server", "sdk", "version"},
     "aether_tui": {"aether", "errors", "model", "sdk"},
     "examples": {"aether", "testing"},

@@ -12,8 +12,9 @@ import typer
 from typer.core import TyperCommand
 
 from aether.cli.exit_codes import ExitCode, exit_code_of
-from aether.cli.output import Format, Screen, clean_lines, screen_of
+from aether.cli.output import Format, Screen, screen_of
 from aether.errors import AetherError, SettingsError
+from aether.model.visible import clean_lines
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -16,10 +16,8 @@ from enum import StrEnum
 
 from attrs import frozen
 
-# C0 with tab and newline, DEL, C1, marks that turn the direction of text, separators, lone halves of characters.
-_HOSTILE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)  # fmt: skip
+from aether.model.visible import HOSTILE, clean, clean_lines
+
 _COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2"}
 _TONES = {
     "COMPLETED": "green",
@@ -63,22 +61,6 @@ def screen_of(environ: Mapping[str, str], *, is_terminal: bool, width: int) -> S
         return Screen()
     plain = environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
     return Screen(max(width, 20), has_colour=not plain)
-
-
-def clean(text: str) -> str:
-    """`text` with everything that a terminal would obey made visible, on one line."""
-    return _HOSTILE.sub(lambda match: _escaped(match[0]), text)
-
-
-def clean_lines(text: str) -> str:
-    """Like `clean`, but lines stay lines."""
-    return "\n".join(clean(line.expandtabs(4)) for line in text.split("\n"))
-
-
-def _escaped(character: str) -> str:
-    named = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(character)
-    code = ord(character)
-    return named or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
 
 
 def width_of(text: str) -> int:
@@ -133,7 +115,7 @@ def render_fields(fields: Sequence[tuple[str, str]], screen: Screen) -> str:
 def render_json(document: object, indent: int | None = 2) -> str:
     """The document, indented or on one line, with everything that a terminal would obey escaped."""
     text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
-    return _HOSTILE.sub(_json_escaped, text) + "\n"
+    return HOSTILE.sub(_json_escaped, text) + "\n"
 
 
 def _json_escaped(match: re.Match[str]) -> str:

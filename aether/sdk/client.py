@@ -287,12 +287,15 @@ class Client:
         )
         return list_runs(self.transport, request, limit)
 
-    async def metrics(self) -> Metrics:
-        """The server in numbers: runs by state, what waits in task queues, workers, counters."""
+    async def metrics(self, *, samples: bool = False) -> Metrics:
+        """The server in numbers: runs by state, what waits in task queues, workers, counters.
+
+        With `samples` also how the numbers were during the last hour.
+        """
         return await rpc.call_until(
             self.transport,
             "/aether.v1.AdminService/GetMetrics",
-            admin_pb2.GetMetricsRequest(),
+            admin_pb2.GetMetricsRequest(samples=samples),
             lambda data: metrics_from_proto(admin_pb2.Metrics.FromString(data)),
             timeout_s=self.timeout_s,
         )

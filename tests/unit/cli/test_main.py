@@ -28,6 +28,7 @@ COMMANDS = [
     "db check",
     "db backup",
     "db migrate",
+    "top",
 ]
 HEAVY = {"trio", "anyio", "asyncio", "grpc", "google", "rich", "apsw", "cattrs", "hpack", "ssl"}
 

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 from aether.cli.output import (
     Column,
     Screen,
-    clean,
-    clean_lines,
     render_fields,
     render_json,
     render_row,
@@ -88,12 +86,6 @@ def test_fields_keep_their_lines_on_a_terminal_and_one_line_in_a_pipe():
     assert render_fields(fields, WIDE) == "state    FAILED\nfailure  Boom: x\n           at y\n"
     assert render_fields(fields, PIPE) == "state\tFAILED\nfailure\tBoom: x\\n  at y\n"
     assert not render_fields([], WIDE)
-
-
-def test_what_a_terminal_would_obey_is_made_visible():
-    hostile = "\x1b]52;c;aGk=\x07 \x9b31m \x7f\u202e\u2028 a\tb\r\n\ud800"
-    assert clean(hostile) == "\\x1b]52;c;aGk=\\x07 \\x9b31m \\x7f\\u202e\\u2028 a\\tb\\r\\n\\ud800"
-    assert clean_lines("a\tb\n\x1b[2J") == "a   b\n\\x1b[2J"
 
 
 HOSTILE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -1,0 +1,213 @@
+"""What keys do: where one goes, what is asked before anything changes, and that nothing changes by accident."""
+
+from typing import Any
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aether import RunState
+from aether_tui.actions import ACTIONS
+from aether_tui.bindings import BINDINGS, bindings_in
+from aether_tui.commands import COMMANDS, PAGE, press
+from aether_tui.keys import Paste
+from aether_tui.ui import Copy, Export, Mode, Perform, Quit, Refresh, Tab, View
+from tests.unit.tui.world import ORDER, RUNS, known, order_look, ui
+
+
+def pressed(chosen, *keys, seen=None):
+    """The choice after the keys, and everything that was asked for."""
+    wishes: list[Any] = []
+    for key in keys:
+        chosen, more = press(chosen, seen or known(), key)
+        wishes += more
+    return chosen, wishes
+
+
+def still_open():
+    """The run that is shown goes on."""
+    seen = known()
+    look = order_look()
+    seen.run = evolve(look, status=evolve(look.status, info=evolve(look.status.info, state=RunState.RUNNING)))
+    return seen
+
+
+def test_digits_turn_to_the_views():
+    for number, view in enumerate((View.OVERVIEW, View.WORKFLOWS, View.QUEUES, View.WORKERS, View.LOG), 1):
+        assert pressed(ui(), str(number))[0].view is view
+
+
+def test_enter_opens_what_is_selected_and_esc_leads_back():
+    chosen, wishes = pressed(ui(View.WORKFLOWS), "down", "j", "enter")
+    assert chosen.opened == ((RUNS[2].workflow_id, RUNS[2].run_id),)
+    assert wishes == [Refresh()]
+    assert pressed(chosen, "esc")[0].view is View.WORKFLOWS
+    assert pressed(chosen, "esc", "esc")[0].view is View.OVERVIEW
+
+
+def test_a_problem_a_child_and_a_line_of_the_log_open_their_runs():
+    assert pressed(ui(), "enter")[0].opened == (ORDER,)
+    chosen, _ = pressed(ui(View.RUN, tab=Tab.CHILDREN), "enter")
+    assert chosen.opened == (ORDER, ("ship-88d1", "d" * 32))
+    assert pressed(chosen, "esc")[0].opened == (ORDER,)
+    chosen, _ = pressed(ui(View.RUN), "down", "down", "down", "enter")
+    assert chosen.opened[-1] == ("ship-88d1", "d" * 32)
+    seen = known()
+    seen.note(0, "NEWS", "x", "y", ORDER)
+    assert pressed(ui(View.LOG, follow=True), "enter", seen=seen)[0].opened == (ORDER,)
+
+
+def test_a_row_without_a_run_opens_nothing():
+    assert pressed(ui(View.QUEUES), "enter")[0].view is View.QUEUES
+
+
+def test_the_selection_is_of_a_run_and_not_of_a_place():
+    chosen, _ = pressed(ui(View.WORKFLOWS), "down", "down")
+    reordered = known(runs=tuple(reversed(RUNS)))
+    assert pressed(chosen, "enter", seen=reordered)[0].opened == ((RUNS[2].workflow_id, RUNS[2].run_id),)
+
+
+def test_moving_stops_at_both_ends():
+    chosen, _ = pressed(ui(View.WORKFLOWS), "up", "pageup", "home")
+    assert chosen.cursor.selected == RUNS[0].run_id
+    chosen, _ = pressed(chosen, "end", "down", "pagedown")
+    assert chosen.cursor.selected == RUNS[-1].run_id
+    assert pressed(chosen, "pageup")[0].cursor.selected == RUNS[-PAGE].run_id
+
+
+def test_sorting_goes_through_the_columns_and_can_be_turned_round():
+    chosen, _ = pressed(ui(View.WORKFLOWS), ">")
+    assert chosen.sort == "WORKFLOW"
+    assert pressed(chosen, "enter")[0].opened[0][0] == min(info.workflow_id for info in RUNS)
+    chosen, _ = pressed(chosen, "s")
+    assert pressed(chosen, "enter")[0].opened[0][0] == max(info.workflow_id for info in RUNS)
+    assert pressed(chosen, "<")[0].sort == ""
+    for _ in range(8):
+        chosen, _ = pressed(chosen, ">", "enter", "esc")
+
+
+def test_a_filter_is_typed_edited_pasted_and_taken_back():
+    chosen, wishes = pressed(ui(), "/", "o", "x", "backspace", "r", "space", Paste("d\ne"), "enter")
+    assert (chosen.view, chosen.filter, chosen.mode) == (View.WORKFLOWS, "or d e", Mode.LOOK)
+    assert wishes == [Refresh()]
+    assert pressed(chosen, "/", "ctrl-u", "a", "space", "b", "ctrl-w", "esc")[0].filter == "or d e"
+    assert pressed(chosen, "esc")[0].filter == ""
+
+
+def test_find_moves_while_it_is_typed_and_n_goes_on():
+    chosen, _ = pressed(ui(View.WORKFLOWS), "\\", *"ORDER-002", "enter")
+    assert chosen.cursor.selected == RUNS[19].run_id
+    assert pressed(chosen, "n")[0].cursor.selected == RUNS[20].run_id
+    assert "nothing here" in pressed(chosen, "\\", *"zebra")[0].notice
+
+
+def test_tabs_and_panels_turn_both_ways():
+    chosen, wishes = pressed(ui(View.RUN), "tab")
+    assert (chosen.tab, wishes) == (Tab.HISTORY, [Refresh()])
+    assert pressed(chosen, "left", "h")[0].tab is Tab.WAITS
+    assert pressed(ui(), "l", "shift-tab")[0].panel == 0
+
+
+def test_switches_and_paces():
+    chosen, _ = pressed(ui(View.WORKFLOWS), "f", "z")
+    assert (chosen.follow, chosen.is_frozen) == (True, True)
+    assert pressed(ui(View.RUN), "i")[0].hides_idle
+    assert pressed(ui(), "+", "+", "+", "+")[0].rate_s == 0.25
+    assert pressed(ui(), *("-" * 9))[0].rate_s == 10
+
+
+def test_what_is_asked_of_the_world():
+    assert pressed(ui(), "q")[1] == [Quit()]
+    assert pressed(ui(), "r")[1] == [Refresh()]
+    assert pressed(ui(), "e", "s")[1] == [Export("svg")]
+    assert pressed(ui(), "e", "x")[1] == []
+    assert pressed(ui(View.RUN), "y")[1] == [Copy(ORDER[0])]
+
+
+def test_help_scrolls_and_any_other_key_only_closes_it():
+    chosen, _ = pressed(ui(), "?", "down", "down", "up")
+    assert (chosen.mode, chosen.panel) == (Mode.HELP, 1)
+    chosen, wishes = pressed(chosen, "q")
+    assert (chosen.mode, wishes) == (Mode.LOOK, [])
+
+
+def test_an_action_is_done_after_a_yes_and_after_nothing_else():
+    chosen, wishes = pressed(ui(View.RUN), "C", seen=still_open())
+    assert (chosen.mode, wishes) == (Mode.CONFIRM, [])
+    for key in ("n", "esc", "enter", "Y", "space", "C", Paste("y")):
+        after, wishes = pressed(chosen, key)
+        assert (after.mode, wishes, after.notice) == (Mode.LOOK, [], "nothing was done")
+    _, wishes = pressed(chosen, "y")
+    assert isinstance(wishes[0], Perform)
+    assert (wishes[0].intent.kind, wishes[0].intent.run) == ("cancel", ORDER)
+
+
+def test_the_target_is_what_was_selected_when_the_key_was_pressed():
+    chosen, _ = pressed(ui(View.WORKFLOWS), "down", "C")
+    _, wishes = pressed(chosen, "y", seen=known(runs=RUNS[5:]))
+    assert wishes[0].intent.run == (RUNS[1].workflow_id, RUNS[1].run_id)
+
+
+def test_a_grave_action_wants_the_end_of_the_id():
+    chosen, _ = pressed(ui(View.RUN), "X", seen=still_open())
+    for keys in (("y",), ("enter",), (*"2c12", "enter"), ("esc",)):
+        after, wishes = pressed(chosen, *keys)
+        assert not wishes
+    after, wishes = pressed(chosen, *"2c11", "enter")
+    assert isinstance(wishes[0], Perform)
+    assert after.mode is Mode.LOOK
+
+
+def test_a_signal_asks_for_its_name_and_value_first():
+    chosen, _ = pressed(ui(View.RUN), "S", "enter", seen=still_open())
+    assert chosen.notice == "a signal has a name"
+    chosen, _ = pressed(chosen, *"go", "enter", "{", "enter")
+    assert chosen.notice.startswith("no JSON")
+    chosen, wishes = pressed(chosen, "}", "enter")
+    assert (chosen.mode, wishes) == (Mode.CONFIRM, [])
+    assert pressed(chosen, "y")[1][0].intent.answers == ("go", "{}")
+    assert pressed(ui(View.RUN), "S", "esc", seen=still_open())[0].intent is None
+
+
+def test_without_a_run_there_is_nothing_to_change():
+    assert pressed(ui(View.WORKFLOWS), "C", seen=known(runs=()))[0].notice == "no run is selected"
+
+
+def test_what_is_over_is_not_changed():
+    assert pressed(ui(View.RUN), "C")[0].notice == "order-9f2c11 is over already"
+    assert pressed(ui(View.WORKFLOWS), "down", "down", "X")[0].notice == "order-0003 is over already"
+
+
+def test_read_only_has_no_actions():
+    for key in (action.key for action in ACTIONS.values()):
+        chosen, wishes = pressed(ui(View.RUN, read_only=True), key, "y", "enter")
+        assert (chosen.mode, wishes) == (Mode.LOOK, [Copy(ORDER[0])])
+    assert not [binding for binding in bindings_in(View.RUN, read_only=True) if binding.changes]
+
+
+def test_capital_letters_change_and_nothing_else_does():
+    for binding in BINDINGS:
+        for key in binding.keys:
+            assert binding.changes == (len(key) == 1 and key.isupper())
+
+
+def test_every_key_means_one_thing_in_a_view_and_does_something():
+    known_names = {*COMMANDS, *ACTIONS, "up", "down", "page-up", "page-down", "first", "last", "view"}
+    for view in View:
+        keys = [key for binding in bindings_in(view, read_only=False) for key in binding.keys]
+        assert len(keys) == len(set(keys))
+    assert {binding.does for binding in BINDINGS} == known_names
+
+
+KEYS = st.sampled_from([key for binding in BINDINGS for key in binding.keys]) | st.just(Paste("yC"))
+
+
+@given(st.sampled_from(list(View)), st.lists(KEYS, max_size=25))
+def test_any_keys_lead_somewhere_and_nothing_is_done_without_being_asked(view, keys):
+    chosen, seen = ui(view), known()
+    for key in keys:
+        before = chosen
+        chosen, wishes = press(chosen, seen, key)
+        for wish in wishes:
+            if isinstance(wish, Perform):
+                assert (before.mode, before.intent) == (Mode.CONFIRM, wish.intent)

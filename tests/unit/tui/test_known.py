@@ -1,0 +1,124 @@
+"""What is remembered of looks at a server: rates, and what changed from one to the next."""
+
+from attrs import evolve
+
+from aether import RunState
+from aether_tui.known import CLOSED, LOG_MAX, STARTED, Known, Look
+from aether_tui.ring import Ring
+from tests.unit.tui.world import METRICS, NOW_US, RUNS, ago, known, run
+
+
+def texts(seen):
+    return [f"{line.state} {line.subject} {line.text}" for line in seen.log]
+
+
+def later(seconds, **changes):
+    return evolve(METRICS, at=ago(-seconds), samples=(), **changes)
+
+
+def test_rates_come_of_counters_and_begin_with_what_the_server_has_kept():
+    seen = known()
+    assert seen.ring.rate(STARTED) == 148
+    assert seen.ring.rate(CLOSED) == 157
+    for second in range(1, 9):
+        seen.take_look(Look(NOW_US + second * 1_000_000, later(second, runs_started=900_000 + 20 * second)))
+    assert seen.ring.rate(STARTED) == 20
+    assert seen.ring.rate(CLOSED) == 0
+
+
+def test_a_server_that_was_started_anew_does_not_make_negative_rates():
+    seen = known()
+    seen.take_look(Look(NOW_US + 1, later(1, started_at=ago(0), runs_started=3)))
+    seen.take_look(Look(NOW_US + 2, later(2, started_at=ago(0), runs_started=5)))
+    assert min(seen.ring.curve(STARTED, 50)) >= 0
+    assert "NEWS node-a the server was started anew" in texts(seen)
+
+
+def test_what_changed_is_noted_once():
+    seen = known()
+    runs = (
+        evolve(run(0, RunState.PENDING), created_at=ago(-1)),
+        evolve(RUNS[0], state=RunState.RUNNING),
+        *RUNS[1:],
+    )
+    changed = later(1, storage_fault="the disk is full", workers=METRICS.workers[1:])
+    for at_us in (NOW_US + 1, NOW_US + 2):
+        seen.take_look(Look(at_us, changed, runs))
+    assert texts(seen) == [
+        "FAILED storage the disk is full",
+        "CANCELLED wkr-7f3a worker left",
+        "RUNNING order-0001 order RUNNING",
+        "PENDING order-0000 order PENDING",
+    ]
+    seen.take_look(Look(NOW_US + 3, later(2), runs))
+    assert texts(seen)[4:] == ["COMPLETED storage can be written again", "NEWS wkr-7f3a worker registered"]
+
+
+def test_new_problems_of_steps_and_activities_are_noted():
+    seen = known()
+    problem = evolve(METRICS.problems[1], at=ago(-1))
+    seen.take_look(Look(NOW_US + 1, later(2, problems=(problem, *METRICS.problems)), RUNS))
+    assert texts(seen) == ["RETRYING ingest-77ab fetch: ReadTimeout: 10 s"]
+    assert seen.log[-1].run == ("ingest-77ab", "b" * 32)
+
+
+def test_another_filter_is_no_news():
+    seen = known()
+    seen.take_look(Look(NOW_US + 1, later(1), (), filter="x"))
+    seen.take_look(Look(NOW_US + 2, later(2), RUNS))
+    assert not texts(seen)
+
+
+def test_a_burst_is_told_in_part_and_counted():
+    seen = known(runs=())
+    new = tuple(evolve(run(number, RunState.RUNNING), created_at=ago(-1)) for number in range(150))
+    seen.take_look(Look(NOW_US + 1, later(1), new))
+    assert len(seen.log) == 101
+    assert texts(seen)[-1] == "NEWS runs and 50 more runs changed"
+
+
+def test_a_lost_server_is_noted_when_it_goes_and_when_it_is_back():
+    seen = known()
+    seen.take_lost("connection refused", NOW_US + 5, NOW_US + 500)
+    seen.take_lost("connection refused", NOW_US + 6, NOW_US + 900)
+    assert seen.lost
+    assert (seen.lost.since_us, seen.lost.retry_at_us) == (NOW_US + 5, NOW_US + 900)
+    seen.take_look(Look(NOW_US + 7, METRICS, RUNS))
+    assert seen.lost is None
+    assert [text.partition(" ")[0] for text in texts(seen)] == ["FAILED", "COMPLETED"]
+
+
+def test_times_are_compared_on_the_servers_clock():
+    seen = Known("x")
+    assert seen.server_time(7) == 7
+    seen.take_look(Look(NOW_US - 3_600_000_000, METRICS))
+    assert seen.server_time(NOW_US - 3_600_000_000 + 5) == NOW_US + 5
+
+
+def test_the_log_is_bounded_and_a_copy_stands_still():
+    seen = known()
+    still = seen.copied()
+    for number in range(LOG_MAX + 10):
+        seen.note(number, "NEWS", "x", "y")
+    assert (len(seen.log), len(still.log)) == (LOG_MAX, 0)
+    assert seen.log[-1].number == LOG_MAX + 10
+
+
+def test_a_ring_keeps_five_minutes_of_seconds_and_draws_them_on_any_width():
+    ring = Ring()
+    for second in range(1000):
+        ring.add(second * 1_000_000, (second * 3,))
+    for cells in (1, 7, 60, 300):
+        assert {round(value, 6) for value in ring.curve(0, cells)} == {3.0}
+    assert ring.curve(0, 0) == []
+    assert (Ring().rate(0), Ring().curve(0, 3)) == (0, [0.0] * 3)
+
+
+def test_a_ring_takes_no_stretch_twice():
+    ring = Ring()
+    ring.put(10, 20, (1.0,))
+    ring.put(15, 25, (9.0,))
+    ring.put(20, 20, (9.0,))
+    ring.put(0, 10, (3.0,))
+    ring.put(20, 30, (2.0,))
+    assert ring.rate(0) == 2.0

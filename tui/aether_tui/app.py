@@ -1,0 +1,233 @@
+"""`aether top` on a terminal: one nursery, and in it a task each for keys, signals, the feed, the clock and painting.
+
+Everything that changes sets `_dirty`; the painter draws the newest state once the terminal has taken the last picture.
+So a slow terminal skips pictures and never sees half of one, and keys are read all the while.
+"""
+
+import logging
+import math
+import os
+import signal
+from base64 import b64encode
+from collections.abc import Callable
+from typing import Final
+
+import trio
+from attrs import define, evolve, field, frozen
+from rich.color import ColorSystem
+
+from aether import AetherError, Client
+from aether_tui.actions import ACTIONS
+from aether_tui.commands import PAGE, press
+from aether_tui.export import export_name, render
+from aether_tui.feed import Feed, wants_of
+from aether_tui.keys import Decoder, Key
+from aether_tui.known import Known
+from aether_tui.paint import Painter
+from aether_tui.plain import INTERRUPTED
+from aether_tui.terminal import Terminal, TerminalGone, taken
+from aether_tui.theme import Theme
+from aether_tui.ui import Copy, Export, Mode, Perform, Quit, Refresh, Ui, Wish
+from aether_tui.views.frame import frame
+from aether_tui.views.scene import Scene
+
+# A lone Esc is the key after so much silence.
+_SILENCE_S: Final = 0.05
+_FRAMES_PER_S: Final = 20
+_TICK_S: Final = 1.0
+_ACTION_S: Final = 10.0
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
+
+
+@frozen
+class Setup:
+    """What does not change while it runs. `now_us` is the wall clock."""
+
+    now_us: Callable[[], int]
+    theme: Theme
+    colours: ColorSystem | None
+    # None: nothing can be changed, as with a recording.
+    client: Client | None = None
+
+
+@define
+class App:
+    setup: Setup
+    feed: Feed
+    known: Known
+    ui: Ui
+    terminal: Terminal
+    exit_code: int = 0
+    _painter: Painter = field(init=False)
+    _dirty: trio.Event = field(factory=trio.Event)
+    _page: int = PAGE
+    # Goes to the terminal between two pictures.
+    _extra: bytes = b""
+    # What is shown while the picture is frozen, and since when.
+    _frozen: tuple[Known, int] | None = None
+    _nursery: trio.Nursery = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._painter = Painter(self.setup.colours)
+
+    async def run(self) -> int:
+        """Until somebody quits, or the terminal is gone. The exit code."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            with trio.open_signal_receiver(*_SIGNALS) as signals:
+                nursery.start_soon(self._read_keys)
+                nursery.start_soon(self._paint)
+                nursery.start_soon(self._tick)
+                nursery.start_soon(self.feed.run, lambda: wants_of(self.ui), self.known, self._changed)
+                async for number in signals:
+                    self._signalled(number)
+        return self.exit_code
+
+    # What happens.
+
+    def _signalled(self, number: int) -> None:
+        if number == signal.SIGTSTP:
+            self.terminal.suspend()
+        if number in {signal.SIGTSTP, signal.SIGCONT}:
+            self._painter.forget()
+        if number in {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}:
+            self._end(INTERRUPTED if number == signal.SIGINT else 0)
+        self._changed()
+
+    def _end(self, exit_code: int) -> None:
+        self.exit_code = exit_code
+        self._nursery.cancel_scope.cancel()
+
+    def _changed(self) -> None:
+        self._dirty.set()
+
+    async def _tick(self) -> None:
+        """Ages grow while nothing happens."""
+        while True:
+            await trio.sleep(_TICK_S)
+            if not self.ui.is_frozen:
+                self._changed()
+
+    async def _read_keys(self) -> None:
+        decoder = Decoder()
+        while True:
+            silence_s = _SILENCE_S if decoder.is_undecided else math.inf
+            keys: list[Key] = []
+            with trio.move_on_after(silence_s) as scope:
+                try:
+                    data = await self.terminal.read()
+                except TerminalGone:
+                    self._end(0)
+                    return
+                keys = decoder.feed(data)
+            if scope.cancelled_caught:
+                keys = decoder.settle()
+            for key in keys:
+                self._pressed(key)
+
+    def _pressed(self, key: Key) -> None:
+        was_frozen = self.ui.is_frozen
+        if key == "ctrl-l":
+            self._painter.forget()
+        self.ui, wishes = press(self.ui, self._shown()[0], key, self._page)
+        if self.ui.is_frozen != was_frozen:
+            self._frozen = (self.known.copied(), self.setup.now_us()) if self.ui.is_frozen else None
+        for wish in wishes:
+            self._grant(wish)
+        self._changed()
+
+    def _grant(self, wish: Wish) -> None:
+        if isinstance(wish, Quit):
+            self._end(0)
+        elif isinstance(wish, Refresh):
+            self.feed.nudge()
+        elif isinstance(wish, Perform):
+            self._nursery.start_soon(self._perform, wish)
+        elif isinstance(wish, Export):
+            self._notice(self._export(wish.form))
+        elif isinstance(wish, Copy):
+            # By OSC 52, which works over ssh; the terminal may refuse it.
+            self._extra += b"\x1b]52;c;" + b64encode(wish.text.encode("utf-8", "replace")) + b"\x07"
+
+    # What is done.
+
+    async def _perform(self, wish: Perform) -> None:
+        action, intent = ACTIONS[wish.intent.kind], wish.intent
+        client = self.setup.client
+        if client is None or self.ui.read_only:
+            return
+        try:
+            with trio.fail_after(_ACTION_S):
+                await action.perform(client, intent)
+        except trio.TooSlowError:
+            said, state = f"{action.name}: no answer; whether it was done is not known", "FAILED"
+        except AetherError as error:
+            said, state = f"{action.name}: {error}", "FAILED"
+        else:
+            said, state = f"{action.name}: done", "COMPLETED"
+        self.known.note(self.setup.now_us(), state, intent.run[0], said, intent.run)
+        self._notice(f"{intent.run[0]}: {said}")
+        self.feed.nudge()
+
+    def _export(self, form: str) -> str:
+        name = export_name(self.ui, self.setup.now_us(), form)
+        try:
+            with open(name, "x", encoding="utf-8") as file:  # noqa: PTH123 - a name in the current directory
+                file.write(render(self._scene(*self.terminal.size()), form))
+        except OSError as error:
+            return f"{name} can not be written: {error.strerror or error}"
+        return f"written to {name}"
+
+    def _notice(self, text: str) -> None:
+        if self.ui.mode is Mode.LOOK:
+            self.ui = evolve(self.ui, notice=text)
+        self._changed()
+
+    # What is shown.
+
+    def _shown(self) -> tuple[Known, int]:
+        return self._frozen or (self.known, self.setup.now_us())
+
+    def _scene(self, width: int, height: int) -> Scene:
+        known, now_us = self._shown()
+        return Scene(self.ui, known, width, height, self.setup.theme, known.server_time(now_us))
+
+    async def _paint(self) -> None:
+        while True:
+            self._dirty = trio.Event()
+            width, height = self.terminal.size()
+            drawn = frame(self._scene(width, height))
+            self.ui = self.ui.at(evolve(self.ui.cursor, top=drawn.top), moved=False)
+            self._page = drawn.page
+            extra, self._extra = self._extra, b""
+            try:
+                await self.terminal.write(extra + self._painter.paint(drawn.picture, width))
+            except TerminalGone:
+                self._end(0)
+                return
+            await trio.sleep(1 / _FRAMES_PER_S)
+            await self._dirty.wait()
+
+
+class LogHandler(logging.Handler):
+    """What libraries log becomes lines of the log view: on the screen it would tear the picture."""
+
+    def __init__(self, note: Callable[[str, str, str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._note = note
+
+    def emit(self, record: logging.LogRecord) -> None:
+        state = "FAILED" if record.levelno >= logging.ERROR else "RETRYING"
+        self._note(state, record.name, record.getMessage())
+
+
+def run_on_terminal(name: str, make: Callable[[Terminal], App], note: Callable[[str, str, str], None]) -> int:
+    """Takes the terminal, runs the app on it, gives it back. The exit code."""
+    handler = LogHandler(note)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        with taken(name, lambda text: note("NEWS", f"pid {os.getpid()}", text)) as terminal:
+            return trio.run(make(terminal).run)
+    finally:
+        root.removeHandler(handler)

@@ -1,0 +1,86 @@
+"""The keys: one table, which dispatches them, writes the help and is compared with docs/top.md.
+
+Lower case looks, upper case changes; what changes something is in `actions.py`, and joins this table from there.
+"""
+
+from typing import Final
+
+from attrs import frozen
+
+from aether_tui.actions import ACTIONS
+from aether_tui.ui import View
+
+_RUNS: Final = (View.OVERVIEW, View.WORKFLOWS, View.LOG, View.RUN)
+_LISTS: Final = (View.WORKFLOWS, View.QUEUES, View.WORKERS, View.LOG, View.RUN)
+
+
+@frozen
+class Binding:
+    """`does` is a name in `commands.COMMANDS`, or of an action. An empty `where` is everywhere."""
+
+    keys: tuple[str, ...]
+    does: str
+    says: str
+    where: tuple[View, ...] = ()
+    # The word for the line at the foot of the screen; nothing: only the help tells of it.
+    foot: str = ""
+    changes: bool = False
+
+
+BINDINGS: Final = (
+    Binding(("?",), "help", "these keys", foot="help"),
+    Binding(("1", "2", "3", "4", "5"), "view", "overview, workflows, queues, workers, log", foot="view"),
+    Binding(("enter",), "open", "open what is selected", _RUNS, foot="open"),
+    Binding(("esc", "backspace"), "back", "back; also gives up what is typed", foot="back"),
+    Binding(("up", "k"), "up", "up"),
+    Binding(("down", "j"), "down", "down"),
+    Binding(("pageup", "ctrl-b"), "page-up", "a page up"),
+    Binding(("pagedown", "ctrl-f", "space"), "page-down", "a page down"),
+    Binding(("home", "g"), "first", "to the first row"),
+    Binding(("end",), "last", "to the last row"),
+    Binding(("tab", "right", "l"), "next", "next tab of a run, or panel of a narrow screen"),
+    Binding(("shift-tab", "left", "h"), "previous", "previous tab or panel"),
+    Binding(("/",), "filter", "filter runs: state:failed type:order tag.x:1 …", foot="filter"),
+    Binding(("\\",), "find", "find text in the list while it is typed", _LISTS),
+    Binding(("n",), "find-next", "find the next one", _LISTS),
+    Binding((">",), "sort-next", "sort by the next column", (View.WORKFLOWS,)),
+    Binding(("<",), "sort-previous", "sort by the previous column", (View.WORKFLOWS,)),
+    Binding(("s",), "turn", "turn the order round", (View.WORKFLOWS,), foot="turn order"),
+    Binding(("f",), "follow", "follow the selected row, or the newest line", _LISTS, foot="follow"),
+    Binding(("i",), "idle", "cut out of a timeline what is idle for long", (View.RUN,), foot="idle"),
+    Binding(("z",), "freeze", "freeze the picture; data still comes in", foot="freeze"),
+    Binding(("+", "="), "faster", "look more often"),
+    Binding(("-",), "slower", "look less often"),
+    Binding(("r",), "refresh", "look now"),
+    Binding(("e",), "export", "export to a file: svg, html, text or json", foot="export"),
+    Binding(("y",), "copy", "copy the workflow id to the clipboard", _RUNS),
+    Binding(("ctrl-l",), "repaint", "paint everything anew"),
+    Binding(("q",), "quit", "quit", foot="quit"),
+    *(
+        Binding((action.key,), kind, action.says, _RUNS, foot=action.name, changes=True)
+        for kind, action in ACTIONS.items()
+    ),
+)
+
+
+def for_foot(view: View, *, read_only: bool) -> list[Binding]:
+    """Those that the foot of the screen names, the most telling first: there may be no room for all."""
+    named = [binding for binding in bindings_in(view, read_only=read_only) if binding.foot]
+    return sorted(named, key=lambda binding: (binding.does != "help", not binding.where, not binding.changes))
+
+
+def binding_of(key: str, view: View, *, read_only: bool) -> Binding | None:
+    """What a key does in a view."""
+    for binding in BINDINGS:
+        if key in binding.keys and (not binding.where or view in binding.where):
+            return None if binding.changes and read_only else binding
+    return None
+
+
+def bindings_in(view: View, *, read_only: bool) -> list[Binding]:
+    """All that do something in a view."""
+    return [
+        binding
+        for binding in BINDINGS
+        if (not binding.where or view in binding.where) and not (binding.changes and read_only)
+    ]

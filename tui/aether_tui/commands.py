@@ -1,0 +1,327 @@
+"""What a key does: from what was chosen so far to what is chosen now, and what is asked of the world. Pure.
+
+In modes that take text, text goes into the line; only named keys and the confirmation leave it.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from attrs import evolve
+
+from aether_tui.actions import ACTIONS
+from aether_tui.bindings import binding_of
+from aether_tui.keys import Key, Paste
+from aether_tui.known import Known, RunKey
+from aether_tui.lines import shown
+from aether_tui.listing import SORTS, listing, run_chosen, run_key
+from aether_tui.ui import (
+    MAIN_VIEWS,
+    RATES_S,
+    Copy,
+    Cursor,
+    Export,
+    Intent,
+    Mode,
+    Perform,
+    Quit,
+    Refresh,
+    Tab,
+    Ui,
+    View,
+    Wish,
+)
+
+Outcome = tuple[Ui, tuple[Wish, ...]]
+EXPORTS: Final = {"s": "svg", "h": "html", "t": "txt", "j": "json"}
+_TYPED_MAX: Final = 2_000
+_OPENED_MAX: Final = 32
+# A page, for those that do not know the height.
+PAGE: Final = 10
+
+
+def press(ui: Ui, known: Known, key: Key, page: int = PAGE) -> Outcome:
+    """`page` is how many rows the list has on the screen."""
+    ui = evolve(ui, notice="")
+    if ui.mode is Mode.LOOK:
+        if isinstance(key, Paste):
+            return evolve(ui, notice="text was pasted; press / first to filter by it"), ()
+        return _look(ui, known, key, page)
+    return _MODES[ui.mode](ui, known, key)
+
+
+def _look(ui: Ui, known: Known, key: str, page: int) -> Outcome:
+    binding = binding_of(key, ui.view, read_only=ui.read_only)
+    if binding is None:
+        return ui, ()
+    if binding.does in ACTIONS:
+        return _intend(ui, known, binding.does), ()
+    if binding.does in _MOVES:
+        return _move(ui, known, _MOVES[binding.does](page)), ()
+    if binding.does == "view":
+        return _show(ui, MAIN_VIEWS[int(key) - 1]), ()
+    return COMMANDS[binding.does](ui, known)
+
+
+# Moving.
+
+_END: Final = 1 << 40
+_MOVES: Final[dict[str, Callable[[int], int]]] = {
+    "up": lambda page: -1,
+    "down": lambda page: 1,
+    "page-up": lambda page: -max(page - 1, 1),
+    "page-down": lambda page: max(page - 1, 1),
+    "first": lambda page: -_END,
+    "last": lambda page: _END,
+}
+
+
+def _move(ui: Ui, known: Known, by: int) -> Ui:
+    rows = listing(ui, known)
+    index = rows.chosen(ui)
+    if index is None:
+        # Nothing to choose: text that scrolls. The picture knows where it ends.
+        return ui.at(evolve(ui.cursor, top=max(ui.cursor.top + by, 0)))
+    index = max(0, min(index + by, len(rows.things) - 1))
+    follow = ui.follow and not (ui.view is View.LOG and by < 0)
+    return evolve(ui.at(evolve(ui.cursor, selected=rows.id_of(rows.things[index]))), follow=follow)
+
+
+def _show(ui: Ui, view: View) -> Ui:
+    return evolve(_forget_runs(ui), view=view, opened=(), has_moved=True, panel=0, follow=view is View.LOG)
+
+
+def _forget_runs(ui: Ui) -> Ui:
+    kept = {name: cursor for name, cursor in ui.cursors.items() if name in set(View)}
+    return evolve(ui, cursors=kept)
+
+
+def _open(ui: Ui, known: Known) -> Outcome:
+    rows = listing(ui, known)
+    index = rows.chosen(ui)
+    run = None if index is None else rows.run_of(rows.things[index])
+    if run is None:
+        return ui, ()
+    behind = ui.behind if ui.view is View.RUN else ui.view
+    opened = (*ui.opened, run)[-_OPENED_MAX:]
+    ui = evolve(ui, view=View.RUN, opened=opened, behind=behind, tab=Tab.TIMELINE, follow=False, has_moved=True)
+    return ui, (Refresh(),)
+
+
+def _back(ui: Ui, known: Known) -> Outcome:
+    if ui.view is View.RUN and len(ui.opened) > 1:
+        return evolve(ui, opened=ui.opened[:-1], has_moved=True), (Refresh(),)
+    if ui.view is View.RUN:
+        return evolve(_show(ui, ui.behind), follow=False), ()
+    if ui.view is View.WORKFLOWS and ui.filter:
+        return evolve(ui, filter=""), (Refresh(),)
+    return _show(ui, View.OVERVIEW), ()
+
+
+def _turn_page(ui: Ui, by: int) -> Outcome:
+    if ui.view is not View.RUN:
+        return evolve(ui, panel=ui.panel + by), ()
+    tabs = list(Tab)
+    tab = tabs[(tabs.index(ui.tab) + by) % len(tabs)]
+    return evolve(ui, tab=tab, has_moved=True), (Refresh(),)
+
+
+# Choosing.
+
+
+def _sort(ui: Ui, by: int) -> Outcome:
+    names = ["", *SORTS]
+    sort = names[(names.index(ui.sort) + by) % len(names)]
+    said = f"sorted by {sort.lower()}" if sort else "in the order of their start"
+    return evolve(ui, sort=sort, has_moved=True, notice=said), ()
+
+
+def _filter(ui: Ui, known: Known) -> Outcome:
+    if ui.view is not View.WORKFLOWS:
+        ui = _show(ui, View.WORKFLOWS)
+    return evolve(ui, mode=Mode.FILTER, typed=ui.filter), ()
+
+
+def _find_next(ui: Ui, known: Known) -> Outcome:
+    return _find(ui, known, ui.find, from_next=True), ()
+
+
+def _find(ui: Ui, known: Known, wanted: str, *, from_next: bool) -> Ui:
+    rows = listing(ui, known)
+    start = rows.chosen(ui)
+    if start is None or not wanted:
+        return ui
+    count = len(rows.things)
+    for step in range(count):
+        thing = rows.things[(start + step + from_next) % count]
+        if wanted.casefold() in rows.text_of(thing).casefold():
+            return ui.at(evolve(ui.cursor, selected=rows.id_of(thing)))
+    return evolve(ui, notice=f"nothing here has {wanted!r}")
+
+
+def _follow(ui: Ui, known: Known) -> Outcome:
+    follow = not ui.follow
+    return evolve(ui, follow=follow, has_moved=True, notice="follows" if follow else "does not follow any more"), ()
+
+
+def _pace(ui: Ui, by: int) -> Outcome:
+    rate = max(0, min(ui.rate + by, len(RATES_S) - 1))
+    return evolve(ui, rate=rate, notice=f"looks every {RATES_S[rate]:g} s"), (Refresh(),)
+
+
+def _freeze(ui: Ui, known: Known) -> Outcome:
+    return evolve(ui, is_frozen=not ui.is_frozen), ()
+
+
+def _copy(ui: Ui, known: Known) -> Outcome:
+    run = run_chosen(ui, known)
+    if run is None:
+        return ui, ()
+    return evolve(ui, notice=f"{run[0]} was sent to the clipboard"), (Copy(run[0]),)
+
+
+# Changing.
+
+
+def _intend(ui: Ui, known: Known, kind: str) -> Ui:
+    run = run_chosen(ui, known)
+    if run is None:
+        return evolve(ui, notice="no run is selected")
+    if is_closed(known, run):
+        return evolve(ui, notice=f"{run[0]} is over already")
+    mode = Mode.ASK if ACTIONS[kind].questions else Mode.CONFIRM
+    return evolve(ui, mode=mode, intent=Intent(kind, run), typed="")
+
+
+def is_closed(known: Known, run: RunKey) -> bool:
+    """As far as is known here; the server decides."""
+    if known.run is not None and known.run.key == run and known.run.status is not None:
+        return known.run.status.state.is_closed
+    infos = known.look.runs if known.look else ()
+    return any(info.state.is_closed for info in infos if run_key(info) == run)
+
+
+def _asked(ui: Ui, known: Known, key: Key) -> Outcome:
+    intent = ui.intent
+    assert intent is not None
+    if key == "esc":
+        return _gave_up(ui), ()
+    if key != "enter":
+        return _edited(ui, key), ()
+    questions = ACTIONS[intent.kind].questions
+    fault = questions[len(intent.answers)].check(ui.typed)
+    if fault:
+        return evolve(ui, notice=fault), ()
+    intent = evolve(intent, answers=(*intent.answers, ui.typed))
+    mode = Mode.ASK if len(intent.answers) < len(questions) else Mode.CONFIRM
+    return evolve(ui, intent=intent, typed="", mode=mode), ()
+
+
+def _confirmed(ui: Ui, known: Known, key: Key) -> Outcome:
+    """Only `y` goes on, or, where the action is grave, the end of the id; every other key is No."""
+    intent = ui.intent
+    assert intent is not None
+    if ACTIONS[intent.kind].is_grave:
+        if key == "esc":
+            return _gave_up(ui), ()
+        if key != "enter":
+            return _edited(ui, key), ()
+        is_meant = ui.typed == proof(intent)
+    else:
+        is_meant = key == "y"
+    if not is_meant:
+        return _gave_up(ui), ()
+    return evolve(ui, mode=Mode.LOOK, intent=None, typed=""), (Perform(intent), Refresh())
+
+
+def proof(intent: Intent) -> str:
+    """What has to be typed for a grave action: something that only whoever looks can know."""
+    return shown(intent.run[0])[-4:]
+
+
+def _gave_up(ui: Ui) -> Ui:
+    said = "nothing was done" if ui.intent else ""
+    return evolve(ui, mode=Mode.LOOK, intent=None, typed="", notice=said)
+
+
+# Text.
+
+
+def _edited(ui: Ui, key: Key) -> Ui:
+    if isinstance(key, Paste):
+        typed = ui.typed + " ".join(key.text.split())
+    elif key == "backspace":
+        typed = ui.typed[:-1]
+    elif key == "ctrl-u":
+        typed = ""
+    elif key == "ctrl-w":
+        typed = ui.typed.rstrip().rpartition(" ")[0]
+    elif key == "space":
+        typed = ui.typed + " "
+    else:
+        typed = ui.typed + key if len(key) == 1 else ui.typed
+    return evolve(ui, typed=typed[:_TYPED_MAX])
+
+
+def _filtering(ui: Ui, known: Known, key: Key) -> Outcome:
+    if key == "esc":
+        return evolve(ui, mode=Mode.LOOK, typed=""), ()
+    if key == "enter":
+        ui = evolve(ui, mode=Mode.LOOK, filter=" ".join(ui.typed.split()), typed="", has_moved=True)
+        return ui.at(Cursor()), (Refresh(),)
+    return _edited(ui, key), ()
+
+
+def _finding(ui: Ui, known: Known, key: Key) -> Outcome:
+    if key in {"esc", "enter"}:
+        return evolve(ui, mode=Mode.LOOK, find=ui.typed, typed=""), ()
+    ui = _edited(ui, key)
+    return _find(ui, known, ui.typed, from_next=False), ()
+
+
+def _exporting(ui: Ui, known: Known, key: Key) -> Outcome:
+    ui = evolve(ui, mode=Mode.LOOK)
+    form = EXPORTS.get(key) if isinstance(key, str) else None
+    return (ui, (Export(form),)) if form else (ui, ())
+
+
+def _helped(ui: Ui, known: Known, key: Key) -> Outcome:
+    """The first key closes the help and does nothing else."""
+    if key in {"down", "j", "pagedown", "space"}:
+        return evolve(ui, panel=ui.panel + 1), ()
+    if key in {"up", "k", "pageup"}:
+        return evolve(ui, panel=max(ui.panel - 1, 0)), ()
+    return evolve(ui, mode=Mode.LOOK, panel=0), ()
+
+
+_MODES: Final = {
+    Mode.FILTER: _filtering,
+    Mode.FIND: _finding,
+    Mode.ASK: _asked,
+    Mode.CONFIRM: _confirmed,
+    Mode.EXPORT: _exporting,
+    Mode.HELP: _helped,
+}
+
+COMMANDS: Final[dict[str, Callable[[Ui, Known], Outcome]]] = {
+    "help": lambda ui, known: (evolve(ui, mode=Mode.HELP, panel=0), ()),
+    "open": _open,
+    "back": _back,
+    "next": lambda ui, known: _turn_page(ui, 1),
+    "previous": lambda ui, known: _turn_page(ui, -1),
+    "filter": _filter,
+    "find": lambda ui, known: (evolve(ui, mode=Mode.FIND, typed=""), ()),
+    "find-next": _find_next,
+    "sort-next": lambda ui, known: _sort(ui, 1),
+    "sort-previous": lambda ui, known: _sort(ui, -1),
+    "turn": lambda ui, known: (evolve(ui, is_reversed=not ui.is_reversed, has_moved=True), ()),
+    "follow": _follow,
+    "idle": lambda ui, known: (evolve(ui, hides_idle=not ui.hides_idle), ()),
+    "freeze": _freeze,
+    "faster": lambda ui, known: _pace(ui, -1),
+    "slower": lambda ui, known: _pace(ui, 1),
+    "refresh": lambda ui, known: (ui, (Refresh(),)),
+    "export": lambda ui, known: (evolve(ui, mode=Mode.EXPORT), ()),
+    "copy": _copy,
+    "repaint": lambda ui, known: (ui, ()),
+    "quit": lambda ui, known: (ui, (Quit(),)),
+}

@@ -1,0 +1,1 @@
+"""Panels: pure functions from what is known and chosen to a picture. Read `frame.py` first."""

@@ -1,0 +1,97 @@
+"""Boxes over a view: the help, the questions of an action, and its confirmation."""
+
+from collections.abc import Sequence
+from textwrap import wrap
+from typing import Final
+
+from aether_tui.actions import ACTIONS
+from aether_tui.bindings import bindings_in
+from aether_tui.commands import proof
+from aether_tui.lines import Line, Picture, boxed, length_of, to_size, to_width, words
+from aether_tui.ui import Mode, Ui
+from aether_tui.views.scene import Scene
+
+_WIDTH: Final = 76
+
+
+def over(picture: Picture, scene: Scene) -> Picture:
+    """The picture with the box that the mode asks for."""
+    mode = scene.ui.mode
+    if mode is Mode.HELP:
+        return _laid(picture, _help(scene), scene)
+    if mode is Mode.ASK:
+        return _laid(picture, _question(scene), scene)
+    if mode is Mode.CONFIRM:
+        return _laid(picture, _confirmation(scene), scene)
+    return picture
+
+
+def _laid(picture: Picture, box: Picture, scene: Scene) -> Picture:
+    """A box in the middle. What lies to its sides is dropped: half a line says nothing."""
+    width = length_of(box[0]) if box else 0
+    top = max((scene.height - len(box)) // 2, 0)
+    left = max((scene.width - width) // 2, 0)
+    padding = words(" " * left)
+    laid = [to_width([*padding, *line], scene.width) for line in box]
+    return to_size([*picture[:top], *laid, *picture[top + len(laid) :]], scene.width, scene.height)
+
+
+def _box(title: str, lines: Sequence[Line], scene: Scene, style: str = "border") -> Picture:
+    width = min(_WIDTH, scene.width)
+    return boxed(title, lines, width, min(len(lines) + 2, scene.height), scene.theme, style=style)
+
+
+def help_lines(ui: Ui) -> list[Line]:
+    """Every key that does something in this view."""
+    rows = bindings_in(ui.view, read_only=ui.read_only)
+    names = [
+        " ".join(binding.keys) if len(binding.keys) < 4 else f"{binding.keys[0]}-{binding.keys[-1]}" for binding in rows
+    ]
+    widest = max(map(len, names))
+    return [
+        words((name.rjust(widest), "bad" if binding.changes else "key"), f"  {binding.says}")
+        for name, binding in zip(names, rows, strict=True)
+    ]
+
+
+def _help(scene: Scene) -> Picture:
+    lines = help_lines(scene.ui)
+    room = max(scene.height - 2, 1)
+    top = min(scene.ui.panel, max(len(lines) - room, 0))
+    more = f" {top + 1}-{min(top + room, len(lines))} of {len(lines)}, down shows more" if len(lines) > room else ""
+    return _box(f"keys here{more}", lines[top : top + room], scene)
+
+
+def _question(scene: Scene) -> Picture:
+    intent = scene.ui.intent
+    assert intent is not None
+    action = ACTIONS[intent.kind]
+    lines = [
+        words(("run ", "dim"), (intent.run[0], "head")),
+        words(f"{action.questions[len(intent.answers)].asks}:"),
+        words(("> ", "key"), scene.ui.typed, ("_", "selected")),
+        words(("enter goes on, esc gives up", "dim")),
+    ]
+    return _box(action.name, lines, scene)
+
+
+def _confirmation(scene: Scene) -> Picture:
+    """Target and effect, before anything is done."""
+    intent = scene.ui.intent
+    assert intent is not None
+    action = ACTIONS[intent.kind]
+    room = max(min(_WIDTH, scene.width) - 4, 1)
+    lines = [
+        words(("run     ", "dim"), (intent.run[0], "head")),
+        words(("run id  ", "dim"), intent.run[1]),
+        words(("server  ", "dim"), scene.known.target),
+        *(words(line) for line in wrap(f"{action.name}: {action.effect}", room)),
+    ]
+    for question, answer in zip(action.questions, intent.answers, strict=False):
+        lines.append(words((f"{question.asks}: ", "dim"), answer or "null"))
+    if action.is_grave:
+        lines.append(words("type the last characters of its id, ", (proof(intent), "key"), ", and enter; esc is No"))
+        lines.append(words(("> ", "key"), scene.ui.typed, ("_", "selected")))
+    else:
+        lines.append(words(("y", "key"), " does it; every other key is No"))
+    return _box(f"{action.name}?", lines, scene, "bad" if action.is_grave else "warn")

@@ -1,0 +1,37 @@
+"""What changed while one looked, and what this program itself had to say."""
+
+from attrs import evolve
+
+from aether_tui.grid import Cell, Column, grid
+from aether_tui.known import LogLine
+from aether_tui.lines import boxed, words
+from aether_tui.listing import listing
+from aether_tui.sizes import clock
+from aether_tui.theme import style_of
+from aether_tui.views.scene import Drawn, Scene
+
+_COLUMNS = (Column("TIME", 9), Column("", 1), Column("WHAT", 22, grows=True), Column("", 24, grows=True))
+
+
+def draw(scene: Scene) -> Drawn:
+    ui = scene.ui
+    rows = listing(ui, scene.known)
+    if ui.follow and rows.things:
+        # The newest line is the chosen one for as long as it is followed.
+        last = rows.id_of(rows.things[-1])
+        ui = ui.at(evolve(ui.cursor, selected=last))
+        scene = evolve(scene, ui=ui)
+    height = scene.height - 3
+    shown, chosen = scene.window(rows, height)
+    title = f"log {shown.note}".rstrip()
+    if not ui.follow and shown.bottom < shown.count:
+        title += f" · {shown.count - shown.bottom} below; f follows"
+    inside = [words("nothing has changed yet")]
+    if rows.things:
+        inside = grid(_COLUMNS, shown, lambda index: _row(rows.things[index], scene), scene.width - 4, selected=chosen)
+    return Drawn(boxed(title, inside, scene.width, scene.height, scene.theme), shown.top, height)
+
+
+def _row(line: LogLine, scene: Scene) -> list[Cell]:
+    style = style_of(line.state)
+    return [(clock(line.at_us), "dim"), (scene.theme.sign(line.state), style), line.subject, line.text]

@@ -1,0 +1,59 @@
+"""Task queues: what waits, how long the first of it has waited, and the slots that there are for it."""
+
+from typing import Final
+
+from aether_tui.grid import Cell, Column, Window, grid
+from aether_tui.lines import Picture, boxed, words
+from aether_tui.listing import QueueRow, listing, queue_rows
+from aether_tui.sizes import age, count
+from aether_tui.spark import bar
+from aether_tui.views.scene import Drawn, Scene
+
+_COLUMNS: Final = (
+    Column("QUEUE", 14, grows=True),
+    Column("KIND", 8),
+    Column("READY", 6, ">"),
+    Column("OLDEST", 6, ">"),
+    Column("SLOTS", 20),
+    Column("WORKERS", 7, ">"),
+    Column("WAITING", 20, grows=True),
+)
+_BAR: Final = 8
+# From then on somebody should look.
+LATE_US: Final = 10_000_000
+
+
+def draw(scene: Scene) -> Drawn:
+    rows = listing(scene.ui, scene.known)
+    height = scene.height - 3
+    shown, chosen = scene.window(rows, height)
+    inside: Picture = [words("no task waits, and no worker is there")]
+    if rows.things:
+        inside = grid(_COLUMNS, shown, lambda index: row(rows.things[index], scene), scene.width - 4, selected=chosen)
+    title = f"queues {shown.note}".rstrip()
+    return Drawn(boxed(title, inside, scene.width, scene.height, scene.theme), shown.top, height)
+
+
+def row(queue: QueueRow, scene: Scene) -> list[Cell]:
+    waited = scene.now_us - queue.oldest_us if queue.oldest_us else 0
+    slots = f"{bar(queue.used, queue.slots, _BAR, scene.theme)} {queue.used}/{queue.slots}"
+    types = ", ".join(f"{each.type} {count(each.ready)}" for each in queue.waiting)
+    return [
+        queue.task_queue,
+        queue.kind,
+        (count(queue.ready), "head" if queue.ready else "dim"),
+        (age(queue.oldest_us, scene.now_us), "warn" if waited > LATE_US else "") if queue.oldest_us else ("-", "dim"),
+        slots,
+        (str(queue.workers), "bad" if queue.ready and not queue.workers else ""),
+        (types, "") if queue.workers or not queue.ready else (f"no worker takes {types}", "bad"),
+    ]
+
+
+def small(scene: Scene) -> Picture:
+    """For the overview: the first of them."""
+    look = scene.known.look
+    rows = queue_rows(look.metrics.queues, look.metrics.workers) if look else []
+    if not rows:
+        return [words(("no task waits, and no worker is there", "dim"))]
+    shown = Window(0, min(len(rows), max(scene.height - 1, 0)), len(rows))
+    return grid(_COLUMNS, shown, lambda index: row(rows[index], scene), scene.width)
