@@ -53,7 +53,7 @@ def _root(
 @reported
 def serve(
     config: Annotated[Path | None, typer.Option(help="File of settings; else aether.toml here, if there.")] = None,
-    db: Annotated[str | None, typer.Option(metavar="PATH", help="Database file. [data/aether.db]")] = None,
+    db_path: Annotated[str | None, typer.Option("--db", metavar="PATH", help="Database file. [data/aether.db]")] = None,
     grpc_host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where to listen. [127.0.0.1]")] = None,
     grpc_port: Annotated[str | None, typer.Option(metavar="PORT", help="Port; 0: any free one. [7233]")] = None,
     persistence: Annotated[
@@ -61,6 +61,12 @@ def serve(
     ] = None,
     snapshot_interval_s: Annotated[
         str | None, typer.Option(metavar="SECONDS", help="How far snapshot may be behind with the disk. [1]")
+    ] = None,
+    retention_closed_max: Annotated[
+        str | None, typer.Option(metavar="COUNT", help="Closed runs that are kept; 0: all. [1000000]")
+    ] = None,
+    retention_closed_days: Annotated[
+        str | None, typer.Option(metavar="DAYS", help="How long they are kept; 0: for ever. [0]")
     ] = None,
     session_timeout_s: Annotated[
         str | None, typer.Option(metavar="SECONDS", help="Silence after which a worker loses its work. [15]")
@@ -94,27 +100,11 @@ def serve(
 
     Settings come from these options, then from AETHER_* variables, then from aether.toml, then from the defaults.
     """
+    # All parameters but the file are settings, by their names.
+    flags = {name: value for name, value in locals().items() if name != "config" and value is not None}
     from aether.cli.serve import run_server
 
-    flags: dict[str, object] = {
-        "grpc_host": grpc_host,
-        "grpc_port": grpc_port,
-        "db_path": db,
-        "persistence": persistence,
-        "snapshot_interval_s": snapshot_interval_s,
-        "session_timeout_s": session_timeout_s,
-        "drain_deadline_s": drain_deadline_s,
-        "log_format": log_format,
-        "log_level": log_level,
-        "tls_cert": tls_cert,
-        "tls_key": tls_key,
-        "tls_client_ca": tls_client_ca,
-        "metrics_enabled": metrics_enabled,
-        "metrics_host": metrics_host,
-        "metrics_port": metrics_port,
-        "insecure": insecure,
-    }
-    run_server({name: value for name, value in flags.items() if value is not None}, config)
+    run_server(flags, config)
 
 
 @app.command()

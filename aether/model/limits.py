@@ -2,6 +2,9 @@
 
 from attrs import frozen
 
+# Closed runs that a server keeps unless it is told otherwise: the number for which the store is measured.
+CLOSED_RUNS_MAX = 1_000_000
+
 
 @frozen
 class Limits:

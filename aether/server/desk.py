@@ -8,7 +8,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import attrs
 import trio
@@ -18,6 +18,7 @@ from aether.store.interface import Batch, Store
 SWITCH_INTERVAL_S: Final = 0.0005
 """How long a busy Trio loop may keep the interpreter from the writing thread; Python's 5 ms is felt."""
 
+R = TypeVar("R")
 Work = Callable[[], Coroutine[None, None, None]]
 
 
@@ -31,6 +32,38 @@ class Waiting:
     size: int
 
 
+class Errand(Generic[R]):
+    """Something to do with the store between two commits."""
+
+    def __init__(self, work: Callable[[Store], R]) -> None:
+        self._work = work
+        self._answer: tuple[R] | None = None
+        self._failure: Exception | None = None
+        self._done = trio.Event()
+
+    def do(self, store: Store) -> None:
+        """Where commits are made. Whoever waits is told how it went, also that it failed."""
+        try:
+            self._answer = (self._work(store),)
+        except Exception as failure:  # noqa: BLE001 - `answer` raises it
+            self._failure = failure
+
+    def finish(self) -> None:
+        """In the Trio thread."""
+        self._done.set()
+
+    async def answer(self) -> R:
+        """What the work gave. Raises what it raised."""
+        await self._done.wait()
+        if self._failure is not None:
+            raise self._failure
+        assert self._answer is not None
+        return self._answer[0]
+
+
+Item = Waiting | Errand[Any]
+
+
 class Desk(Protocol):
     """`put`, `stop` and `run` are called by the Trio thread, the rest by the work."""
 
@@ -39,19 +72,19 @@ class Desk(Protocol):
         """Nothing follows, so what finds no room now is not tried for ever."""
         ...
 
-    def put(self, item: Waiting) -> None:
-        """Hand over a batch, at once."""
+    def put(self, item: Item) -> None:
+        """Hand over a batch or an errand, at once."""
         ...
 
     def stop(self) -> None:
         """Nothing more will be put."""
         ...
 
-    async def take(self) -> Waiting | None:
-        """Wait for a batch; None behind the last one."""
+    async def take(self) -> Item | None:
+        """Wait for an item; None behind the last one."""
         ...
 
-    def take_now(self) -> Waiting | None:
+    def take_now(self) -> Item | None:
         """The same without waiting. Raises `queue.Empty`."""
         ...
 
@@ -76,7 +109,7 @@ class ThreadDesk:
     """A thread that sleeps in its queue: whoever has nothing to write costs nothing."""
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._token: trio.lowlevel.TrioToken
 
@@ -84,17 +117,17 @@ class ThreadDesk:
     def is_stopping(self) -> bool:
         return self._stopping.is_set()
 
-    def put(self, item: Waiting) -> None:
+    def put(self, item: Item) -> None:
         self._queue.put(item)
 
     def stop(self) -> None:
         self._stopping.set()
         self._queue.put(None)
 
-    async def take(self) -> Waiting | None:
+    async def take(self) -> Item | None:
         return self._queue.get()
 
-    def take_now(self) -> Waiting | None:
+    def take_now(self) -> Item | None:
         return self._queue.get_nowait()
 
     async def commit(self, store: Store, batches: Sequence[Batch]) -> None:

@@ -14,6 +14,7 @@ import trio
 from aether.errors import AetherError, ServerFault
 from aether.model.limits import SNAPSHOT_INTERVAL_S
 from aether.server.connection import serve_stream
+from aether.server.retention import Keep
 from aether.server.serve import Running, run_engine
 from aether.server.tiers import Tier
 from aether.store.open import open_store
@@ -89,7 +90,7 @@ class EmbeddedServer:
 
     async def _run(self, started: "queue.SimpleQueue[BaseException | None]") -> None:
         store = open_store(self._location)
-        async with run_engine(store, self._tier) as running, trio.open_nursery() as connections:
+        async with run_engine(store, self._tier, keep=Keep()) as running, trio.open_nursery() as connections:
             stopping = self._take(running, connections)
             started.put(None)
             await stopping.wait()

@@ -4,6 +4,7 @@
     ├─ writer        FATAL      group commit in a thread of its own
     ├─ engine loop   FATAL      inbox -> engine -> writer -> effects once durable
     ├─ timekeeper    FATAL      sleeps until the wheel's next deadline
+    ├─ retention     RESTARTED  removes old closed runs; FATAL when it keeps failing
     ├─ readers       CONTAINED  answers that need the disk, one task each
     ├─ windows       restarted  metrics port; never ends the process
     └─ doors                    closed first on shutdown, with a deadline
@@ -37,9 +38,11 @@ from aether.server.machine import Machine
 from aether.server.metrics_report import MetricsReport
 from aether.server.past_service import PastService
 from aether.server.readiness import Readiness
+from aether.server.retention import Keep, retain
 from aether.server.settings import Settings
 from aether.server.sinks import Outbox
 from aether.server.standard_services import HealthService, reflection_methods
+from aether.server.supervision import supervise
 from aether.server.tally import Tally
 from aether.server.telemetry import Log
 from aether.server.tiers import Tier
@@ -87,9 +90,12 @@ class Running:
 
 @asynccontextmanager
 async def run_engine(
-    store: Store, tier: Tier, limits: Limits = DEFAULT_LIMITS, machine: Machine = REAL
+    store: Store, tier: Tier, limits: Limits = DEFAULT_LIMITS, machine: Machine = REAL, keep: Keep | None = None
 ) -> AsyncIterator[Running]:
-    """The FATAL part of the tree around an opened store, for as long as the block lasts. Raises StoreError."""
+    """The FATAL part of the tree around an opened store, for as long as the block lasts. Raises StoreError.
+
+    Without `keep` all closed runs are kept.
+    """
     tier.check(store)
     opened = await machine.call(store.open)
     if opened.migrated_from:
@@ -112,6 +118,8 @@ async def run_engine(
                     await _recover(loop, archive)
                     deciders.start_soon(loop.run)
                     deciders.start_soon(timekeeper.run)
+                    if keep is not None:
+                        deciders.start_soon(supervise, "retention", partial(retain, keep, writer, clock, tally))
                     readiness = Readiness(loop, writer, tier)
                     yield _services(loop, limits, archive, readiness, readers, lineage=tier.lineage(opened))
                     deciders.cancel_scope.cancel()
@@ -211,9 +219,10 @@ async def serve(
     limits = evolve(DEFAULT_LIMITS, session_timeout_ms=int(settings.session_timeout_s * 1000))
     store = open_store(settings.location)
     tier = Tier(settings.persistence, settings.snapshot_interval_s)
+    keep = Keep(settings.retention_closed_max, settings.retention_closed_days)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         try:
-            async with run_engine(store, tier, limits) as running, trio.open_nursery() as doors:
+            async with run_engine(store, tier, limits, keep=keep) as running, trio.open_nursery() as doors:
                 drain = Drain()
                 doors.start_soon(_stop_on_signal, signals, running, drain, settings.drain_deadline_s)
                 ahead = {"snapshot_interval_s": tier.snapshot_interval_s} if tier.is_ahead else {}

@@ -20,7 +20,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from aether.errors import SettingsError
-from aether.model.limits import DEFAULT_LIMITS, SNAPSHOT_INTERVAL_S
+from aether.model.limits import CLOSED_RUNS_MAX, DEFAULT_LIMITS, SNAPSHOT_INTERVAL_S
 from aether.server.toml_lines import read_leaves
 
 CONFIG_NAME = "aether.toml"
@@ -60,6 +60,8 @@ class Settings:
     insecure: bool = False
     persistence: Persistence = Persistence.STATE_ACTION_LOG
     snapshot_interval_s: float = SNAPSHOT_INTERVAL_S
+    retention_closed_max: int = CLOSED_RUNS_MAX
+    retention_closed_days: float = 0.0
     log_format: LogFormat = LogFormat.CONSOLE
     log_level: LogLevel = LogLevel.INFO
     tls_cert: Path | None = None
@@ -116,8 +118,12 @@ def _whole(low: int, high: int) -> Parse:
 
 
 def _seconds(low: float, high: float) -> Parse:
+    return _number(low, high, "seconds")
+
+
+def _number(low: float, high: float, unit: str) -> Parse:
     def parse(value: object) -> float:
-        wanted = f"must be a number of seconds, {low:g}..{high:g}"
+        wanted = f"must be a number of {unit}, {low:g}..{high:g}"
         try:
             number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError, OverflowError):
@@ -205,6 +211,18 @@ OPTIONS: Sequence[Option] = (
         "persistence.snapshot_interval_s",
         _seconds(0.01, 3600),
         "in mode snapshot, how long what was acknowledged may wait for the disk",
+    ),
+    Option(
+        "retention_closed_max",
+        "retention.closed_max",
+        _whole(0, 10**12),
+        "closed runs that are kept, the newest; 0: all",
+    ),
+    Option(
+        "retention_closed_days",
+        "retention.closed_days",
+        _number(0, 36_500, "days"),
+        "how long closed runs are kept; 0: for ever",
     ),
     Option("log_format", "log.format", _choice(LogFormat), "how log lines are written"),
     Option("log_level", "log.level", _choice(LogLevel), "the least that is logged"),

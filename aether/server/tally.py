@@ -1,7 +1,7 @@
 """How many runs there are by type and state, kept up to date because counting them would read every run."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from aether.model.runs import RunState
 
@@ -16,6 +16,10 @@ class Tally:
     def change(self, workflow_type: str, before: RunState, after: RunState) -> None:
         self._counts[workflow_type, before] -= 1
         self._counts[workflow_type, after] += 1
+
+    def forget(self, counts: Mapping[tuple[str, int], int]) -> None:
+        """Runs are not kept any more."""
+        self._counts.subtract(counts)
 
     def __iter__(self) -> Iterator[tuple[str, RunState, int]]:
         for (workflow_type, state), count in sorted(self._counts.items()):

@@ -10,20 +10,24 @@ When there is no room, or somebody else is writing, the same transaction is trie
 and nothing overtakes it; `fault` says so meanwhile. Any other fault of the store ends `run` with it: what the
 disk kept is unknown, so the process has to stop and read it again. On cancellation `run` commits what was
 submitted before it returns.
+
+Errands (`between`) are what else is done with the store: by the same thread, between two commits.
 """
 
 import queue
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import attrs
 import trio
 
 from aether.core.histograms import SIZES, Histogram
-from aether.server.desk import Desk, ThreadDesk, Waiting
+from aether.server.desk import Desk, Errand, ThreadDesk, Waiting
 from aether.server.telemetry import Log
 from aether.store.interface import Batch, Store, StoreError, StoreFull
+
+R = TypeVar("R")
 
 log = Log("aether.server")
 
@@ -104,6 +108,10 @@ class BatchWriter(Protocol):
         """Hand over a batch and return its ticket, at once. `on_durable` may be called before it returns."""
         ...
 
+    async def between(self, work: Callable[[Store], R]) -> R:
+        """Have `work` done with the store between two commits. Raises what it raises. Keep it short: commits wait."""
+        ...
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Work until cancelled, then finish what was submitted. Raises the StoreError that ends writing."""
         ...
@@ -164,6 +172,12 @@ class Writer:
         self._desk.put(self._number(batch))
         return self._last_ticket
 
+    async def between(self, work: Callable[[Store], R]) -> R:
+        """Have `work` done once what waits now is durable. Never answers when the writer ends before that."""
+        errand = Errand(work)
+        self._desk.put(errand)
+        return await errand.answer()
+
     def _number(self, batch: Batch) -> Waiting:
         """Take the batch in: it has a ticket now, and counts as waiting."""
         assert not self._is_over, "the writer has ended"
@@ -215,31 +229,36 @@ class Writer:
         written_bytes = 0
         is_last = False
         while not is_last:
-            group, is_last = await self._take()
-            if not group:
-                continue
-            await self._commit(group)
-            written_bytes += sum([waiting.size for waiting in group])
-            self._committed = (group[-1].ticket, written_bytes)
-            self._desk.announce(self._announce)
-            self._store.tidy()
+            group, errand, is_last = await self._take()
+            if group:
+                await self._commit(group)
+                written_bytes += sum([waiting.size for waiting in group])
+                self._committed = (group[-1].ticket, written_bytes)
+                self._desk.announce(self._announce)
+            if errand is not None:
+                errand.do(self._store)
+                self._desk.announce(errand.finish)
+            if group or errand is not None:
+                self._store.tidy()
 
-    async def _take(self) -> tuple[list[Waiting], bool]:
-        """Wait for one batch, then take all that wait. The second value: this is the last group."""
+    async def _take(self) -> tuple[list[Waiting], Errand[Any] | None, bool]:
+        """Wait for something, then take all batches that wait, up to an errand. The last value: nothing follows."""
         group: list[Waiting] = []
         rows = size = 0
         waiting = await self._desk.take()
         while waiting is not None:
+            if isinstance(waiting, Errand):
+                return group, waiting, False
             group.append(waiting)
             rows += waiting.rows
             size += waiting.size
             if rows >= self._limits.commit_events or size >= self._limits.commit_bytes:
-                return group, False
+                return group, None, False
             try:
                 waiting = self._desk.take_now()
             except queue.Empty:
-                return group, False
-        return group, True
+                return group, None, False
+        return group, None, True
 
     async def _commit(self, group: list[Waiting]) -> None:
         """Commit one group, as often as it takes."""
@@ -298,6 +317,10 @@ class DirectWriter:
         ticket = self.durable_ticket
         self._on_durable(ticket)
         return ticket
+
+    async def between(self, work: Callable[[Store], R]) -> R:
+        await trio.lowlevel.checkpoint()
+        return work(self._store)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         task_status.started()

@@ -122,6 +122,25 @@ class Batch:
 
 
 @attrs.frozen
+class Retention:
+    """Which closed runs are kept: those that closed at `since` or later, and of these the newest `count`.
+
+    None is no bound. Besides, a run is kept while the run that started it or one that it started is open.
+    """
+
+    since: int | None = None
+    count: int | None = None
+
+
+@attrs.frozen
+class Forgotten:
+    """How many runs left, by (type, state), and whether nothing is left that has to go."""
+
+    counts: dict[tuple[str, int], int]
+    is_done: bool
+
+
+@attrs.frozen
 class Damage:
     """One fault found while opening: the run it belongs to and a sentence for people."""
 
@@ -225,6 +244,14 @@ class Store(Protocol):
 
     def commit(self, batches: Sequence[Batch]) -> None:
         """Make all of it durable in one transaction, or nothing. Always from the same thread."""
+        ...
+
+    def forget(self, keep: Retention, rows_max: int) -> Forgotten:
+        """Remove closed runs that are not kept, the oldest first, in one transaction of about `rows_max` rows.
+
+        From the thread that commits. A run leaves with everything about it; readers do not see it from then on, though
+        some of its events may follow in later calls. Call it again until it is done.
+        """
         ...
 
     def tidy(self) -> None:

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 import attrs
 
 from aether.model.filters import EVERY_RUN, RunFilter, StateTerm, TagTerm, Term, TextTerm
-from aether.store.interface import Batch, EventRow, Opened, RunChange, RunRow, StoreConflict
+from aether.store.interface import Batch, EventRow, Forgotten, Opened, Retention, RunChange, RunRow, StoreConflict
 
 _Name = TypeVar("_Name")
 _SORT_COST: Final = 4
@@ -60,6 +60,34 @@ class MemoryStore:
                 insort(self.logs.setdefault(event.run_key, []), event, key=_seq)
         while len(self._closed) > self._closed_max:
             self._forget(self._closed.popitem(last=False)[0])
+
+    def forget(self, keep: Retention, rows_max: int) -> Forgotten:
+        counts: Counter[tuple[str, int]] = Counter()
+        surplus = 0 if keep.count is None else len(self._closed) - keep.count
+        if surplus <= 0 and keep.since is None:
+            return Forgotten({}, is_done=True)
+        for key in sorted(self._closed, key=self._closing):
+            run = self.runs[key]
+            assert run.closed_at is not None
+            if surplus <= 0 and (keep.since is None or run.closed_at >= keep.since):
+                break
+            if self._is_needed(run):
+                continue
+            if counts.total() == rows_max:
+                return Forgotten(dict(counts), is_done=False)
+            del self._closed[key]
+            self._forget(key)
+            counts[run.type, run.state] += 1
+            surplus -= 1
+        return Forgotten(dict(counts), is_done=True)
+
+    def _closing(self, key: int) -> tuple[int, int]:
+        return self.runs[key].closed_at or 0, key
+
+    def _is_needed(self, run: RunRow) -> bool:
+        """The run that started it, or one that it started, is open."""
+        near = [*self.keys_by_parent.get(run.key, ()), *([] if run.parent_key is None else [run.parent_key])]
+        return any(other in self.runs and self.runs[other].closed_at is None for other in near)
 
     def tidy(self) -> None:
         """Nothing is ever due."""

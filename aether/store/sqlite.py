@@ -20,7 +20,9 @@ from aether.store import sqlite_schema
 from aether.store.format import ROW_SIZES, pack_tags, run_checksum, seal, split_rows
 from aether.store.interface import (
     Batch,
+    Forgotten,
     Opened,
+    Retention,
     RunChange,
     RunRow,
     StoreConflict,
@@ -34,6 +36,7 @@ from aether.store.sqlite_check import check_file, find_recent_damage
 from aether.store.sqlite_errors import translate
 from aether.store.sqlite_migrate import migrate
 from aether.store.sqlite_reader import SqliteReader
+from aether.store.sqlite_retention import Sweeper
 
 CHECKPOINT_PAGES: Final = 4_000
 """Pages in the write-ahead log, 4 KiB each, from which `tidy` copies them back."""
@@ -61,6 +64,7 @@ class SqliteStore:
         self._files: tuple[tuple[int, int], ...] = ()
         self._log_pages = 0
         self._tidied_pages = 0
+        self._sweeper = Sweeper()
 
     @property
     def location(self) -> str:
@@ -93,6 +97,19 @@ class SqliteStore:
             self._roll_back(connection)
             raise
         self._refuse_replaced_files()
+
+    def forget(self, keep: Retention, rows_max: int) -> Forgotten:
+        """Remove some closed runs in one flushed transaction, or raise a StoreError and keep them all."""
+        connection = self._writable()
+        try:
+            forgotten = self._sweeper.sweep(connection, keep, rows_max)
+        except apsw.Error as error:
+            raise self._give_up(error) from error
+        except BaseException:
+            self._roll_back(connection)
+            raise
+        self._refuse_replaced_files()
+        return forgotten
 
     def tidy(self) -> None:
         """Copy a log that has grown back into the file. A failed flush is fatal as in `commit`."""
@@ -162,7 +179,7 @@ class SqliteStore:
             epoch = connection.execute("SELECT v FROM meta WHERE k = 'epoch'").get
             # A lost log must not make a file look new, nor an epoch look fresh.
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            last_key = connection.execute("SELECT coalesce(max(key), 0) FROM runs").get
+            last_key = connection.execute(_LAST_KEY).get
             damage = () if created else find_recent_damage(connection, self._path)
         except (apsw.Error, UnicodeDecodeError) as error:
             raise translate(error, self._path, connection.system_errno) from error
@@ -271,6 +288,9 @@ def _rows(count: int, columns: int) -> str:
     return ", ".join([f"({', '.join('?' * columns)})"] * count)
 
 
+_LAST_KEY: Final = """
+    SELECT max((SELECT coalesce(max(key), 0) FROM runs), (SELECT coalesce(max(v), 0) FROM meta WHERE k = 'last_key'))
+"""
 _INSERT_RUNS: Final = {
     size: "INSERT INTO runs(key, workflow_id, run_id, type, queue, state, parent_key, created_at, closed_at, crc,"
     f" tags) VALUES {_rows(size, 11)}"

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import trio
 
-from aether.server.desk import Waiting, Work
+from aether.server.desk import Item, Work
 from aether.store.interface import Batch, Store
 from aether.store.memory import MemoryStore
 
@@ -83,7 +83,7 @@ class TaskDesk:
     """The desk of a writer that works in a task; see `aether.server.desk`."""
 
     def __init__(self) -> None:
-        self._items: deque[Waiting | None] = deque()
+        self._items: deque[Item | None] = deque()
         self._has_item = trio.Event()
         self._stopping = trio.Event()
         self._scope = trio.CancelScope(shield=True)
@@ -92,7 +92,7 @@ class TaskDesk:
     def is_stopping(self) -> bool:
         return self._stopping.is_set()
 
-    def put(self, item: Waiting) -> None:
+    def put(self, item: Item) -> None:
         self._items.append(item)
         self._has_item.set()
 
@@ -105,13 +105,13 @@ class TaskDesk:
         """Leave everything as it lies."""
         self._scope.cancel()
 
-    async def take(self) -> Waiting | None:
+    async def take(self) -> Item | None:
         if not self._items:
             self._has_item = trio.Event()
             await self._has_item.wait()
         return self._items.popleft()
 
-    def take_now(self) -> Waiting | None:
+    def take_now(self) -> Item | None:
         if not self._items:
             raise queue.Empty
         return self._items.popleft()

@@ -9,6 +9,7 @@ Each call of `make_store` must give a new object; those of durable stores share 
 closed by the suite.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,7 +18,7 @@ import attrs
 import pytest
 
 from aether.model.filters import Pattern, RunFilter, TagTerm, TextTerm, parse_filter
-from aether.store.interface import Batch, EventRow, Reader, RunChange, RunRow, Store, StoreConflict
+from aether.store.interface import Batch, EventRow, Reader, Retention, RunChange, RunRow, Store, StoreConflict
 
 MakeStore = Callable[[], Store]
 DAY = 86_400_000_000
@@ -101,6 +102,17 @@ def event_row(run_key: int, seq: int, body: bytes = b"body") -> EventRow:
 
 def log_of(run_key: int, count: int) -> list[EventRow]:
     return [event_row(run_key, seq) for seq in range(1, count + 1)]
+
+
+def forget_all(store: Store, keep: Retention) -> dict[tuple[str, int], int]:
+    """Until the store says that it is done; how many runs of which type and state left."""
+    counts: Counter[tuple[str, int]] = Counter()
+    for _ in range(1_000):
+        forgotten = store.forget(keep, 10)
+        counts.update(forgotten.counts)
+        if forgotten.is_done:
+            return dict(counts)
+    raise AssertionError("it is never done")
 
 
 class StoreSuite:
@@ -311,6 +323,77 @@ class StoreSuite:
             store.commit([Batch(runs=[run_row(6)], events=[event_row(1, 2)]), second])
         assert reader.list_runs(limit=10) == first.runs
         assert reader.events(1, 0, 10) == first.events
+
+    def test_closed_runs_are_forgotten_from_the_oldest_on(self, store: Store, reader: Reader):
+        runs = [run_row(key, state=3, closed_at=100 + key, tags=(("t", str(key % 2)),)) for key in range(1, 11)]
+        store.commit([Batch(runs=[*runs, run_row(11)], events=[event for run in runs for event in log_of(run.key, 3)])])
+        assert forget_all(store, Retention(since=104)) == {("order", 3): 3}
+        assert [run.key for run in reader.list_runs(limit=99)] == [11, 10, 9, 8, 7, 6, 5, 4]
+        assert forget_all(store, Retention(count=5)) == {("order", 3): 2}
+        assert forget_all(store, Retention(since=107, count=5)) == {("order", 3): 1}
+        assert [run.key for run in reader.list_runs(parse_filter("tag.t:0", NOW), limit=99)] == [10, 8]
+        assert reader.counts() == {("order", 3): 4, ("order", 1): 1}
+        assert (reader.run("order-6", None), reader.run_by_key(6), reader.events(6, 0, 9)) == (None, None, [])
+        assert reader.events(7, 0, 9) == log_of(7, 3)
+        assert forget_all(store, Retention()) == {}
+        assert forget_all(store, Retention(count=0)) == {("order", 3): 4}
+        assert reader.list_runs(limit=99) == [run_row(11)]
+
+    def test_runs_are_kept_beside_their_open_parents_and_children(self, store: Store, reader: Reader):
+        closed = {"state": 3, "closed_at": 9}
+        runs = [
+            run_row(1),
+            run_row(2, parent_key=1, **closed),  # its parent is open
+            run_row(3, **closed),
+            run_row(4, parent_key=3),  # its parent is closed, and kept for its sake
+            run_row(5, **closed),
+            run_row(6, parent_key=5, **closed),
+        ]
+        store.commit([Batch(runs=runs)])
+        assert forget_all(store, Retention(count=0)) == {("order", 3): 2}
+        assert [run.key for run in reader.list_runs(limit=99)] == [4, 3, 2, 1]
+        store.commit([Batch(changes=[RunChange(1, 3, 10), RunChange(4, 3, 10)])])
+        assert forget_all(store, Retention(count=0)) == {("order", 3): 4}
+
+    def test_forgetting_goes_on_in_parts_and_between_commits(self, store: Store, reader: Reader):
+        runs = [run_row(key, state=3, closed_at=key) for key in range(1, 101)]
+        store.commit([Batch(runs=runs, events=[event for run in runs for event in log_of(run.key, 3)])])
+        forgotten = 0
+        for key in range(101, 501):
+            store.commit([Batch(runs=[run_row(key)], events=log_of(key, 3))])
+            part = store.forget(Retention(count=10), 7)
+            assert sum(part.counts.values()) <= 7
+            forgotten += sum(part.counts.values())
+            assert reader.counts()["order", 3] == 100 - forgotten
+            if part.is_done:
+                break
+        assert forgotten == 90
+        assert [run.key for run in reader.list_runs(parse_filter("state:completed", NOW), limit=99)] == list(
+            range(100, 90, -1)
+        )
+        assert len(list(reader.open_events())) == 3 * (key - 100)
+
+    def test_the_key_of_a_forgotten_run_is_never_given_again(self, make_store: MakeStore):
+        store = make_store()
+        store.open()
+        store.commit([Batch(runs=[run_row(7, state=3, closed_at=1)], events=log_of(7, 500))])
+        assert sum(store.forget(Retention(count=0), 10).counts.values()) == 1
+        store.close()
+        if store.is_durable:
+            store = make_store()
+        assert store.open().next_run_key == 8
+        store.close()
+
+    def test_a_held_reader_answers_as_of_its_moment(self, store: Store, reader: Reader):
+        if not store.is_durable:
+            pytest.skip("this store is read by the thread that writes")
+        store.commit([Batch(runs=[run_row(1, state=3, closed_at=1)], events=log_of(1, 3))])
+        reader.hold()
+        store.commit([Batch(runs=[run_row(2)])])
+        forget_all(store, Retention(count=0))
+        assert reader.list_runs(limit=9) == [run_row(1, state=3, closed_at=1)]
+        assert reader.events(1, 0, 9) == log_of(1, 3)
+        assert reader.counts() == {("order", 3): 1}
 
     def test_what_was_committed_survives_close(self, make_store: MakeStore):
         store = make_store()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from aether.server.desk import Waiting, Work
+from aether.server.desk import Item, Work
 from aether.store.interface import Batch, Store
 
 
@@ -16,10 +16,10 @@ class TaskDesk:
         self.is_stopping = False
         # When each commit was on disk, and how many batches it had.
         self.commits: list[tuple[float, int]] = []
-        self._items: deque[Waiting | None] = deque()
+        self._items: deque[Item | None] = deque()
         self._came = trio.Event()
 
-    def put(self, item: Waiting | None) -> None:
+    def put(self, item: Item | None) -> None:
         self._items.append(item)
         self._came.set()
 
@@ -27,13 +27,13 @@ class TaskDesk:
         self.is_stopping = True
         self.put(None)
 
-    async def take(self) -> Waiting | None:
+    async def take(self) -> Item | None:
         while not self._items:
             self._came = trio.Event()
             await self._came.wait()
         return self._items.popleft()
 
-    def take_now(self) -> Waiting | None:
+    def take_now(self) -> Item | None:
         if not self._items:
             raise queue.Empty
         return self._items.popleft()

@@ -344,3 +344,33 @@ def test_a_disk_gets_the_writer_with_a_thread(tmp_path: Path, durable: Durable):
         store.close()
 
     trio.run(main)
+
+
+def test_an_errand_is_done_after_what_was_submitted_and_before_what_follows(tmp_path: Path):
+    async def main() -> None:
+        store = SqliteStore(str(tmp_path / "a.db"))
+        store.open()
+        writer = Writer(store, lambda ticket: None)
+        reader = store.reader()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(writer.run)
+            writer.submit(Batch(runs=[run_row(1)]))
+            assert await writer.between(lambda there: (there is store, reader.counts())) == (True, {("order", 1): 1})
+            with pytest.raises(ZeroDivisionError):
+                await writer.between(lambda there: 1 // 0)
+            writer.submit(Batch(runs=[run_row(2)]))
+            assert await writer.between(lambda there: reader.counts()) == {("order", 1): 2}
+            nursery.cancel_scope.cancel()
+        reader.close()
+        store.close()
+
+    trio.run(main)
+
+
+def test_an_errand_waits_for_nobody_where_there_is_no_thread():
+    async def main() -> None:
+        store = MemoryStore()
+        store.open()
+        assert await DirectWriter(store, lambda ticket: None).between(lambda there: there.name) == "memory"
+
+    trio.run(main)
