@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from aether.model.runs import RunState
     from aether.sdk.branches import Deadline, Nursery
     from aether.sdk.client import Client
+    from aether.sdk.concurrency import Concurrency
     from aether.sdk.context import Context
     from aether.sdk.converters import Codec
     from aether.sdk.define import Activity, Workflow
@@ -71,6 +72,7 @@ __all__ = [
     "ChildFailed",
     "Client",
     "Codec",
+    "Concurrency",
     "Context",
     "Deadline",
     "DeadlineExceeded",
@@ -133,6 +135,7 @@ _HOMES = {
     "RetryPolicy": "model.policy",
     "RunState": "model.runs",
     "Client": "sdk.client",
+    "Concurrency": "sdk.concurrency",
     "Context": "sdk.context",
     "Deadline": "sdk.branches",
     "Nursery": "sdk.branches",

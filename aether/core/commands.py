@@ -307,6 +307,7 @@ def _(state: State, run: Run, command: c.ScheduleActivity, parks: bool, then: li
         command.retry,
         command.timeouts,
         command.labels,
+        command.concurrency,
     )
     state.record(run, fact, parked=parks)
     activity = run.pending[command.path]

@@ -13,6 +13,7 @@ A run is in one of these places while it is open:
 from __future__ import annotations
 
 from aether.core.effects import Revoke, RunTask, SendActivity, SendEvents
+from aether.core.groups import limit_of
 from aether.core.queues import QueueKey, Rank, key_of
 from aether.core.run import Activity, Run
 from aether.core.sessions import Lease, Session
@@ -96,7 +97,8 @@ def _place(state: State, item: Run | Activity) -> None:
     key = key_of(item)
     state.meters.added(key.task_queue, key.kind)
     # Who waits already is first, even if a slot has just become free: it is filled when the caller is done.
-    session = None if state.queues.head(key) else _free_taker(state, key)
+    may_pass = not state.queues.head(key) and state.queues.admits(key, item)
+    session = _free_taker(state, key) if may_pass else None
     if session is None:
         state.queues.push(key, item, state.now)
     else:
@@ -118,6 +120,9 @@ def _free_taker(state: State, key: QueueKey) -> Session | None:
 
 def grant(state: State, session: Session, item: Run | Activity) -> None:
     """Give the session a lease on a run or on an activity's next attempt."""
+    limit = limit_of(item)
+    if limit is not None:
+        state.queues.begin(limit)
     if isinstance(item, Run):
         lease = Lease(state.tokens.draw(), session, item)
         _start_run(state, lease)
@@ -185,6 +190,8 @@ def drop_lease(state: State, lease: Lease) -> None:
         lease.run.lease = None
     else:
         lease.activity.lease = None
+        if lease.activity.concurrency is not None:
+            state.queues.end(lease.activity.concurrency)
 
 
 def revoke(state: State, lease: Lease, reason: str) -> None:
@@ -207,6 +214,16 @@ def fill(state: State, session: Session) -> None:
             if key is None:
                 break
             grant(state, session, state.queues.pop(key))
+
+
+def serve_opened(state: State) -> None:
+    """The end of an input: tasks whose turn has come may be for others than the worker that made room for them."""
+    queues = state.queues
+    while queues.opened:
+        group = queues.opened.popitem()[1]
+        for key in list(group.lines):
+            while queues.head(key) is not None and (session := _free_taker(state, key)) is not None:
+                fill(state, session)
 
 
 def _first_in_line(state: State, session: Session, kind: TaskKind) -> QueueKey | None:

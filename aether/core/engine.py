@@ -21,7 +21,7 @@ from itertools import groupby
 
 from aether.core import activity as activities
 from aether.core import commands, inputs, lifecycle, membership, messages
-from aether.core.dispatch import STICKY, move_waking, wake_run
+from aether.core.dispatch import STICKY, move_waking, serve_opened, wake_run
 from aether.core.effects import Decision, RunOpened
 from aether.core.explain import explain_run
 from aether.core.run import Activity, Run, Timer, fold
@@ -31,6 +31,7 @@ from aether.core.timers import TimerWheel
 from aether.core.views import EngineView, overview
 from aether.model import events as e
 from aether.model.limits import DEFAULT_LIMITS, Limits
+from aether.model.runs import RunState
 
 _RESTARTED = "the server was restarted"
 
@@ -43,6 +44,8 @@ class Engine:
         """Decide what `item` means at `now`."""
         self.state.now = now
         _RULES[type(item)](self.state, item)
+        if self.state.queues.opened:
+            serve_opened(self.state)
         return self.state.take_decision()
 
     def next_due(self) -> int | None:
@@ -72,8 +75,12 @@ class Engine:
             run = state.runs[key]
             for _, event in history:
                 fold(run, event)
+        for run in state.runs.values():
+            if run.concurrency is not None and run.state is RunState.RUNNING:
+                state.queues.take_up(run.concurrency)
         for run in list(state.runs.values()):
             _take_up(state, run)
+        serve_opened(state)
         return state.take_decision()
 
 

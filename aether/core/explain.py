@@ -18,7 +18,7 @@ from aether.core.queues import Item, QueueKey, key_of
 from aether.core.run import Activity, Child, Pending, Promise, Run, Timer
 from aether.core.sessions import Lease
 from aether.core.state import State
-from aether.core.views import lacking_labels, takers_of
+from aether.core.views import awaited_turn, lacking_labels, takers_of
 from aether.model import events as e
 from aether.model.payload import Failure
 from aether.model.runs import RunState, TaskKind
@@ -39,6 +39,7 @@ class ReasonKind(StrEnum):
     SLOT = "slot"
     SIGNAL = "signal"
     QUEUE = "queue"
+    LIMIT = "limit"
     NO_WORKER = "no_worker"
     BLOCKED = "blocked"
     START = "start"
@@ -184,6 +185,8 @@ def _line(state: State, item: Item) -> Reason:
     """Why nobody takes it."""
     key = key_of(item)
     what = f"{key.kind.name.lower()} {key.type!r} in task queue {key.task_queue!r}"
+    if turn := awaited_turn(state, item):
+        return Reason(ReasonKind.LIMIT, f"{what} {turn}")
     takers = takers_of(state, key)
     if not takers:
         return Reason(ReasonKind.NO_WORKER, f"no worker is connected that has {what}")

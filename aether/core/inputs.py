@@ -7,6 +7,7 @@ from attrs import frozen
 
 from aether.model.commands import Command
 from aether.model.payload import Failure, Payload
+from aether.model.policy import ConcurrencyLimit
 from aether.model.runs import IdReusePolicy, Labels
 
 
@@ -26,6 +27,7 @@ class StartRun:
     tags: tuple[tuple[str, str], ...] = ()
     memo: tuple[tuple[str, Payload], ...] = ()
     labels: Labels = ()
+    concurrency: ConcurrencyLimit | None = None
     # Answer with how it ended.
     awaited: bool = False
 

@@ -8,8 +8,10 @@ else is armed, queued or leased.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
+from aether.core.groups import limit_of
 from aether.core.queues import QueueKey, key_of
 from aether.core.run import LOWEST_PRIORITY, Activity, ActivityState, Child, Pending, Promise, Run, Timer
 from aether.core.sessions import Lease, Session
@@ -29,6 +31,7 @@ def check(state: State) -> None:
         _check_run(state, run)
     _check_takers(state)
     _check_queues(state)
+    _check_groups(state)
     _check_blocked(state)
     _check_timers(state)
     waiting = sum(len(run.awaited_by) for run in state.runs.values() if run.awaited_by)
@@ -161,9 +164,34 @@ def _check_queues(state: State) -> None:
     for key, item in in_line:
         assert key_of(item) == key, f"somebody waits in the wrong line {key}"
     for key in lines:
+        if state.queues.head(key) is None:
+            continue
         takers = state.takers.get(key.plain, {}).values()
         idle = [session for session in takers if session.has_slot(key.kind) and session.has_labels(key.labels)]
         assert not idle, f"tasks wait in {key}, and session {idle[0].session_id} has a slot for them"
+
+
+def _check_groups(state: State) -> None:
+    running: Counter[str] = Counter()
+    waiting: dict[str, list[Run | Activity]] = {}
+    for run in state.runs.values():
+        if run.concurrency is not None and run.state is RunState.RUNNING:
+            running[run.concurrency.key] += 1
+        for item in _items(run):
+            limit = limit_of(item)
+            if limit is not None and item.queued:
+                waiting.setdefault(limit.key, []).append(item)
+            if isinstance(item, Activity) and limit is not None and item.lease is not None:
+                running[limit.key] += 1
+    groups = {group.key: group for group in state.queues.groups}
+    assert groups.keys() == running.keys() | waiting.keys(), "concurrency keys of nobody, or unknown ones"
+    for key, group in groups.items():
+        assert group.running == running[key], f"{group.running} are counted for {key}, {running[key]} run"
+        assert group.waiting == len(waiting.get(key, ())), f"of those with key {key} not all are known to wait"
+        for line, first in group.firsts():
+            is_offered = any(entry is first for entry in state.queues.offered(line))
+            assert is_offered or not group.has_room, f"there is room for {key}, and the first in {line} is not offered"
+    assert not state.queues.opened, "turns that nobody was told of"
 
 
 def _items(run: Run) -> Iterator[Run | Activity]:

@@ -67,6 +67,7 @@ def _created(state: State, item: StartRun) -> e.RunCreated:
         tags=item.tags,
         memo=item.memo,
         labels=item.labels,
+        concurrency=item.concurrency,
     )
 
 
@@ -273,6 +274,8 @@ def _remove(state: State, run: Run, fact: ClosingFact, freed: list[Session]) -> 
         freed.append(run.lease.session)
         drop_lease(state, run.lease)
     unqueue(state, run)
+    if run.concurrency is not None and run.state is RunState.RUNNING:
+        state.queues.end(run.concurrency)
     if run.blocked is not None:
         unblock(state, run)
     for name in RUN_TIMERS:
@@ -377,6 +380,7 @@ def begin_child(state: State, parent: Run, command: c.StartChild, fact: e.ChildS
             fact.path,
             priority=parent.priority,
             labels=command.labels,
+            concurrency=command.concurrency,
         ),
         parent,
     )

@@ -8,6 +8,8 @@ Priorities shift a task in time: one of priority 1 stands where one of priority 
 it. So the urgent is served first, those of one priority in the order in which they came, and nobody starves: a minute
 of waiting is worth one priority, and who has waited for four is overtaken by nobody who comes now.
 
+Who has a concurrency key waits in a heap of its group, and is offered to the line when its turn comes: `groups.py`.
+
 Who leaves a line from the middle (a run that is cancelled while it waits) stays in it as a stale entry, and is passed
 over when its turn comes: its `queued` number is not the entry's any more.
 """
@@ -18,12 +20,12 @@ from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
+from aether.core.groups import STALE_MIN, Group, Groups, limit_of, waits
 from aether.core.run import Activity, Run
+from aether.model.policy import ConcurrencyLimit
 from aether.model.runs import Labels, TaskKind
 
 Item = Run | Activity
-# Stale entries of a line that are not worth a clean-up; beyond them at most half of a line is stale.
-_STALE_MIN = 64
 _US_PER_PRIORITY = 60_000_000
 
 
@@ -35,7 +37,7 @@ class Rank(NamedTuple):
 
 
 # (rank, since when it waits, who).
-_Entry = tuple[Rank, int, Item]
+Entry = tuple[Rank, int, Item]
 
 
 class QueueKey(NamedTuple):
@@ -53,41 +55,67 @@ class QueueKey(NamedTuple):
 
 class TaskQueues:
     def __init__(self) -> None:
-        self._lines: dict[QueueKey, list[_Entry]] = {}
+        self._lines: dict[QueueKey, list[Entry]] = {}
+        # Who waits, offered or not.
         self._counts: dict[QueueKey, int] = {}
         self._last = 0
         # Lines of tasks that want labels, by the key without them.
         self._labelled: dict[QueueKey, dict[QueueKey, None]] = {}
+        self.groups = Groups()
+        # Those in which somebody may go that could not before: whoever has a slot for him has to be told.
+        self.opened: dict[str, Group] = {}
 
     def push(self, key: QueueKey, item: Item, now: int) -> None:
         assert not item.queued
         self._last += 1
         item.queued = self._last
-        rank = Rank(now + _priority_of(item) * _US_PER_PRIORITY, self._last)
+        entry = (Rank(now + _priority_of(item) * _US_PER_PRIORITY, self._last), now, item)
+        self._counts[key] = self._counts.get(key, 0) + 1
+        limit = limit_of(item)
+        if limit is None:
+            self._enter(key, entry)
+            return
+        group = self.groups.declare(limit)
+        group.push(key, entry)
+        self._offer(group)
+
+    def _enter(self, key: QueueKey, entry: Entry) -> None:
         line = self._lines.get(key)
         if line is None:
             line = self._lines[key] = []
             if key.labels:
                 self._labelled.setdefault(key.plain, {})[key] = None
-        heappush(line, (rank, now, item))
-        self._counts[key] = self._counts.get(key, 0) + 1
+        heappush(line, entry)
+
+    def _offer(self, group: Group) -> None:
+        for key, entry in list(group.offers()):
+            self._enter(key, entry)
+            self.opened[group.key] = group
 
     def remove(self, key: QueueKey, item: Item) -> None:
         """Take `item` out of its line."""
         assert item.queued
         item.queued = 0
         self._uncount(key)
-        line = self._lines[key]
-        if len(line) > _STALE_MIN + 2 * self._counts.get(key, 0):
-            line[:] = [entry for entry in line if _waits(entry)]
+        limit = limit_of(item)
+        if limit is not None:
+            group = self.groups.of(limit)
+            group.leave(key)
+            self._offer(group)
+            self.groups.forget_if_empty(group)
+        line = self._lines.get(key, ())
+        if len(line) > STALE_MIN + 2 * self._counts.get(key, 0):
+            line = self._lines[key] = [entry for entry in line if waits(entry)]
             heapify(line)
 
-    def head(self, key: QueueKey) -> _Entry | None:
-        """(rank, since when, item) of the first in line."""
+    def head(self, key: QueueKey) -> Entry | None:
+        """(rank, since when, item) of the first in line who may go."""
         line = self._lines.get(key)
         while line:
-            if _waits(line[0]):
-                return line[0]
+            entry = line[0]
+            limit = limit_of(entry[2])
+            if waits(entry) and (limit is None or self.groups.of(limit).may_go(key, entry)):
+                return entry
             heappop(line)
         if line is not None:
             del self._lines[key]
@@ -106,17 +134,57 @@ class TaskQueues:
             del self._labelled[key.plain]
 
     def pop(self, key: QueueKey) -> Item:
-        """The first in line; there must be one."""
+        """The first in line; there must be one. Grant it at once: it counts as running from then on."""
         head = self.head(key)
         assert head is not None
         heappop(self._lines[key])
-        head[2].queued = 0
+        item = head[2]
+        item.queued = 0
         self._uncount(key)
-        return head[2]
+        limit = limit_of(item)
+        if limit is not None:
+            self.groups.of(limit).pop(key)
+        return item
+
+    def admits(self, key: QueueKey, item: Item) -> bool:
+        """May it go past the line? Somebody with its concurrency key has to go first, or has the last place."""
+        limit = limit_of(item)
+        if limit is None:
+            return True
+        group = self.groups.declare(limit)
+        self._offer(group)
+        return group.has_room and key not in group.lines
+
+    def begin(self, limit: ConcurrencyLimit) -> None:
+        """Somebody with that key runs from now on."""
+        group = self.groups.of(limit)
+        group.running += 1
+        self._offer(group)
+
+    def take_up(self, limit: ConcurrencyLimit) -> None:
+        """Somebody with that key ran when the server stopped, and does so still."""
+        self.groups.declare(limit)
+        self.begin(limit)
+
+    def end(self, limit: ConcurrencyLimit) -> None:
+        """Somebody with that key does not run any more."""
+        group = self.groups.of(limit)
+        group.running -= 1
+        self._offer(group)
+        self.groups.forget_if_empty(group)
+
+    def offered(self, key: QueueKey) -> list[Entry]:
+        """Everybody whose turn it is, and offers that are not good any more."""
+        return self._lines.get(key, [])
 
     def waiting(self, key: QueueKey) -> Iterator[Item]:
         """Everybody in the line, first in line first."""
-        return (entry[2] for entry in sorted(self._lines.get(key, ())) if _waits(entry))
+        return (entry[2] for entry in sorted(self._entries(key)) if waits(entry))
+
+    def _entries(self, key: QueueKey) -> list[Entry]:
+        """Of those in groups, the entries of the group: what is offered is one of them."""
+        free = [entry for entry in self._lines.get(key, ()) if limit_of(entry[2]) is None]
+        return free + [entry for group in self.groups if key in group.lines for entry in group.lines[key].entries]
 
     @property
     def ready(self) -> int:
@@ -127,19 +195,25 @@ class TaskQueues:
         return self._counts.get(key, 0)
 
     def place(self, key: QueueKey, item: Item, look_max: int) -> int:
-        """Which one in the line it is, from 1; 0 if the line has more than `look_max` entries: that would take long."""
-        line = self._lines.get(key, ())
-        if not item.queued or len(line) > look_max:
+        """Which one in the line it is, from 1; 0 if more than `look_max` wait in it: that would take long."""
+        if not item.queued or self._counts[key] > look_max:
             return 0
-        rank = next(entry[0] for entry in line if entry[2] is item and _waits(entry))
-        return 1 + sum(entry[0] < rank for entry in line if _waits(entry))
+        entries = [entry for entry in self._entries(key) if waits(entry)]
+        rank = next(entry[0] for entry in entries if entry[2] is item)
+        return 1 + sum(entry[0] < rank for entry in entries)
 
     def depths(self) -> Iterator[tuple[QueueKey, int, int]]:
         """(line, how many wait, since when the first in line does) of each line that is not empty."""
-        for key in list(self._lines):
+        firsts: dict[QueueKey, list[Entry]] = {}
+        for group in self.groups:
+            for key, entry in group.firsts():
+                firsts.setdefault(key, []).append(entry)
+        for key, count in self._counts.items():
             head = self.head(key)
             if head is not None:
-                yield key, self._counts[key], head[1]
+                firsts.setdefault(key, []).append(head)
+            if key in firsts:
+                yield key, count, min(firsts[key])[1]
 
     def _uncount(self, key: QueueKey) -> None:
         count = self._counts[key] - 1
@@ -147,10 +221,6 @@ class TaskQueues:
             self._counts[key] = count
         else:
             del self._counts[key]
-
-
-def _waits(entry: _Entry) -> bool:
-    return entry[2].queued == entry[0].number
 
 
 def _priority_of(item: Item) -> int:

@@ -20,7 +20,7 @@ from attrs import define, field
 
 from aether.model import events as e
 from aether.model.payload import Failure, Payload
-from aether.model.policy import ActivityTimeouts, RetryPolicy
+from aether.model.policy import ActivityTimeouts, ConcurrencyLimit, RetryPolicy
 from aether.model.runs import Labels, ParentClosePolicy, RunState
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ class Activity:
     scheduled_at: int
     # What the worker that takes it must have.
     labels: Labels = ()
+    concurrency: ConcurrencyLimit | None = None
     state: ActivityState = ActivityState.SCHEDULED
     # Of the attempt that runs or ran last; 0 before the first.
     attempt: int = 0
@@ -142,6 +143,7 @@ class Run:
     memo: tuple[tuple[str, Payload], ...] = ()
     # What the worker that takes it must have.
     labels: Labels = ()
+    concurrency: ConcurrencyLimit | None = None
     # What it has published, with when; None until it publishes.
     published: dict[str, tuple[Payload, int]] | None = None
     signal_ids: dict[str, None] | None = None
@@ -209,6 +211,7 @@ def _(run: Run, fact: e.RunCreated, at: int) -> None:
     run.tags = fact.tags
     run.memo = fact.memo
     run.labels = fact.labels
+    run.concurrency = fact.concurrency
 
 
 @_folds(e.RunStarted)
@@ -258,7 +261,16 @@ def _(run: Run, fact: e.TimerStarted, at: int) -> None:
 @_folds(e.ActivityScheduled)
 def _(run: Run, fact: e.ActivityScheduled, at: int) -> None:
     run.pending[fact.path] = Activity(
-        run, fact.path, fact.activity_type, fact.task_queue, fact.input, fact.retry, fact.timeouts, at, fact.labels
+        run,
+        fact.path,
+        fact.activity_type,
+        fact.task_queue,
+        fact.input,
+        fact.retry,
+        fact.timeouts,
+        at,
+        fact.labels,
+        fact.concurrency,
     )
 
 

@@ -8,7 +8,7 @@ from aether.errors import InvalidArgument, LimitExceeded
 from aether.model import commands as c
 from aether.model.limits import Limits
 from aether.model.payload import Failure, Payload
-from aether.model.policy import RetryPolicy
+from aether.model.policy import ConcurrencyLimit, RetryPolicy
 from aether.model.runs import Labels
 
 
@@ -74,6 +74,11 @@ def check_required(limits: Limits, labels: Labels) -> None:
         check_labels(limits, dict(labels), "labels", limits.labels_max)
 
 
+def check_concurrency(limits: Limits, limit: ConcurrencyLimit | None) -> None:
+    if limit is not None:
+        check_name(limits, limit.key, "concurrency.key")
+
+
 def check_command(limits: Limits, command: c.Command) -> None:
     """Raises InvalidArgument or LimitExceeded."""
     _CHECKS[type(command)](limits, command)
@@ -109,6 +114,7 @@ def _check_child(limits: Limits, command: c.StartChild) -> None:
     check_name(limits, command.task_queue, "task_queue", required=False)
     check_payload(limits, command.input, "input")
     check_required(limits, command.labels)
+    check_concurrency(limits, command.concurrency)
 
 
 def _check_promise(limits: Limits, command: c.CreatePromise) -> None:
@@ -149,6 +155,7 @@ def _check_schedule(limits: Limits, command: c.ScheduleActivity) -> None:
     check_payload(limits, command.input, "input")
     _check_retry(limits, command.retry)
     check_required(limits, command.labels)
+    check_concurrency(limits, command.concurrency)
     bounds = command.timeouts
     longest_s = max(
         bounds.schedule_to_start_s,

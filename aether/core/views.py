@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from attrs import frozen
 
+from aether.core.groups import limit_of
 from aether.core.queues import QueueKey, key_of
 from aether.core.run import Activity, ActivityState, Child, Pending, Promise, Run, Timer
 from aether.core.sessions import Session
@@ -153,11 +154,22 @@ def takers_of(state: State, key: QueueKey) -> list[Session]:
 
 def why_queued(state: State, item: Run | Activity) -> str:
     """Why no worker has what waits in a task queue, in words for people."""
+    if turn := awaited_turn(state, item):
+        return turn
     takers = takers_of(state, key_of(item))
     if not takers:
         return "no worker has its type"
     lacking = lacking_labels(takers, item.labels)
     return f"no worker has {lacking}" if lacking else f"waits in task queue {item.task_queue}"
+
+
+def awaited_turn(state: State, item: Run | Activity) -> str:
+    """Empty if its concurrency key does not keep it waiting."""
+    limit = limit_of(item)
+    if limit is None or state.queues.groups.of(limit).has_room:
+        return ""
+    group = state.queues.groups.of(limit)
+    return f"waits for its turn: {group.running} of at most {group.limit} with key {group.key!r} run"
 
 
 def lacking_labels(takers: Iterable[Session], wanted: Labels) -> str:

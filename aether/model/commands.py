@@ -3,7 +3,7 @@
 from attrs import frozen
 
 from aether.model.payload import Failure, Payload
-from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
+from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, ConcurrencyLimit, RetryPolicy
 from aether.model.runs import Labels, ParentClosePolicy
 
 
@@ -57,6 +57,7 @@ class ScheduleActivity:
     retry: RetryPolicy = DEFAULT_RETRY
     timeouts: ActivityTimeouts = NO_TIMEOUTS
     labels: Labels = ()
+    concurrency: ConcurrencyLimit | None = None
 
 
 @frozen
@@ -68,6 +69,7 @@ class StartChild:
     input: Payload
     parent_close_policy: ParentClosePolicy = ParentClosePolicy.CANCEL
     labels: Labels = ()
+    concurrency: ConcurrencyLimit | None = None
 
 
 @frozen

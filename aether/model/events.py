@@ -7,7 +7,7 @@ is counted.
 from attrs import frozen
 
 from aether.model.payload import Failure, Payload
-from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
+from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, ConcurrencyLimit, RetryPolicy
 from aether.model.runs import Labels, ParentClosePolicy
 
 
@@ -27,6 +27,7 @@ class RunCreated:
     tags: tuple[tuple[str, str], ...] = ()
     memo: tuple[tuple[str, Payload], ...] = ()
     labels: Labels = ()
+    concurrency: ConcurrencyLimit | None = None
 
 
 @frozen
@@ -109,6 +110,7 @@ class ActivityScheduled:
     retry: RetryPolicy = DEFAULT_RETRY
     timeouts: ActivityTimeouts = NO_TIMEOUTS
     labels: Labels = ()
+    concurrency: ConcurrencyLimit | None = None
 
 
 @frozen

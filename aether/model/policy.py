@@ -41,5 +41,13 @@ class ActivityTimeouts:
     heartbeat_s: float = field(default=0.0, validator=[ge(0), lt(inf)])
 
 
+@frozen
+class ConcurrencyLimit:
+    """At most `limit` of those with the same `key` run at the same time."""
+
+    key: str
+    limit: int = field(validator=ge(1))
+
+
 DEFAULT_RETRY = RetryPolicy()
 NO_TIMEOUTS = ActivityTimeouts()

@@ -15,6 +15,7 @@ from aether.model.limits import SNAPSHOT_INTERVAL_S
 from aether.model.policy import DEFAULT_RETRY, ActivityTimeouts, RetryPolicy
 from aether.model.runs import RunState
 from aether.sdk import rpc
+from aether.sdk.concurrency import Concurrency
 from aether.sdk.converters import UNDECLARED, Codec, Converter
 from aether.sdk.define import ActivityDecorator, Definitions, Start, Workflow, check_labels, check_name
 from aether.sdk.entropy import new_id
@@ -25,7 +26,7 @@ from aether.sdk.metrics import Metrics, metrics_from_proto
 from aether.sdk.transport import Transport
 from aether.sdk.views import WorkflowInfo, outcome
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
-from aether.wire.values import failure_to_proto, payload_to_proto
+from aether.wire.values import concurrency_to_proto, failure_to_proto, payload_to_proto
 
 if TYPE_CHECKING:
     from aether.sdk.context import Context
@@ -96,12 +97,15 @@ class Client:
     # Definitions.
 
     def workflow(
-        self, name: str
+        self, name: str, *, concurrency: Concurrency | None = None
     ) -> "Callable[[Callable[Concatenate[Context, P], Coroutine[Any, Any, R]]], Workflow[P, R]]":
-        """Decorates an async function whose first parameter is the `Context`."""
+        """Decorates an async function whose first parameter is the `Context`.
+
+        No more runs are open at a time than `concurrency` allows; the others wait until it is their turn to begin.
+        """
 
         def define(function: "Callable[Concatenate[Context, P], Coroutine[Any, Any, R]]") -> Workflow[P, R]:
-            return self._definitions.define_workflow(self, name, function)
+            return self._definitions.define_workflow(self, name, function, concurrency)
 
         return define
 
@@ -116,10 +120,12 @@ class Client:
         heartbeat_s: float = 0,
         task_queue: str = "",
         labels: Mapping[str, str] | None = None,
+        concurrency: Concurrency | None = None,
     ) -> ActivityDecorator:
         """Decorates a function, async or plain. Bounds are seconds, 0 means none; an empty queue is the run's own.
 
-        Only workers that have all of `labels` take its attempts.
+        Only workers that have all of `labels` take its attempts, and no more are made at a time than `concurrency`
+        allows.
         """
         timeouts = ActivityTimeouts(schedule_to_start_s, start_to_close_s, schedule_to_close_s, heartbeat_s)
         return ActivityDecorator(
@@ -129,13 +135,16 @@ class Client:
             timeouts,
             task_queue,
             check_labels(labels or {}),
+            concurrency,
         )
 
     # Runs.
 
     async def start(self, workflow: Workflow[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """Create a run, or find the open one of the same id, type and input."""
-        return await self._start(Start(workflow, workflow.arguments.encode(self.converter, args, kwargs)))
+        return await self._start(
+            Start(workflow, workflow.arguments.encode(self.converter, args, kwargs), workflow.limit(args, kwargs))
+        )
 
     async def start_many(self, starts: Sequence[Start[R]], /) -> builtins.list[Handle[R]]:
         """Create many runs in one round trip: `await client.start_many([order.prepare(id) for id in ids])`.
@@ -169,7 +178,7 @@ class Client:
 
     async def start_and_wait(self, workflow: Workflow[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Create a run, or find the open one of the same id, type and input, and wait for its result."""
-        start = Start(workflow, workflow.arguments.encode(self.converter, args, kwargs))
+        start = Start(workflow, workflow.arguments.encode(self.converter, args, kwargs), workflow.limit(args, kwargs))
         request = self._request(start)
         request.await_result = True
         try:
@@ -225,6 +234,8 @@ class Client:
             request.tags[key] = value
         for key, value in workflow.labels:
             request.labels[key] = value
+        if start.limit is not None:
+            request.concurrency.CopyFrom(concurrency_to_proto(start.limit))
         for key, value in workflow.memo.items():
             request.memo[key].CopyFrom(payload_to_proto(self.converter.encode(value, f"memo {key!r}")))
         return request

@@ -124,6 +124,7 @@ class Context:
             activity.retry,
             activity.timeouts,
             activity.labels,
+            activity.limit(args, kwargs),
         )
         waiter = await self._wait(branch, "activity", activity.name, command)
         subject = f"activity {activity.name!r}"
@@ -186,6 +187,7 @@ class Context:
             payload,
             policy,
             workflow.labels,
+            workflow.limit(args, kwargs),
         )
 
     @overload

@@ -14,9 +14,10 @@ from attrs import evolve, field, frozen
 from aether.errors import InvalidArgument
 from aether.model.limits import DEFAULT_LIMITS
 from aether.model.payload import Payload
-from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
+from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, ConcurrencyLimit, RetryPolicy
 from aether.model.runs import Labels
 from aether.sdk.arguments import Arguments
+from aether.sdk.concurrency import Concurrency
 
 if TYPE_CHECKING:
     from aether.sdk.client import Client
@@ -49,6 +50,7 @@ class Workflow(Generic[P, R]):
     memo: Mapping[str, Any] = field(factory=dict)
     parent_close_policy: ParentClose = "cancel"
     labels: Labels = ()
+    concurrency: Concurrency | None = None
 
     def options(
         self,
@@ -63,13 +65,15 @@ class Workflow(Generic[P, R]):
         memo: Mapping[str, Any] | None = None,
         parent_close_policy: ParentClose | None = None,
         labels: Mapping[str, str] | None = None,
+        concurrency: Concurrency | None = None,
     ) -> "Workflow[P, R]":
         """The same workflow with other rules for its runs; what is None stays as it is.
 
         `id_reuse` tells whether an id may be used again whose last run is closed: "allow", "allow_if_failed" (it did
         not complete) or "reject". The first task is due after `start_delay_s`; a run that is open for `run_timeout_s`
         fails. `priority` is from 1, the most urgent, to 5. `tags` and `memo` stay with the run and are shown by its
-        status. Only workers that have all of `labels` take them.
+        status. Only workers that have all of `labels` take them, and no more of them are open at a time than
+        `concurrency` allows.
         `parent_close_policy` is for children that are spawned: "cancel", "terminate" or "abandon".
         """
         given = {
@@ -85,12 +89,19 @@ class Workflow(Generic[P, R]):
             if parent_close_policy is None
             else _one_of(parent_close_policy, _PARENT_CLOSES, "parent_close_policy"),
             "labels": None if labels is None else check_labels(labels),
+            "concurrency": concurrency,
         }
         return evolve(self, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
 
     def prepare(self, *args: P.args, **kwargs: P.kwargs) -> "Start[R]":
         """A start for `client.start_many`; wrong arguments are refused here."""
-        return Start(self, self.arguments.encode(self.client.converter, args, kwargs))
+        return Start(self, self.arguments.encode(self.client.converter, args, kwargs), self.limit(args, kwargs))
+
+    def limit(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ConcurrencyLimit | None:
+        """What a run with these arguments has to wait for."""
+        if self.concurrency is None:
+            return None
+        return self.concurrency.limit_of(f"workflow {self.name}", args, kwargs)
 
     async def start(self, *args: P.args, **kwargs: P.kwargs) -> "Handle[R]":
         """Create a run and come back once the server has it.
@@ -118,6 +129,7 @@ class Start(Generic[R]):
 
     workflow: Workflow[..., R]
     input: Payload
+    limit: ConcurrencyLimit | None = None
 
 
 @frozen(eq=False, repr=False)
@@ -132,6 +144,13 @@ class Activity(Generic[P, R]):
     timeouts: ActivityTimeouts = NO_TIMEOUTS
     task_queue: str = ""
     labels: Labels = ()
+    concurrency: Concurrency | None = None
+
+    def limit(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ConcurrencyLimit | None:
+        """What a call with these arguments has to wait for."""
+        if self.concurrency is None:
+            return None
+        return self.concurrency.limit_of(f"activity {self.name}", args, kwargs)
 
     def __repr__(self) -> str:
         return f"<activity {self.name!r}>"
@@ -153,9 +172,10 @@ class AsyncActivity(Activity[P, R]):
         retry: RetryPolicy | None = None,
         timeouts: ActivityTimeouts | None = None,
         labels: Mapping[str, str] | None = None,
+        concurrency: Concurrency | None = None,
     ) -> "AsyncActivity[P, R]":
         """The same activity with other rules; what is None stays as it is."""
-        return evolve(self, **_changes(self, task_queue, retry, timeouts, labels))
+        return evolve(self, **_changes(self, task_queue, retry, timeouts, labels, concurrency))
 
 
 @frozen(eq=False, repr=False)
@@ -174,9 +194,10 @@ class SyncActivity(Activity[P, R]):
         retry: RetryPolicy | None = None,
         timeouts: ActivityTimeouts | None = None,
         labels: Mapping[str, str] | None = None,
+        concurrency: Concurrency | None = None,
     ) -> "SyncActivity[P, R]":
         """The same activity with other rules; what is None stays as it is."""
-        return evolve(self, **_changes(self, task_queue, retry, timeouts, labels))
+        return evolve(self, **_changes(self, task_queue, retry, timeouts, labels, concurrency))
 
 
 def _changes(
@@ -185,12 +206,14 @@ def _changes(
     retry: RetryPolicy | None,
     timeouts: ActivityTimeouts | None,
     labels: Mapping[str, str] | None,
+    concurrency: Concurrency | None,
 ) -> dict[str, Any]:
     return {
         "task_queue": activity.task_queue if task_queue is None else check_name(task_queue, "task queue"),
         "retry": retry or activity.retry,
         "timeouts": timeouts or activity.timeouts,
         "labels": activity.labels if labels is None else check_labels(labels),
+        "concurrency": concurrency or activity.concurrency,
     }
 
 
@@ -204,6 +227,7 @@ class ActivityDecorator:
     timeouts: ActivityTimeouts
     task_queue: str
     labels: Labels
+    concurrency: Concurrency | None
 
     @overload
     def __call__(  # type: ignore[overload-overlap]  # what a coroutine function returns is a coroutine
@@ -223,6 +247,7 @@ class ActivityDecorator:
             self.timeouts,
             self.task_queue,
             self.labels,
+            self.concurrency,
         )
         self.definitions.add_activity(activity)
         return activity
@@ -236,7 +261,11 @@ class Definitions:
     activities: dict[str, Activity[..., Any]] = field(factory=dict)
 
     def define_workflow(
-        self, client: "Client", name: str, function: "Callable[Concatenate[Context, P], Coroutine[Any, Any, R]]"
+        self,
+        client: "Client",
+        name: str,
+        function: "Callable[Concatenate[Context, P], Coroutine[Any, Any, R]]",
+        concurrency: Concurrency | None = None,
     ) -> Workflow[P, R]:
         subject = f"workflow {check_name(name, 'workflow name')!r}"
         if not is_coroutine_function(function):
@@ -245,7 +274,7 @@ class Definitions:
                 "write `async def`"
             )
         _refuse_duplicate(subject, name, self.workflows)
-        workflow = Workflow(name, function, Arguments(function, subject, skipped=1), client)
+        workflow = Workflow(name, function, Arguments(function, subject, skipped=1), client, concurrency=concurrency)
         self.workflows[name] = workflow
         return workflow
 

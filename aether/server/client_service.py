@@ -14,12 +14,13 @@ from aether.core.effects import CancelAccepted, Closed, NotOpen, Started
 from aether.core.inputs import AwaitRun, CancelRun, DescribeRun, ForgetAwait, StartRun
 from aether.core.lifecycle import id_is_used, may_reuse
 from aether.core.run import LOWEST_PRIORITY
-from aether.core.validate import check_delay, check_labels, check_name, check_payload
+from aether.core.validate import check_concurrency, check_delay, check_labels, check_name, check_payload
 from aether.core.views import RunView
 from aether.errors import AetherError, InvalidArgument, LimitExceeded, ServerUnavailable, WorkflowClosed
 from aether.model import events as e
 from aether.model.limits import Limits
 from aether.model.payload import Payload
+from aether.model.policy import ConcurrencyLimit
 from aether.model.runs import IdReusePolicy, Labels, RunState
 from aether.server import answers
 from aether.server.archive import Archive, find_fact
@@ -33,7 +34,7 @@ from aether.wire.calls import Call, Method
 from aether.wire.convert import decode_event
 from aether.wire.errors import status_of
 from aether.wire.generated.aether.v1 import client_pb2 as pb
-from aether.wire.values import memo_from_proto, payload_from_proto, tags_from_proto
+from aether.wire.values import concurrency_from_proto, memo_from_proto, payload_from_proto, tags_from_proto
 
 _Identified = TypeVar("_Identified", pb.GetStatusRequest, pb.AwaitResultRequest, pb.CancelRequest)
 _SERVICE = "/aether.v1.ClientService/"
@@ -233,7 +234,7 @@ class ClientService:
 
 def _start_options(
     limits: Limits, request: pb.StartWorkflowRequest
-) -> tuple[IdReusePolicy, int, int, int, Labels, tuple[tuple[str, Payload], ...], Labels]:
+) -> tuple[IdReusePolicy, int, int, int, Labels, tuple[tuple[str, Payload], ...], Labels, ConcurrencyLimit | None]:
     """The options of a start as `StartRun` takes them."""
     try:
         reuse = IdReusePolicy(request.id_reuse_policy or IdReusePolicy.ALLOW)
@@ -257,7 +258,9 @@ def _start_options(
         raise LimitExceeded(f"memo has {size} bytes; at most {limits.memo_size_max}")
     delay_ms, timeout_ms = request.start_delay_ms, request.run_timeout_ms
     tags, labels = tags_from_proto(request.tags), tags_from_proto(request.labels)
-    return reuse, delay_ms, timeout_ms, request.priority, tags, memo, labels
+    concurrency = concurrency_from_proto(request.concurrency) if request.HasField("concurrency") else None
+    check_concurrency(limits, concurrency)
+    return reuse, delay_ms, timeout_ms, request.priority, tags, memo, labels, concurrency
 
 
 def _closed_run(workflow_id: str, run_id: str, reader: Reader) -> tuple[RunRow, e.Event | None, e.Event | None]:

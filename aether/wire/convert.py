@@ -21,11 +21,13 @@ from aether.errors import InvalidArgument
 from aether.model import commands as c
 from aether.model import events as e
 from aether.model.payload import Failure, Payload
-from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
+from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, ConcurrencyLimit, RetryPolicy
 from aether.model.runs import ParentClosePolicy
 from aether.wire.generated.aether.v1 import model_pb2 as pb
 from aether.wire.generated.aether.v1 import worker_pb2 as wpb
 from aether.wire.values import (
+    concurrency_from_proto,
+    concurrency_to_proto,
     failure_from_proto,
     failure_to_proto,
     memo_from_proto,
@@ -48,6 +50,7 @@ _CODECS: dict[object, tuple[Callable[..., object], Callable[..., object], object
     Failure | None: (failure_to_proto, failure_from_proto, None),
     RetryPolicy: (retry_to_proto, retry_from_proto, DEFAULT_RETRY),
     ActivityTimeouts: (timeouts_to_proto, timeouts_from_proto, NO_TIMEOUTS),
+    ConcurrencyLimit | None: (concurrency_to_proto, concurrency_from_proto, None),
     # CANCEL is the default and takes no room.
     ParentClosePolicy: (
         lambda policy: 0 if policy is ParentClosePolicy.CANCEL else int(policy),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from aether.errors import InvalidArgument
 from aether.model.payload import Failure, Payload
-from aether.model.policy import DEFAULT_RETRY, ActivityTimeouts, RetryPolicy
+from aether.model.policy import DEFAULT_RETRY, ActivityTimeouts, ConcurrencyLimit, RetryPolicy
 from aether.model.runs import ParentClosePolicy
 from aether.wire.generated.aether.v1 import model_pb2 as pb
 
@@ -73,6 +73,16 @@ def retry_from_proto(message: pb.RetryPolicy) -> RetryPolicy:
         )
     except ValueError as error:
         raise InvalidArgument(f"retry policy: {error.args[0]}", field="retry") from None
+
+
+def concurrency_to_proto(limit: ConcurrencyLimit) -> pb.ConcurrencyLimit:
+    return pb.ConcurrencyLimit(key=limit.key, limit=limit.limit)
+
+
+def concurrency_from_proto(message: pb.ConcurrencyLimit) -> ConcurrencyLimit:
+    if not message.limit:
+        raise InvalidArgument("the limit of a concurrency key must be at least 1", field="concurrency.limit")
+    return ConcurrencyLimit(message.key, message.limit)
 
 
 def timeouts_to_proto(timeouts: ActivityTimeouts) -> pb.ActivityTimeouts:

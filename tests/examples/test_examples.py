@@ -19,6 +19,7 @@ SAID = {
         "cancelled hotel\ncancelled flight\n",
         "StepFailed: step 'book car' failed: RuntimeError: no car is left",
     ],
+    "taking_turns": ["Cid has paid for cup", "2 charges at a time at most"],
     "test_order": ["survived ", " crashes at "],
     "main_job": ["result: TRK-tx-order-1-4200", "\tActivityRetried\t2\tcharge\t", "\tRunCompleted\t"],
 }

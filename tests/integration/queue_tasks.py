@@ -29,3 +29,24 @@ async def train() -> str:
 @client.workflow("trains")
 async def trains(ctx: aether.Context) -> str:
     return await ctx.activity(train)
+
+
+@client.activity("call", concurrency=aether.Concurrency(2, key=lambda bank, number: bank))
+async def call(bank: str, number: int) -> str:
+    note(f"begins {bank} {number}")
+    await until_there(f"open-{number}")
+    note(f"ends {bank} {number}")
+    return f"{bank} {number}"
+
+
+@client.workflow("calls")
+async def calls(ctx: aether.Context, bank: str, number: int) -> str:
+    return await ctx.activity(call, bank, number)
+
+
+@client.workflow("turn", concurrency=aether.Concurrency(1, key=lambda customer, number: customer))
+async def turn(ctx: aether.Context, customer: str, number: int) -> int:
+    await ctx.step("begin", lambda: note(f"{customer} {number} begins"))
+    await ctx.sleep(0.05)
+    await ctx.step("end", lambda: note(f"{customer} {number} ends"))
+    return number

@@ -1,6 +1,8 @@
-"""Which worker takes what, with real processes: labels."""
+"""Which worker takes what, and when, with real processes: labels and limits."""
 
 import shutil
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -47,3 +49,60 @@ def test_a_label_without_a_value_is_refused(tmp_path):
     done = command("worker", "queue_tasks:client", "--label", "gpu", cwd=Path(app.__file__).parent)
     assert done.returncode == 2
     assert "must be NAME=VALUE, not 'gpu'" in done.stderr
+
+
+def ran(folder: Path) -> list[str]:
+    notes = folder / "ran.txt"
+    return notes.read_text().split("\n")[:-1] if notes.exists() else []
+
+
+def begun(folder: Path) -> list[str]:
+    return [line for line in ran(folder) if line.startswith("begins bank")]
+
+
+async def test_a_killed_worker_gives_its_places_of_a_limit_to_others_and_no_more_ever_run(server, tmp_path):
+    async with aether.Client(server.url) as client:
+        with Worker(tmp_path, "first", server.url) as first:
+            handles = []
+            for number in range(4):
+                handle = await client.start(app.calls.options(workflow_id=f"c{number}"), "bank", number)
+                handles.append(handle)
+                if number < 2:
+                    await until(lambda: len(begun(tmp_path)) == len(handles))
+                else:
+                    await until_waiting(handle, "waits for its turn: 2 of at most 2 with key 'activity call/bank' run")
+            other = await client.start(app.calls.options(workflow_id="o"), "other", 9)
+            await until(lambda: "begins other 9" in ran(tmp_path))
+            assert begun(tmp_path) == ["begins bank 0", "begins bank 1"]
+            with Worker(tmp_path, "second", server.url):
+                first.tell(signal.SIGKILL)
+                # Those that waited are first; what was lost comes after them.
+                await until(lambda: len(begun(tmp_path)) == 4)
+                assert sorted(begun(tmp_path)[2:]) == ["begins bank 2", "begins bank 3"]
+                for number in (2, 3, 0, 1, 9):
+                    tmp_path.joinpath(f"open-{number}").touch()
+                for number, handle in enumerate(handles):
+                    assert await handle.result(timeout_s=30) == f"bank {number}"
+                assert await other.result(timeout_s=30) == "other 9"
+    running, most = 0, 0
+    for line in ran(tmp_path)[4:]:
+        if " bank " in line:
+            running += 1 if line.startswith("begins") else -1
+            most = max(most, running)
+    assert most <= 2
+
+
+async def test_runs_with_one_key_take_turns_also_while_they_sleep(server, tmp_path):
+    async with aether.Client(server.url) as client:
+        with Worker(tmp_path, "a", server.url), Worker(tmp_path, "b", server.url):
+            turns = [app.turn.options(workflow_id=f"t{number}") for number in range(4)]
+            handles = [await client.start(turn, "ann", number) for number, turn in enumerate(turns)]
+            assert [await handle.result(timeout_s=30) for handle in handles] == [0, 1, 2, 3]
+    assert ran(tmp_path) == [f"ann {number} {what}" for number in range(4) for what in ("begins", "ends")]
+
+
+async def until(fact: Callable[[], bool]) -> None:
+    """Until the fact holds; it is looked at, for it has no way of telling."""
+    with anyio.fail_after(30):
+        while not fact():  # noqa: ASYNC110
+            await anyio.sleep(0.005)

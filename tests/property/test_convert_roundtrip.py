@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from aether.model import commands as c
 from aether.model import events as e
 from aether.model.payload import Failure, Payload
-from aether.model.policy import ActivityTimeouts, RetryPolicy
+from aether.model.policy import ActivityTimeouts, ConcurrencyLimit, RetryPolicy
 from aether.model.runs import ParentClosePolicy
 from aether.wire.convert import command_from_proto, command_to_proto, decode_event, encode_event, event_to_proto
 from aether.wire.documents import event_document, event_of_document, payload_document, payload_of_document
@@ -44,10 +44,13 @@ RETRIES = st.builds(
 TIMEOUTS = st.builds(ActivityTimeouts, SECONDS, SECONDS, SECONDS, SECONDS)
 POLICIES = st.sampled_from(ParentClosePolicy)
 TAGS = st.dictionaries(TEXT, TEXT, max_size=4).map(lambda tags: tuple(sorted(tags.items())))
+SHARES = st.none() | st.builds(ConcurrencyLimit, TEXT, st.integers(1, 2**32 - 1))
 MEMOS = st.dictionaries(TEXT, PAYLOADS, max_size=4).map(lambda memo: tuple((key, memo[key]) for key in sorted(memo)))
 
 FACTS: st.SearchStrategy[e.Fact] = st.one_of(
-    st.builds(e.RunCreated, TEXT, TEXT, TEXT, TEXT, PAYLOADS, TEXT, TEXT, TEXT, TIME, TIME, UINT32, TAGS, MEMOS, TAGS),
+    st.builds(
+        e.RunCreated, TEXT, TEXT, TEXT, TEXT, PAYLOADS, TEXT, TEXT, TEXT, TIME, TIME, UINT32, TAGS, MEMOS, TAGS, SHARES
+    ),
     st.builds(e.RunStarted, TEXT, UINT32, TEXT),
     st.builds(e.RunCompleted, PAYLOADS),
     st.builds(e.RunFailed, FAILURES),
@@ -58,7 +61,7 @@ FACTS: st.SearchStrategy[e.Fact] = st.one_of(
     st.builds(e.TimerStarted, TEXT, TIME),
     st.builds(e.TimerFired, TEXT),
     st.builds(e.TimerCancelled, TEXT),
-    st.builds(e.ActivityScheduled, TEXT, TEXT, TEXT, PAYLOADS, RETRIES, TIMEOUTS, TAGS),
+    st.builds(e.ActivityScheduled, TEXT, TEXT, TEXT, PAYLOADS, RETRIES, TIMEOUTS, TAGS, SHARES),
     st.builds(e.ActivityStarted, TEXT, UINT32, TEXT),
     st.builds(e.ActivityProgressed, TEXT, UINT32, PAYLOADS),
     st.builds(e.ActivityRetried, TEXT, UINT32, FAILURES, TIME, st.none() | PAYLOADS),
@@ -83,8 +86,8 @@ EVENTS = st.builds(e.Event, UINT64, TIME, FACTS, st.booleans())
 COMMANDS: st.SearchStrategy[c.Command] = st.one_of(
     st.builds(c.RecordStep, TEXT, TEXT, st.none() | PAYLOADS, st.none() | FAILURES, UINT32, TIME),
     st.builds(c.StartTimer, TEXT, UINT64),
-    st.builds(c.ScheduleActivity, TEXT, TEXT, TEXT, PAYLOADS, RETRIES, TIMEOUTS, TAGS),
-    st.builds(c.StartChild, TEXT, TEXT, TEXT, TEXT, PAYLOADS, POLICIES, TAGS),
+    st.builds(c.ScheduleActivity, TEXT, TEXT, TEXT, PAYLOADS, RETRIES, TIMEOUTS, TAGS, SHARES),
+    st.builds(c.StartChild, TEXT, TEXT, TEXT, TEXT, PAYLOADS, POLICIES, TAGS, SHARES),
     st.builds(c.FailStep, TEXT, TEXT, FAILURES, UINT32, RETRIES, TIME),
     st.builds(c.CreatePromise, TEXT, TEXT),
     st.builds(c.PublishValue, TEXT, TEXT, PAYLOADS),

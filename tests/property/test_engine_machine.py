@@ -17,7 +17,7 @@ from aether.core.effects import Closed
 from aether.core.run import Promise
 from aether.errors import AetherError
 from aether.model import commands as c
-from aether.model.policy import ActivityTimeouts, RetryPolicy
+from aether.model.policy import ActivityTimeouts, ConcurrencyLimit, RetryPolicy
 from aether.model.runs import IdReusePolicy, Labels, ParentClosePolicy
 from tests.unit.core.engine_room import BOOM, CLOSING, Room, data
 
@@ -38,6 +38,9 @@ RETRIES = st.builds(
 )
 BOUND = st.sampled_from((0.0, 0.0, 0.5, 1.0, 5.0))
 GPU = (("gpu", "a100"),)
+LIMITS = st.sampled_from(
+    (None, None, ConcurrencyLimit("one", 1), ConcurrencyLimit("one", 2), ConcurrencyLimit("two", 2))
+)
 LABELS = st.sampled_from(((), (), GPU))
 TIMEOUTS = st.builds(ActivityTimeouts, BOUND, BOUND, BOUND, BOUND)
 SCHEDULES = st.builds(
@@ -49,6 +52,7 @@ SCHEDULES = st.builds(
     RETRIES,
     TIMEOUTS,
     LABELS,
+    LIMITS,
 )
 POLICIES = st.sampled_from(ParentClosePolicy)
 # One more than a run may publish here.
@@ -86,6 +90,7 @@ MOVES = st.one_of(
         st.just(data()),
         POLICIES,
         LABELS,
+        LIMITS,
     ),
     st.builds(c.FailStep, st.just(""), st.just("pack"), st.just(BOOM), st.sampled_from((1, 2)), RETRIES),
     st.just(c.CreatePromise("", "answer")),
@@ -141,6 +146,7 @@ class EngineMachine(RuleBasedStateMachine):
         delay_ms=st.sampled_from((0, 0, 1, 2_000)),
         timeout_ms=st.sampled_from((0, 1, 1_000, 1_000, 40_000)),
         priority=st.integers(0, 5),
+        limit=LIMITS,
     )
     def start_with_options(
         self,
@@ -149,6 +155,7 @@ class EngineMachine(RuleBasedStateMachine):
         delay_ms: int,
         timeout_ms: int,
         priority: int,
+        limit: ConcurrencyLimit | None,
     ) -> None:
         answer = self.room.start(
             id,
@@ -158,6 +165,7 @@ class EngineMachine(RuleBasedStateMachine):
             priority=priority,
             tags=(("team", "red"),),
             labels=GPU if delay_ms else (),
+            concurrency=limit,
             memo=(("note", data("memo")),),
         )
         assert answer is not None

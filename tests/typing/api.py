@@ -34,7 +34,11 @@ async def charge(order_id: str, cents: int) -> Receipt:
     return Receipt(order_id, cents)
 
 
-@client.activity("pack")
+def order_of(order_id: str, fast: bool = False) -> str:
+    return order_id
+
+
+@client.activity("pack", labels={"zone": "b"}, concurrency=aether.Concurrency(3, key=order_of, name="packing"))
 def pack(order_id: str) -> bytes:
     return order_id.encode()
 
@@ -47,7 +51,7 @@ def count(text: str, times: int = 1) -> int:
     return len(text) * times
 
 
-@client.workflow("ship")
+@client.workflow("ship", concurrency=aether.Concurrency(1, key=order_of))
 async def ship(ctx: aether.Context, order_id: str, fast: bool = False) -> str:
     return order_id
 

@@ -30,7 +30,7 @@ from aether.model import commands as c
 from aether.model import events as e
 from aether.model.limits import DEFAULT_LIMITS, Limits
 from aether.model.payload import Failure, Payload
-from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, RetryPolicy
+from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, ConcurrencyLimit, RetryPolicy
 from aether.model.runs import Labels, ParentClosePolicy
 from tests.unit.core.explained import check_explanation
 
@@ -51,10 +51,11 @@ def activity(
     queue: str = "",
     retry: RetryPolicy = DEFAULT_RETRY,
     labels: Labels = (),
+    limit: ConcurrencyLimit | None = None,
     **timeouts: Any,
 ) -> c.ScheduleActivity:
     bounds = ActivityTimeouts(**timeouts) if timeouts else NO_TIMEOUTS
-    return c.ScheduleActivity(path, kind, queue, data(path), retry, bounds, labels)
+    return c.ScheduleActivity(path, kind, queue, data(path), retry, bounds, labels, limit)
 
 
 def child(
@@ -65,8 +66,9 @@ def child(
     queue: str = "",
     policy: ParentClosePolicy = ParentClosePolicy.CANCEL,
     labels: Labels = (),
+    limit: ConcurrencyLimit | None = None,
 ) -> c.StartChild:
-    return c.StartChild(path, kind, id, queue, data(path), policy, labels)
+    return c.StartChild(path, kind, id, queue, data(path), policy, labels, limit)
 
 
 def step(path: str = "1", name: str = "pack") -> c.RecordStep:
@@ -83,7 +85,7 @@ def durable(run: Run) -> tuple[object, ...]:
         (run.key, run.workflow_id, run.run_id, run.workflow_type, run.task_queue, run.parent_key, run.created_at),
         (run.parent_workflow_id, run.parent_path, run.state, run.input_digest, run.last_seq, run.attempts),
         (run.cancel_requested, run.cancel_reason, run.parked),
-        (run.start_at, run.expires_at, run.priority, run.tags, run.memo, run.labels),
+        (run.start_at, run.expires_at, run.priority, run.tags, run.memo, run.labels, run.concurrency),
         (run.published, run.signal_ids, run.promises),
         [_durable(pending) for pending in run.pending.values()],
     )
@@ -99,7 +101,7 @@ def _durable(pending: Pending) -> tuple[object, ...]:
     return (
         ("activity", pending.path, pending.activity_type, pending.task_queue, pending.input, pending.retry),
         (pending.timeouts, pending.scheduled_at, pending.state, pending.attempt, pending.next_at),
-        (pending.heartbeat, pending.last_failure, pending.cancel_requested, pending.labels),
+        (pending.heartbeat, pending.last_failure, pending.cancel_requested, pending.labels, pending.concurrency),
     )
 
 
@@ -110,7 +112,7 @@ def compare_rows(run: Run, rows: list[Row]) -> None:
     pending = {} if run.state.is_closed else run.pending
     opened = {row.path for row in rows[1:] if row.state.is_open}
     backing_off = {row.path for row in rows if row.state is RowState.BACKING_OFF}
-    steps = {row.path for row in rows if row.kind is RowKind.STEP}
+    steps = {row.path for row in rows if row.kind is RowKind.STEP and row.state.is_open}
     assert opened - steps == {
         path for path, item in pending.items() if not (isinstance(item, Timer) and item.step_name)
     }

@@ -6,7 +6,7 @@ from itertools import combinations
 from aether.core.explain import explain
 from aether.core.run import Activity, Run, Timer
 from aether.core.state import State
-from aether.model.runs import TaskKind
+from aether.model.runs import RunState, TaskKind
 
 
 def check_explanation(state: State, run: Run) -> None:
@@ -24,7 +24,7 @@ def check_explanation(state: State, run: Run) -> None:
     _check_worker(run, told.sentence, kinds)
     if run.queued:
         assert run.task_queue in told.sentence
-        assert _is_offered(state, run, TaskKind.WORKFLOW, run.workflow_type) == ("queue" in kinds[:2])
+        assert _in_line(state, run, TaskKind.WORKFLOW, run.workflow_type) in kinds[:2]
     by_path = {reason.path: reason for reason in told.reasons if reason.path}
     assert list(by_path) == list(run.pending)[:100]
     for number, (path, reason) in enumerate(by_path.items()):
@@ -52,10 +52,27 @@ def _check_activity(state: State, activity: Activity, kind: str, worker_id: str)
     if activity.lease is not None:
         assert kind == "activity"
     elif activity.queued:
-        offered = _is_offered(state, activity, TaskKind.ACTIVITY, activity.activity_type)
-        assert kind == ("queue" if offered else "no_worker")
+        assert kind == _in_line(state, activity, TaskKind.ACTIVITY, activity.activity_type)
     else:
         assert kind == "retry"
+
+
+def _in_line(state: State, item: Run | Activity, kind: TaskKind, type_: str) -> str:
+    if item.concurrency is not None and _is_full(state, item):
+        return "limit"
+    return "queue" if _is_offered(state, item, kind, type_) else "no_worker"
+
+
+def _is_full(state: State, item: Run | Activity) -> bool:
+    if isinstance(item, Run) and item.state is RunState.RUNNING:
+        return False
+    assert item.concurrency is not None
+    key = item.concurrency.key
+    attempts = [lease.activity for lease in state.leases.values() if lease.activity is not None]
+    running: list[Run | Activity] = [each for each in state.runs.values() if each.state is RunState.RUNNING]
+    running += attempts
+    count = sum(each.concurrency is not None and each.concurrency.key == key for each in running)
+    return count >= state.queues.groups.of(item.concurrency).limit
 
 
 def _is_offered(state: State, item: Run | Activity, kind: TaskKind, type_: str) -> bool:

@@ -160,8 +160,16 @@ class Event(_message.Message):
     value_published: ValuePublished
     def __init__(self, seq: _Optional[int] = ..., at_us: _Optional[int] = ..., parked: bool = ..., run_created: _Optional[_Union[RunCreated, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., run_completed: _Optional[_Union[RunCompleted, _Mapping]] = ..., run_failed: _Optional[_Union[RunFailed, _Mapping]] = ..., run_cancelled: _Optional[_Union[RunCancelled, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., step_retried: _Optional[_Union[StepRetried, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., timer_cancelled: _Optional[_Union[TimerCancelled, _Mapping]] = ..., activity_scheduled: _Optional[_Union[ActivityScheduled, _Mapping]] = ..., activity_started: _Optional[_Union[ActivityStarted, _Mapping]] = ..., activity_retried: _Optional[_Union[ActivityRetried, _Mapping]] = ..., activity_completed: _Optional[_Union[ActivityCompleted, _Mapping]] = ..., activity_failed: _Optional[_Union[ActivityFailed, _Mapping]] = ..., activity_cancel_requested: _Optional[_Union[ActivityCancelRequested, _Mapping]] = ..., activity_cancelled: _Optional[_Union[ActivityCancelled, _Mapping]] = ..., activity_progressed: _Optional[_Union[ActivityProgressed, _Mapping]] = ..., child_started: _Optional[_Union[ChildStarted, _Mapping]] = ..., child_completed: _Optional[_Union[ChildCompleted, _Mapping]] = ..., child_failed: _Optional[_Union[ChildFailed, _Mapping]] = ..., child_cancel_requested: _Optional[_Union[ChildCancelRequested, _Mapping]] = ..., child_cancelled: _Optional[_Union[ChildCancelled, _Mapping]] = ..., signal_received: _Optional[_Union[SignalReceived, _Mapping]] = ..., promise_created: _Optional[_Union[PromiseCreated, _Mapping]] = ..., promise_resolved: _Optional[_Union[PromiseResolved, _Mapping]] = ..., promise_rejected: _Optional[_Union[PromiseRejected, _Mapping]] = ..., promise_dropped: _Optional[_Union[PromiseDropped, _Mapping]] = ..., value_published: _Optional[_Union[ValuePublished, _Mapping]] = ...) -> None: ...
 
+class ConcurrencyLimit(_message.Message):
+    __slots__ = ("key", "limit")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    limit: int
+    def __init__(self, key: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+
 class RunCreated(_message.Message):
-    __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "input", "parent_workflow_id", "parent_run_id", "parent_path", "start_at_us", "expires_at_us", "priority", "tags", "memo", "labels")
+    __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "input", "parent_workflow_id", "parent_run_id", "parent_path", "start_at_us", "expires_at_us", "priority", "tags", "memo", "labels", "concurrency")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -197,6 +205,7 @@ class RunCreated(_message.Message):
     TAGS_FIELD_NUMBER: _ClassVar[int]
     MEMO_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
     workflow_type: str
@@ -211,7 +220,8 @@ class RunCreated(_message.Message):
     tags: _containers.ScalarMap[str, str]
     memo: _containers.MessageMap[str, Payload]
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[Payload, _Mapping]] = ..., parent_workflow_id: _Optional[str] = ..., parent_run_id: _Optional[str] = ..., parent_path: _Optional[str] = ..., start_at_us: _Optional[int] = ..., expires_at_us: _Optional[int] = ..., priority: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ..., memo: _Optional[_Mapping[str, Payload]] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    concurrency: ConcurrencyLimit
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[Payload, _Mapping]] = ..., parent_workflow_id: _Optional[str] = ..., parent_run_id: _Optional[str] = ..., parent_path: _Optional[str] = ..., start_at_us: _Optional[int] = ..., expires_at_us: _Optional[int] = ..., priority: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ..., memo: _Optional[_Mapping[str, Payload]] = ..., labels: _Optional[_Mapping[str, str]] = ..., concurrency: _Optional[_Union[ConcurrencyLimit, _Mapping]] = ...) -> None: ...
 
 class RunStarted(_message.Message):
     __slots__ = ("worker_id", "attempt", "reason")
@@ -312,7 +322,7 @@ class TimerCancelled(_message.Message):
     def __init__(self, path: _Optional[str] = ...) -> None: ...
 
 class ActivityScheduled(_message.Message):
-    __slots__ = ("path", "activity_type", "task_queue", "input", "retry", "timeouts", "labels")
+    __slots__ = ("path", "activity_type", "task_queue", "input", "retry", "timeouts", "labels", "concurrency")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -327,6 +337,7 @@ class ActivityScheduled(_message.Message):
     RETRY_FIELD_NUMBER: _ClassVar[int]
     TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
     path: str
     activity_type: str
     task_queue: str
@@ -334,7 +345,8 @@ class ActivityScheduled(_message.Message):
     retry: RetryPolicy
     timeouts: ActivityTimeouts
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, path: _Optional[str] = ..., activity_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[Payload, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., timeouts: _Optional[_Union[ActivityTimeouts, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    concurrency: ConcurrencyLimit
+    def __init__(self, path: _Optional[str] = ..., activity_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[Payload, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., timeouts: _Optional[_Union[ActivityTimeouts, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., concurrency: _Optional[_Union[ConcurrencyLimit, _Mapping]] = ...) -> None: ...
 
 class ActivityStarted(_message.Message):
     __slots__ = ("path", "attempt", "worker_id")

@@ -210,7 +210,7 @@ class StartTimer(_message.Message):
     def __init__(self, path: _Optional[str] = ..., delay_ms: _Optional[int] = ...) -> None: ...
 
 class ScheduleActivity(_message.Message):
-    __slots__ = ("path", "activity_type", "task_queue", "input", "retry", "timeouts", "labels")
+    __slots__ = ("path", "activity_type", "task_queue", "input", "retry", "timeouts", "labels", "concurrency")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -225,6 +225,7 @@ class ScheduleActivity(_message.Message):
     RETRY_FIELD_NUMBER: _ClassVar[int]
     TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
     path: str
     activity_type: str
     task_queue: str
@@ -232,10 +233,11 @@ class ScheduleActivity(_message.Message):
     retry: _model_pb2.RetryPolicy
     timeouts: _model_pb2.ActivityTimeouts
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, path: _Optional[str] = ..., activity_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., retry: _Optional[_Union[_model_pb2.RetryPolicy, _Mapping]] = ..., timeouts: _Optional[_Union[_model_pb2.ActivityTimeouts, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    concurrency: _model_pb2.ConcurrencyLimit
+    def __init__(self, path: _Optional[str] = ..., activity_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., retry: _Optional[_Union[_model_pb2.RetryPolicy, _Mapping]] = ..., timeouts: _Optional[_Union[_model_pb2.ActivityTimeouts, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., concurrency: _Optional[_Union[_model_pb2.ConcurrencyLimit, _Mapping]] = ...) -> None: ...
 
 class StartChild(_message.Message):
-    __slots__ = ("path", "workflow_type", "workflow_id", "task_queue", "input", "parent_close_policy", "labels")
+    __slots__ = ("path", "workflow_type", "workflow_id", "task_queue", "input", "parent_close_policy", "labels", "concurrency")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -250,6 +252,7 @@ class StartChild(_message.Message):
     INPUT_FIELD_NUMBER: _ClassVar[int]
     PARENT_CLOSE_POLICY_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
     path: str
     workflow_type: str
     workflow_id: str
@@ -257,7 +260,8 @@ class StartChild(_message.Message):
     input: _model_pb2.Payload
     parent_close_policy: _model_pb2.ParentClosePolicy
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, path: _Optional[str] = ..., workflow_type: _Optional[str] = ..., workflow_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., parent_close_policy: _Optional[_Union[_model_pb2.ParentClosePolicy, str]] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    concurrency: _model_pb2.ConcurrencyLimit
+    def __init__(self, path: _Optional[str] = ..., workflow_type: _Optional[str] = ..., workflow_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., parent_close_policy: _Optional[_Union[_model_pb2.ParentClosePolicy, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., concurrency: _Optional[_Union[_model_pb2.ConcurrencyLimit, _Mapping]] = ...) -> None: ...
 
 class CancelPending(_message.Message):
     __slots__ = ("path",)
