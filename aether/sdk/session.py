@@ -32,6 +32,7 @@ from aether.sdk.gate import Gate
 from aether.sdk.run import Run
 from aether.sdk.steps import Lane, ThreadLane
 from aether.sdk.transport import TransportStream
+from aether.sdk.watchdog import Watchdog
 from aether.wire.convert import command_to_proto, event_from_proto
 from aether.wire.errors import error_from_refusal
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
@@ -140,6 +141,8 @@ class Session:
                     group.start_soon(self._flush)
                     group.start_soon(self._keep_alive)
                     group.start_soon(self._nudge)
+                    if self._registered.session_timeout_ms:
+                        group.start_soon(Watchdog(self._registered.session_timeout_ms / 1000).run)
                     await self._read()
                 finally:
                     # Before the group waits for them: a shield would keep them here for ever.
