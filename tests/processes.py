@@ -17,7 +17,7 @@ def environment(**variables):
     """The environment of a child: this tree first, none of the caller's settings."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AETHER_", "PYTHON", "COVERAGE"))}
     # Windows have fixed ports by default; who tests them says so.
-    closed = {"AETHER_METRICS_ENABLED": "false"}
+    closed = {"AETHER_METRICS_ENABLED": "false", "AETHER_WEB_ENABLED": "false"}
     return kept | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"} | closed | variables
 
 

@@ -23,7 +23,7 @@ from aether.cli.clock import now_us
 from aether.cli.exit_codes import ExitCode
 from aether.cli.options import DEFAULT_SERVER, SERVER_VARIABLE, screen, show
 from aether.cli.output import Column, Format, render_json, render_table
-from aether.cli.records import duration, iso_time
+from aether.cli.records import duration
 from aether.errors import AetherError, SettingsError
 from aether.server.settings import Persistence, Settings, load_settings
 from aether.store import sqlite_schema
@@ -32,6 +32,7 @@ from aether.store.sqlite_check import check_file
 from aether.version import VERSION
 from aether.wire.generated.aether.v1 import admin_pb2
 from aether.wire.generated.grpc.health.v1 import health_pb2
+from aether.wire.plain import iso_time
 
 # A server answers at once or is in trouble.
 _PATIENCE_S = 5.0

@@ -83,6 +83,19 @@ def serve(
     tls_client_ca: Annotated[
         str | None, typer.Option(metavar="PATH", help="Who signs the certificates of clients, PEM.")
     ] = None,
+    http_host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Where to serve the web page. [127.0.0.1]")
+    ] = None,
+    http_port: Annotated[
+        str | None, typer.Option(metavar="PORT", help="Port of the web page; 0: any free one. [7234]")
+    ] = None,
+    web_enabled: Annotated[bool | None, typer.Option("--web-enabled/--no-web", help="Serve the web page.")] = None,
+    web_read_only: Annotated[
+        bool | None, typer.Option("--web-read-only", help="Let the web page change nothing.")
+    ] = None,
+    web_allowed_hosts: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Further names of the web page, with commas between.")
+    ] = None,
     metrics_enabled: Annotated[
         bool | None, typer.Option("--metrics-enabled/--no-metrics", help="Serve metrics for Prometheus.")
     ] = None,

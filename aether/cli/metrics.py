@@ -4,8 +4,9 @@ from aether.cli.call import Caller
 from aether.cli.options import screen as stdout_screen
 from aether.cli.options import show
 from aether.cli.output import Format, render_fields, render_json
-from aether.cli.records import duration, failure_line, iso_time, plain, state_name
+from aether.cli.records import duration, failure_line
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
+from aether.wire.plain import iso_time, plain, state_name
 
 # Problems that the table shows; JSON has all.
 _PROBLEMS = 5

@@ -9,10 +9,11 @@ from aether.cli.clock import now_us
 from aether.cli.options import screen as stdout_screen
 from aether.cli.options import show
 from aether.cli.output import Column, Format, render_fields, render_json, render_table
-from aether.cli.records import iso_time, plain, state_name, status_fields, tags_text
+from aether.cli.records import status_fields, tags_text
 from aether.model.runs import RunState
 from aether.model.visible import clean
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2, model_pb2
+from aether.wire.plain import iso_time, plain, state_name
 
 _CLIENT = "/aether.v1.ClientService"
 _ADMIN = "/aether.v1.AdminService"

@@ -6,7 +6,7 @@
     ├─ timekeeper    FATAL      sleeps until the wheel's next deadline
     ├─ retention     RESTARTED  removes old closed runs; FATAL when it keeps failing
     ├─ readers       CONTAINED  answers that need the disk, one task each
-    ├─ windows       restarted  metrics port; never ends the process
+    ├─ windows       restarted  web page, metrics port; never ends the process
     └─ doors                    closed first on shutdown, with a deadline
        └─ listener → one nursery per connection   CONTAINED
 
@@ -230,7 +230,9 @@ async def serve(
                 ready(listener.address)
                 for window in windows:
                     opened(window.name, window.url)
-                    doors.start_soon(keep_open, window.name, partial(_look_out, window, running, store.location))
+                    doors.start_soon(
+                        keep_open, window.name, partial(_look_out, window, running, store.location, settings)
+                    )
                 task_status.started(listener.address)
                 await serve_connections([listener], running.methods, drain=drain)
                 doors.cancel_scope.cancel()
@@ -240,11 +242,22 @@ async def serve(
     log.info("stopped")
 
 
-async def _look_out(window: Window, running: Running, database: str) -> None:
+async def _look_out(window: Window, running: Running, database: str, settings: Settings) -> None:
     """Serve a window. What it needs is imported only now: it is nobody's business before the server works."""
     from aether.server.http.metrics_site import MetricsSite
 
-    await MetricsSite(running.report, database).serve(window.listener.socket)
+    metrics = MetricsSite(running.report, database)
+    if window.name == "metrics":
+        await metrics.serve(window.listener.socket)
+        return
+    from aether.server.http.guard import Guard
+    from aether.server.http.local_call import LocalClient
+    from aether.server.http.web_site import WebSite
+
+    hosts = (settings.http_host, *settings.web_allowed_hosts)
+    guard = Guard(hosts, read_only=settings.web_read_only)
+    site = WebSite(running.report, LocalClient(running.methods), guard, metrics.handle)
+    await site.serve(window.listener.socket)
 
 
 def _bind(settings: Settings) -> Listener:

@@ -67,6 +67,11 @@ class Settings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
+    http_host: str = "127.0.0.1"
+    http_port: int = 7234
+    web_enabled: bool = True
+    web_read_only: bool = False
+    web_allowed_hosts: tuple[str, ...] = ()
     metrics_enabled: bool = True
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 9090
@@ -159,6 +164,13 @@ def _host(value: object) -> str:
     return value
 
 
+def _hosts(value: object) -> tuple[str, ...]:
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ValueError("must be a list of host names")
+    return tuple(_host(name.strip()) for name in names if name)
+
+
 def _path(value: object) -> Path:
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError("must be a path")
@@ -185,6 +197,8 @@ def _file(value: object) -> Path:
 OPTIONS: Sequence[Option] = (
     Option("grpc_host", "server.grpc_host", _host, "address that the server listens on"),
     Option("grpc_port", "server.grpc_port", _whole(0, 65535), "port that the server listens on; 0: any free one"),
+    Option("http_host", "server.http_host", _host, "address that the web page is served on"),
+    Option("http_port", "server.http_port", _whole(0, 65535), "port of the web page; 0: any free one"),
     Option("db_path", "server.db_path", _database, "database file", is_path=True),
     Option(
         "session_timeout_s",
@@ -226,6 +240,9 @@ OPTIONS: Sequence[Option] = (
     ),
     Option("log_format", "log.format", _choice(LogFormat), "how log lines are written"),
     Option("log_level", "log.level", _choice(LogLevel), "the least that is logged"),
+    Option("web_enabled", "web.enabled", _switch, "serve the web page and its API", is_switch=True),
+    Option("web_read_only", "web.read_only", _switch, "let the page and its API change nothing", is_switch=True),
+    Option("web_allowed_hosts", "web.allowed_hosts", _hosts, "further names that the page may be reached by"),
     Option("metrics_enabled", "metrics.enabled", _switch, "serve metrics for Prometheus", is_switch=True),
     Option("metrics_host", "metrics.host", _host, "address that metrics are served on"),
     Option("metrics_port", "metrics.port", _whole(0, 65535), "port that metrics are served on; 0: any free one"),
@@ -301,7 +318,7 @@ def _contradictions(values: Mapping[str, object], given: Mapping[str, _Given]) -
     host = values.get("grpc_host")
     is_insecure = values.get("insecure") or "insecure" in given.keys() - values.keys()
     guarded = is_insecure or "tls_client_ca" in given
-    for window in ("metrics_host",):
+    for window in ("http_host", "metrics_host"):
         seen = values.get(window)
         if isinstance(seen, str) and not is_loopback(seen) and not is_insecure:
             yield (

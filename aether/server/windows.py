@@ -38,6 +38,8 @@ def bind_windows(settings: Settings) -> list[Window]:
     there is no such window, and a warning.
     """
     wanted = []
+    if settings.web_enabled:
+        wanted.append(("web", settings.http_host, settings.http_port, "http_port", "/"))
     if settings.metrics_enabled:
         wanted.append(("metrics", settings.metrics_host, settings.metrics_port, "metrics_port", "/metrics"))
     windows: list[Window] = []

@@ -151,7 +151,7 @@ async def peer_of(address: str) -> AsyncIterator[Peer]:
 async def served(db_path: Path, **settings: Any) -> AsyncIterator[Peer]:
     """A server in this process, and a peer of it; leaving the block stops it as SIGKILL would not: it flushes."""
     async with trio.open_nursery() as nursery:
-        made = Settings(grpc_port=0, db_path=db_path, **{"metrics_enabled": False, **settings})
+        made = Settings(grpc_port=0, db_path=db_path, **{"metrics_enabled": False, "web_enabled": False, **settings})
         address = await nursery.start(serve, made)
         async with peer_of(address) as peer:
             yield peer
@@ -171,6 +171,7 @@ settings = Settings(
     session_timeout_s=float(sys.argv[4]),
     snapshot_interval_s=float(sys.argv[5]),
     metrics_enabled=False,
+    web_enabled=False,
 )
 trio.run(lambda: serve(settings, ready=lambda address: print(address, flush=True)))
 """

@@ -159,7 +159,8 @@ def _request(head: h11.Request, body: bytes) -> Request:
     path, _, query = target.partition("?")
     pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_FIELDS_MAX, errors="strict")
     headers = {name.decode("ascii"): value.decode("latin-1") for name, value in head.headers}
-    return Request(head.method.decode("ascii"), unquote(path, errors="strict"), dict(pairs), headers, body)
+    segments = tuple(unquote(part, errors="strict") for part in path.split("/")[1:])
+    return Request(head.method.decode("ascii"), "/" + "/".join(segments), segments, dict(pairs), headers, body)
 
 
 def _date() -> str:

@@ -17,10 +17,14 @@ TEXT_TYPE = "text/plain; charset=utf-8"
 
 @frozen
 class Request:
-    """`path` is decoded, `query` has the last value of each name, names of `headers` are in lower case."""
+    """`path` is decoded, and so are `segments`, its parts; a slash in a part is one of its letters.
+
+    `query` has the last value of each name, names of `headers` are in lower case.
+    """
 
     method: str
     path: str
+    segments: tuple[str, ...]
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes = b""

@@ -9,16 +9,13 @@ from aether.cli.records import (
     failure_text,
     failure_tree,
     history_rows,
-    iso_time,
     pending_text,
-    plain,
-    plain_payload,
-    state_name,
     status_fields,
     value_text,
 )
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
 from aether.wire.generated.aether.v1 import model_pb2 as pb
+from aether.wire.plain import iso_time, plain, plain_payload, state_name
 
 T0 = 1_790_000_000_000_000
 BOOM = pb.Failure(type="Boom", message="it broke", traceback="Traceback:\n  line 1\n")

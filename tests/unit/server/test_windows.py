@@ -22,22 +22,22 @@ def taken():
 
 def test_a_default_port_that_is_taken_is_a_warning(taken, caplog):
     caplog.set_level("INFO", "aether.server")
-    assert bind_windows(Settings(metrics_port=taken)) == []
+    assert bind_windows(Settings(metrics_port=taken, web_enabled=False)) == []
     assert "window_closed" in caplog.text
 
 
 def test_a_port_that_somebody_asked_for_and_that_is_taken_is_an_error(taken):
     with pytest.raises(BindError, match="in use"):
-        bind_windows(Settings(metrics_port=taken, given=frozenset({"metrics_port"})))
+        bind_windows(Settings(metrics_port=taken, web_enabled=False, given=frozenset({"metrics_port"})))
 
 
 def test_a_window_says_where_it_is():
-    windows = bind_windows(Settings(metrics_port=0))
+    windows = bind_windows(Settings(metrics_port=0, web_enabled=False))
     assert [(window.name, window.url) for window in windows] == [
         ("metrics", f"http://127.0.0.1:{windows[0].listener.port}/metrics")
     ]
     close_windows(windows)
-    assert bind_windows(Settings(metrics_enabled=False)) == []
+    assert bind_windows(Settings(metrics_enabled=False, web_enabled=False)) == []
 
 
 def test_a_window_that_fails_is_opened_again_after_pauses_that_grow(caplog):

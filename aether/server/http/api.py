@@ -1,0 +1,258 @@
+"""The JSON API under /api/v1: a table of routes, each of which is a method of the public contract.
+
+A route asks the method that any client of gRPC would call, so both are checked, bounded and answered the same. The page
+uses nothing else. `openapi.py` writes the table down as a document.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+
+from attrs import field, frozen
+from google.protobuf.message import Message
+
+from aether.model.limits import DEFAULT_LIMITS
+from aether.server.http.local_call import LocalClient
+from aether.server.http.messages import HttpError, Request, Response, as_json
+from aether.server.http.transcode import fill
+from aether.server.telemetry import Log
+from aether.wire.documents import event_document
+from aether.wire.generated.aether.v1 import admin_pb2 as apb
+from aether.wire.generated.aether.v1 import client_pb2 as cpb
+from aether.wire.generated.aether.v1 import model_pb2 as mpb
+from aether.wire.plain import plain
+
+log = Log("aether.server")
+
+PREFIX = "/api/v1"
+_ADMIN = "/aether.v1.AdminService/"
+_CLIENT = "/aether.v1.ClientService/"
+PAGE_EVENTS = 200
+
+Parts = Mapping[str, str]
+
+
+@frozen
+class Route:
+    """`pattern` has names in braces for parts of the path, which are fields of the request.
+
+    With `many` the answer is a list under that name. `show` makes a document of a message.
+    """
+
+    verb: str
+    pattern: str
+    rpc: str
+    request: type[Message]
+    answer: type[Message]
+    about: str
+    many: str = ""
+    limit: int = 0
+    show: Callable[[Message], object] = field(default=plain)
+    # What of the answer is shown: these names alone.
+    only: tuple[str, ...] = ()
+
+    @property
+    def is_change(self) -> bool:
+        return self.verb != "GET"
+
+    def match(self, segments: tuple[str, ...]) -> Parts | None:
+        """Values of the names in the pattern, if the path below the prefix fits it."""
+        wanted = self.pattern.strip("/").split("/")
+        if len(wanted) != len(segments):
+            return None
+        parts: dict[str, str] = {}
+        for want, got in zip(wanted, segments, strict=True):
+            if want.startswith("{"):
+                parts[want[1:-1]] = got
+            elif want != got:
+                return None
+        return parts
+
+
+def _shown_event(message: Message) -> object:
+    assert isinstance(message, mpb.Event)
+    return event_document(message)
+
+
+_RUN = "/workflows/{workflow_id}"
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "GET",
+        "/workflows",
+        f"{_ADMIN}ListWorkflows",
+        apb.ListRequest,
+        cpb.WorkflowInfo,
+        "Runs, newest first. `next` is the `before_run_key` of the next page, or null.",
+        many="workflows",
+        limit=DEFAULT_LIMITS.list_max,
+    ),
+    Route(
+        "POST",
+        "/workflows",
+        f"{_CLIENT}StartWorkflow",
+        cpb.StartWorkflowRequest,
+        cpb.StartWorkflowResponse,
+        "Start a run. `input` is the list of its arguments.",
+    ),
+    Route(
+        "GET",
+        _RUN,
+        f"{_CLIENT}GetWorkflowStatus",
+        cpb.GetStatusRequest,
+        cpb.WorkflowStatus,
+        "What a run is doing, and how it ended.",
+    ),
+    Route(
+        "GET",
+        f"{_RUN}/history",
+        f"{_ADMIN}GetHistory",
+        apb.GetHistoryRequest,
+        mpb.Event,
+        f"Events, oldest first, {PAGE_EVENTS} at a time. `next` is the `after_seq` of the next page, or null.",
+        many="events",
+        limit=PAGE_EVENTS,
+        show=_shown_event,
+    ),
+    Route(
+        "GET",
+        f"{_RUN}/timeline",
+        f"{_ADMIN}GetTimeline",
+        apb.GetTimelineRequest,
+        apb.TimelineRow,
+        "What a run did and when: a row for each thing that took time, at most 2,000.",
+        many="rows",
+        limit=2_000,
+    ),
+    Route(
+        "GET",
+        f"{_RUN}/why",
+        f"{_ADMIN}ExplainWorkflow",
+        apb.ExplainRequest,
+        apb.Explanation,
+        "What an open run waits for, or how a closed one ended, in one sentence.",
+    ),
+    Route(
+        "POST",
+        f"{_RUN}/cancel",
+        f"{_CLIENT}CancelWorkflow",
+        cpb.CancelRequest,
+        cpb.CancelResponse,
+        "Ask a run to stop; with `force`, end it at once.",
+    ),
+    Route(
+        "POST",
+        f"{_RUN}/signal",
+        f"{_CLIENT}SignalWorkflow",
+        cpb.SignalRequest,
+        cpb.SignalResponse,
+        "Send a run a message.",
+    ),
+    Route(
+        "GET",
+        f"{_RUN}/values/{{key}}",
+        f"{_CLIENT}ReadValue",
+        cpb.ReadValueRequest,
+        cpb.ReadValueResponse,
+        "What a run has published under a key.",
+    ),
+    Route(
+        "POST",
+        "/promises/complete",
+        f"{_CLIENT}CompletePromise",
+        cpb.CompletePromiseRequest,
+        cpb.CompletePromiseResponse,
+        "Say how something went that a run waits for.",
+    ),
+    Route(
+        "GET",
+        "/metrics",
+        f"{_ADMIN}GetMetrics",
+        apb.GetMetricsRequest,
+        apb.Metrics,
+        "The server in numbers; with `samples=true` also those of the last hour.",
+    ),
+    Route(
+        "GET",
+        "/workers",
+        f"{_ADMIN}GetMetrics",
+        apb.GetMetricsRequest,
+        apb.Metrics,
+        "Workers that are connected.",
+        only=("at", "workers"),
+    ),
+    Route(
+        "GET",
+        "/queues",
+        f"{_ADMIN}GetMetrics",
+        apb.GetMetricsRequest,
+        apb.Metrics,
+        "Task queues: what waits, and what came and went since the server started.",
+        only=("at", "queues", "queue_traffic"),
+    ),
+)
+
+
+class Api:
+    """Answers what is below the prefix. `client` reaches the methods."""
+
+    def __init__(self, client: LocalClient) -> None:
+        self._client = client
+
+    async def handle(self, request: Request, segments: tuple[str, ...]) -> Response:
+        """`segments` are the parts of the path below the prefix, decoded."""
+        verb = "GET" if request.method == "HEAD" else request.method
+        fitting = [(route, parts) for route in ROUTES if (parts := route.match(segments)) is not None]
+        for route, parts in fitting:
+            if route.verb == verb:
+                return as_json(await self._ask(route, parts, request))
+        if fitting:
+            verbs = ", ".join(route.verb for route, _ in fitting)
+            raise HttpError(405, f"only {verbs}", headers=(("allow", verbs),))
+        raise HttpError(404, f"there is no such path; {PREFIX}/openapi.json lists all")
+
+    async def _ask(self, route: Route, parts: Parts, request: Request) -> object:
+        message = route.request()
+        if route.is_change:
+            fill(message, _document(request.body))
+        fill(message, request.query)
+        fill(message, parts)
+        if route.is_change:
+            log.info("web_action", action=route.pattern.rpartition("/")[2], **parts)
+        wanted = _wanted(route, message)
+        # One more than is wanted tells whether there are more.
+        raw = await self._client.ask(route.rpc, message.SerializeToString(), wanted + 1 if route.many else 1)
+        answers = [route.answer.FromString(each) for each in raw]
+        if not route.many:
+            document = route.show(answers[0])
+            if route.only:
+                assert isinstance(document, dict)
+                return {name: document[name] for name in route.only}
+            return document
+        shown = [route.show(answer) for answer in answers[:wanted]]
+        return {route.many: shown, "next": _next(answers, wanted)}
+
+
+def _wanted(route: Route, message: Message) -> int:
+    if isinstance(message, apb.ListRequest):
+        wanted = min(message.limit or DEFAULT_LIMITS.list_default, route.limit - 1)
+        if message.limit <= route.limit:
+            message.limit = wanted + 1
+        return wanted
+    return route.limit
+
+
+def _next(answers: list[Message], wanted: int) -> int | None:
+    if len(answers) <= wanted:
+        return None
+    last = answers[wanted - 1]
+    if isinstance(last, cpb.WorkflowInfo):
+        return last.run_key
+    return last.seq if isinstance(last, mpb.Event) else None
+
+
+def _document(body: bytes) -> object:
+    if not body:
+        return {}
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise HttpError(400, "the body is not JSON", code="INVALID_ARGUMENT") from None

@@ -1,0 +1,77 @@
+"""The API as an OpenAPI 3.1 document, made from its table of routes."""
+
+import re
+
+from aether.server.http.api import PREFIX, ROUTES, Route
+from aether.server.http.transcode import is_repeated, schema_name, schemas_of
+from aether.version import VERSION
+
+_ERROR = {
+    "type": "object",
+    "properties": {
+        "error": {"type": "object", "properties": {"code": {"type": "string"}, "message": {"type": "string"}}}
+    },
+}
+
+
+def document() -> dict[str, object]:
+    schemas: dict[str, object] = {"Error": _ERROR}
+    paths: dict[str, dict[str, object]] = {}
+    for route in ROUTES:
+        schemas_of(route.request.DESCRIPTOR, schemas, of_request=True)
+        schemas_of(route.answer.DESCRIPTOR, schemas, of_request=False)
+        paths.setdefault(PREFIX + route.pattern, {})[route.verb.lower()] = _operation(route)
+    paths[f"{PREFIX}/stream"] = {"get": _STREAM}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Aether", "version": VERSION, "description": "Runs, workers and queues of one server."},
+        "paths": paths,
+        "components": {"schemas": schemas},
+    }
+
+
+def _operation(route: Route) -> dict[str, object]:
+    in_path = re.findall(r"\{(\w+)\}", route.pattern)
+    parameters: list[object] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in in_path
+    ]
+    operation: dict[str, object] = {
+        "summary": route.about,
+        "operationId": route.rpc.rpartition("/")[2] + (f"_{'_'.join(route.only)}" if route.only else ""),
+        "parameters": parameters,
+        "responses": {
+            "200": {"description": "Done.", "content": {"application/json": {"schema": _answer(route)}}},
+            "default": {
+                "description": "Why not.",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+            },
+        },
+    }
+    if route.is_change:
+        reference = {"$ref": f"#/components/schemas/{schema_name(route.request.DESCRIPTOR)}"}
+        operation["requestBody"] = {"content": {"application/json": {"schema": reference}}}
+        return operation
+    parameters.extend(
+        {"name": field.name, "in": "query", "schema": {"type": ["string", "integer", "boolean"]}}
+        for field in route.request.DESCRIPTOR.fields
+        if field.name not in in_path and field.message_type is None and not is_repeated(field)
+    )
+    return operation
+
+
+def _answer(route: Route) -> dict[str, object]:
+    one: dict[str, object] = {"$ref": f"#/components/schemas/{schema_name(route.answer.DESCRIPTOR)}"}
+    if not route.many:
+        return one
+    return {
+        "type": "object",
+        "properties": {route.many: {"type": "array", "items": one}, "next": {"type": ["integer", "null"]}},
+    }
+
+
+_STREAM = {
+    "summary": "Server-sent events: `metrics`, the server in numbers each second in which they change; `resync` when "
+    "some were left out because they were not read in time.",
+    "operationId": "Stream",
+    "responses": {"200": {"description": "A stream without end.", "content": {"text/event-stream": {}}}},
+}

@@ -1,0 +1,273 @@
+"""The JSON API, its stream and its walls."""
+
+import json
+import random
+
+import trio
+import trio.testing
+
+from aether.server.http.connection import HttpConnection
+from aether.server.http.limits import DEFAULT_HTTP_LIMITS
+from aether.server.http.openapi import document
+from tests.integration.web import mutated, web
+
+
+def run(test):
+    """The test as a function that pytest calls."""
+
+    def runner():
+        trio.run(test)
+
+    runner.__name__ = test.__name__
+    return runner
+
+
+@run
+async def test_runs_are_listed_page_by_page():
+    async with web() as site:
+        for number in range(5):
+            await site.start(f"order-{number}", tags={"half": str(number % 2)})
+        first = await site.get("/workflows?limit=2")
+        assert [info["workflow_id"] for info in first["workflows"]] == ["order-4", "order-3"]
+        second = await site.get(f"/workflows?limit=2&before_run_key={first['next']}")
+        assert [info["workflow_id"] for info in second["workflows"]] == ["order-2", "order-1"]
+        third = await site.get(f"/workflows?limit=2&before_run_key={second['next']}")
+        assert ([info["workflow_id"] for info in third["workflows"]], third["next"]) == (["order-0"], None)
+        odd = await site.get("/workflows?filter=tag.half:1 state:open")
+        assert [info["workflow_id"] for info in odd["workflows"]] == ["order-3", "order-1"]
+        wrong = await site.send("GET", "/api/v1/workflows?filter=state:odd")
+        assert wrong.status == 400
+        assert "'odd' is no state" in json.loads(wrong.body)["error"]["message"]
+
+
+@run
+async def test_a_run_is_shown_from_all_sides_also_if_its_id_has_a_slash():
+    async with web() as site:
+        run_id = await site.start("a/1", memo={"note": "hello"})
+        status = await site.get("/workflows/a%2F1")
+        assert (status["info"]["run_id"], status["info"]["state"]) == (run_id, "PENDING")
+        assert status["memo"] == {"note": "hello"}
+        history = await site.get("/workflows/a%2F1/history")
+        assert [event["event"] for event in history["events"]] == ["RunCreated"]
+        assert history["events"][0]["input"] == [1]
+        rows = (await site.get(f"/workflows/a%2F1/timeline?run_id={run_id}"))["rows"]
+        assert [(row["kind"], row["state"]) for row in rows] == [("run", "queued")]
+        assert "no worker" in (await site.get("/workflows/a%2F1/why"))["sentence"]
+        missing = await site.send("GET", "/api/v1/workflows/nobody")
+        assert (missing.status, json.loads(missing.body)["error"]["code"]) == (404, "NOT_FOUND")
+
+
+@run
+async def test_a_long_history_comes_in_pages():
+    async with web() as site:
+        await site.start("a")
+        for number in range(450):
+            await site.post("/workflows/a/signal", {"name": "go", "value": number})
+        seqs, after = [], 0
+        while after is not None:
+            page = await site.get(f"/workflows/a/history?after_seq={after}")
+            assert len(page["events"]) <= 200
+            seqs += [event["seq"] for event in page["events"]]
+            after = page["next"]
+        assert seqs == list(range(1, 452))
+
+
+@run
+async def test_runs_are_changed_and_a_change_that_is_wrong_says_all_that_is_wrong():
+    async with web() as site:
+        await site.start("a")
+        assert (await site.post("/workflows/a/signal", {"name": "go", "value": {"x": 1}}))[0] == 200
+        code, answer = await site.post("/workflows/a/cancel", {"reason": 7, "why": "x", "force": "perhaps"})
+        assert (code, answer["error"]["message"]) == (
+            400,
+            "reason must be a text; there is no why; force must be true or false",
+        )
+        assert await site.post("/workflows/a/cancel", {"reason": "enough"}) == (
+            200,
+            {"run_id": (await site.get("/workflows/a"))["info"]["run_id"], "state": "CANCELLED"},
+        )
+        assert (await site.post("/workflows/a/cancel", {}))[0] == 409
+        assert (await site.post("/workflows", {"input": [1]}))[0] == 400
+        for body in (b"{", b"[1]", b'"x"', b"[" * 100_000):
+            assert (await site.send("POST", "/api/v1/workflows", body)).status == 400
+        assert (await site.send("DELETE", "/api/v1/workflows/a")).status == 405
+        assert (await site.send("GET", "/api/v1/nothing")).status == 404
+
+
+@run
+async def test_numbers_workers_and_queues_are_shown():
+    async with web() as site:
+        await site.start("a")
+        assert (await site.get("/metrics?samples=true"))["runs_started"] == 1
+        queues = await site.get("/queues")
+        assert queues["queue_traffic"][0]["added"] == queues["queues"][0]["ready"] == 1
+        assert (await site.get("/workers"))["workers"] == []
+
+
+@run
+async def test_a_name_that_is_not_ours_is_refused_whatever_it_asks():
+    async with web("Aether.Example.org") as site:
+        for host in ("evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "", "localhost:1@evil", "[::2]:80"):
+            assert (await site.send("GET", "/", host=host)).status == 403
+            assert (await site.send("GET", "/api/v1/metrics", host=host)).status == 403
+        for host in ("localhost", "127.0.0.1:7234", "[::1]:7234", "LOCALHOST:1", "aether.example.org"):
+            assert (await site.send("GET", "/api/v1/metrics", host=host)).status == 200
+
+
+@run
+async def test_pages_of_others_change_nothing():
+    async with web() as site:
+        token = site.guard.token
+        for headers in (
+            {"origin": "http://evil.example"},
+            {"origin": "null"},
+            {"origin": "http://evil.example", "x_aether_token": token},
+            {"sec_fetch_site": "cross-site", "x_aether_token": token},
+            {"sec_fetch_site": "same-site", "x_aether_token": token},
+            {"origin": "http://localhost:7234"},
+            {"origin": "http://localhost:7234", "x_aether_token": "guessed"},
+        ):
+            assert (await site.post("/workflows", {"workflow_type": "order"}, **headers))[0] == 403
+        for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+            assert (await site.post("/workflows", {"workflow_type": "order"}, content_type=kind))[0] == 415
+        assert (await site.get("/workflows"))["workflows"] == []
+        ours = {"origin": "http://localhost:7234", "sec_fetch_site": "same-origin", "x_aether_token": token}
+        assert (await site.post("/workflows", {"workflow_type": "order"}, **ours))[0] == 200
+        assert (await site.get("/about"))["token"] == token
+
+
+@run
+async def test_a_page_that_only_looks_changes_nothing():
+    async with web(read_only=True) as site:
+        assert (await site.post("/workflows", {"workflow_type": "order"}))[0] == 403
+        assert (await site.get("/about"))["read_only"] is True
+
+
+@run
+async def test_every_answer_has_the_policy_that_keeps_foreign_scripts_out():
+    async with web() as site:
+        for target in ("/", "/workflows/a", "/static/nothing", "/api/v1/metrics", "/api/v1/nothing"):
+            headers = dict((await site.send("GET", target)).headers)
+            assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
+            assert headers["x-content-type-options"] == "nosniff"
+
+
+@run
+async def test_a_stream_tells_when_something_has_changed():
+    async with web() as site:
+        response = await site.send("GET", "/api/v1/stream")
+        assert response.stream is not None
+        events: list[bytes] = []
+        heard = trio.Event()
+
+        async def send(data: bytes) -> None:
+            nonlocal heard
+            events.append(data)
+            heard.set()
+            heard = trio.Event()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(response.stream, send)
+            await heard.wait()
+            assert events[0].startswith(b"id: 0\nevent: metrics\ndata: {")
+            assert site.site.feed.listeners == 1
+            await site.start("a")
+            await heard.wait()
+            assert json.loads(events[1].partition(b"data: ")[2])["runs_started"] == 1
+            nursery.cancel_scope.cancel()
+        assert site.site.feed.listeners == 0
+
+
+@run
+async def test_a_listener_that_does_not_read_is_told_so_and_costs_nobody_else_anything():
+    async with web() as site:
+        from aether.server.http.feed import _BUFFER, _Listener
+
+        listener = _Listener()
+        for number in range(_BUFFER * 3):
+            listener.give(b"%d" % number)
+        taken = listener.take()
+        assert len(taken) <= _BUFFER
+        assert taken[0].startswith(b"event: resync")
+        assert taken[-1] == b"%d" % (_BUFFER * 3 - 1)
+        assert site.site.feed.listeners == 0
+
+
+@run
+async def test_a_stream_ends_with_the_connection_of_who_listened():
+    async with web() as site, trio.open_nursery() as nursery:
+        ours, theirs = trio.testing.memory_stream_pair()
+        nursery.start_soon(HttpConnection(theirs, site.site.handle, DEFAULT_HTTP_LIMITS).run)
+        await ours.send_all(b"GET /api/v1/stream HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        while b"event: metrics" not in await ours.receive_some():
+            pass
+        assert site.site.feed.listeners == 1
+        await ours.aclose()
+        await trio.testing.wait_all_tasks_blocked()
+        assert site.site.feed.listeners == 0
+
+
+@run
+async def test_streams_are_bounded():
+    async with web() as site, trio.open_nursery() as nursery:
+        for _ in range(64):
+            response = await site.send("GET", "/api/v1/stream")
+            assert response.stream is not None
+            nursery.start_soon(response.stream, _swallow)
+            await trio.testing.wait_all_tasks_blocked()
+        assert (await site.send("GET", "/api/v1/stream")).status == 429
+        nursery.cancel_scope.cancel()
+
+
+async def _swallow(data: bytes) -> None:
+    await trio.lowlevel.checkpoint()
+
+
+def test_the_document_of_the_api_names_all_there_is():
+    made = document()
+    paths = made["paths"]
+    assert isinstance(paths, dict)
+    assert set(paths["/api/v1/workflows"]) == {"get", "post"}
+    text = json.dumps(made)
+    for reference in {part.partition('"')[0] for part in text.split("#/components/schemas/")[1:]}:
+        assert reference in made["components"]["schemas"]  # type: ignore[index]
+    identifiers = [each["operationId"] for path in paths.values() for each in path.values()]
+    assert len(identifiers) == len(set(identifiers))
+
+
+def test_no_mutation_of_requests_breaks_the_site(caplog):
+    """Noise that can be repeated: every answer is one that was meant, and nothing escapes."""
+    caplog.set_level("WARNING", "aether")
+    head = b"host: localhost\r\ncontent-type: application/json\r\n"
+    bodies = [
+        b'{"workflow_type":"order","workflow_id":"a","input":[1],"tags":{"k":"v"},"priority":3}',
+        b'{"name":"go","value":{"base64":"AA==","encoding":"x"}}',
+        b'{"reason":"x","force":true}',
+        b'{"token":"1/2/3","failure":{"type":"A","causes":[{"type":"B"}]}}',
+    ]
+    targets = [b"/api/v1/workflows", b"/api/v1/workflows/a/signal", b"/api/v1/workflows/a/cancel"]
+    targets.append(b"/api/v1/promises/complete")
+    seeds = [
+        b"POST %b HTTP/1.1\r\n%bcontent-length: %d\r\n\r\n%b" % (target, head, len(body), body)
+        for target, body in zip(targets, bodies, strict=True)
+    ]
+    for target in (
+        b"/", b"/static/app.js", b"/api/v1/workflows?filter=state:failed%20type:a*&limit=5", b"/api/v1/workflows/a",
+        b"/api/v1/workflows/a/history?after_seq=1", b"/api/v1/workflows/a/timeline", b"/api/v1/metrics?samples=true",
+        b"/api/v1/openapi.json", b"/api/v1/workflows/a/values/x", b"/readyz",
+    ):  # fmt: skip
+        seeds.append(b"GET %b HTTP/1.1\r\n%b\r\n" % (target, head))  # noqa: PERF401
+    draw = random.Random(7)
+    statuses: set[bytes] = set()
+
+    async def main() -> None:
+        async with web() as site:
+            for _ in range(800):
+                received = await site.exchange(mutated(draw, seeds))
+                statuses.update(line[9:12] for line in received.split(b"\r\n") if line.startswith(b"HTTP/1.1 "))
+            assert (await site.get("/metrics"))["version"]
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.001))
+    assert b"500" not in statuses, caplog.text
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    assert {b"200", b"400", b"404"} <= statuses
