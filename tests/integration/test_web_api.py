@@ -86,7 +86,7 @@ async def test_runs_are_changed_and_a_change_that_is_wrong_says_all_that_is_wron
             200,
             {"run_id": (await site.get("/workflows/a"))["info"]["run_id"], "state": "CANCELLED"},
         )
-        assert (await site.post("/workflows/a/cancel", {}))[0] == 409
+        assert (await site.post("/workflows/a/signal", {"name": "go", "value": 1}))[0] == 409
         assert (await site.post("/workflows", {"input": [1]}))[0] == 400
         for body in (b"{", b"[1]", b'"x"', b"[" * 100_000):
             assert (await site.send("POST", "/api/v1/workflows", body)).status == 400
