@@ -56,6 +56,8 @@ from aether.wire.calls import Method
 HISTORIES_BYTES = 64 * 1024 * 1024
 # How often a stopping server looks whether its workers have finished.
 _DRAIN_LOOK_S = 0.02
+# A smaller step of the machine's clock is not worth a line in the log.
+_CLOCK_TOLD_US = 1_000_000
 REAL = Machine()
 
 log = Log("aether.server")
@@ -151,6 +153,10 @@ async def _recover(loop: EngineLoop, archive: Archive) -> None:
     if not rows:
         return
     events, damage = await archive.read(_read_open_events)
+    # A timer that is due an hour after an event is not to wait for longer because the machine's clock was set back.
+    jump = loop.clock.not_before(max((row.at for row in events), default=0))
+    if jump >= _CLOCK_TOLD_US:
+        log.warning("clock_behind", seconds=round(jump / 1e6, 3))
     damaged = {fault.run_key for fault in damage}
     for fault in damage:
         log.error("run_damaged", run_key=fault.run_key, error=str(fault))
