@@ -115,9 +115,10 @@ def _of_attempts(row: TimelineRow, begun: int, ended: int) -> list[Stretch]:
 
 def scale_of(rows: Sequence[TimelineRow], now_us: int, width: int, *, hides_idle: bool = False) -> Scale:
     """All of a run on `width` cells; with `hides_idle` long stretches without anything that runs are cut short."""
-    start = min((micros(row.created_at) for row in rows), default=now_us)
-    end = max((micros(row.ended_at) if row.ended_at else now_us for row in rows), default=now_us)
-    end = max(end, start + 1)
+    # The first row is the run itself, which is around all others: ten thousand rows need not be looked at.
+    whole = rows[0]
+    start = micros(whole.created_at)
+    end = max(micros(whole.ended_at) if whole.ended_at else now_us, start + 1)
     cuts: tuple[tuple[int, int], ...] = ()
     if hides_idle:
         cuts = tuple(_idle(rows[1:], start, end, now_us))[: max(width // (4 * _BREAK_CELLS), 0)]
