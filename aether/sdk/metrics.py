@@ -1,5 +1,6 @@
 """What a server tells about itself, as frozen classes: the public form of `Metrics` in `admin.proto`."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from attrs import frozen
@@ -28,6 +29,8 @@ class QueueDepth:
     ready: int
     # When the first of them became ready.
     oldest_at: datetime | None
+    # What they want of their worker.
+    labels: Mapping[str, str]
 
 
 @frozen
@@ -44,6 +47,7 @@ class WorkerInfo:
     activity_slots_used: int
     last_seen_at: datetime
     draining: bool
+    labels: Mapping[str, str]
 
 
 @frozen
@@ -198,7 +202,14 @@ def metrics_from_proto(message: pb.Metrics) -> Metrics:
         runs=tuple(StateCount(each.workflow_type, RunState(each.state), each.count) for each in message.runs),
         open=_open_from_proto(message.open),
         queues=tuple(
-            QueueDepth(each.task_queue, each.kind, each.type, each.ready, time_or_none(each.oldest_at_us))
+            QueueDepth(
+                each.task_queue,
+                each.kind,
+                each.type,
+                each.ready,
+                time_or_none(each.oldest_at_us),
+                dict(each.labels),
+            )
             for each in message.queues
         ),
         queue_traffic=tuple(
@@ -299,4 +310,5 @@ def _worker_from_proto(message: pb.WorkerInfo) -> WorkerInfo:
         message.activity_slots_used,
         time_of(message.last_seen_at_us),
         message.draining,
+        dict(message.labels),
     )

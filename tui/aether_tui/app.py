@@ -25,9 +25,10 @@ from aether_tui.keys import Decoder, Key
 from aether_tui.known import Known
 from aether_tui.paint import Painter
 from aether_tui.plain import INTERRUPTED
+from aether_tui.recording import ReplayFeed
 from aether_tui.terminal import Terminal, TerminalGone, taken
 from aether_tui.theme import Theme
-from aether_tui.ui import Copy, Export, Mode, Perform, Quit, Refresh, Ui, Wish
+from aether_tui.ui import Copy, Export, Mode, Perform, Quit, Refresh, Seek, Ui, Wish
 from aether_tui.views.frame import frame
 from aether_tui.views.scene import Scene
 
@@ -131,7 +132,9 @@ class App:
             self._painter.forget()
         self.ui, wishes = press(self.ui, self._shown()[0], key, self._page)
         if self.ui.is_frozen != was_frozen:
-            self._frozen = (self.known.copied(), self.setup.now_us()) if self.ui.is_frozen else None
+            # A recording stands still by itself.
+            is_held = self.ui.is_frozen and not self.ui.is_replay
+            self._frozen = (self.known.copied(), self.setup.now_us()) if is_held else None
         for wish in wishes:
             self._grant(wish)
         self._changed()
@@ -141,6 +144,8 @@ class App:
             self._end(0)
         elif isinstance(wish, Refresh):
             self.feed.nudge()
+        elif isinstance(wish, Seek) and isinstance(self.feed, ReplayFeed):
+            self.feed.seek(wish.looks, wish.span_us)
         elif isinstance(wish, Perform):
             self._nursery.start_soon(self._perform, wish)
         elif isinstance(wish, Export):

@@ -8,7 +8,7 @@ from typing import Final
 from attrs import frozen
 
 from aether_tui.actions import ACTIONS
-from aether_tui.ui import View
+from aether_tui.ui import Ui, View
 
 _RUNS: Final = (View.OVERVIEW, View.WORKFLOWS, View.LOG, View.RUN)
 _LISTS: Final = (View.WORKFLOWS, View.QUEUES, View.WORKERS, View.LOG, View.RUN)
@@ -25,6 +25,8 @@ class Binding:
     # The word for the line at the foot of the screen; nothing: only the help tells of it.
     foot: str = ""
     changes: bool = False
+    # Only where a recording is played.
+    seeks: bool = False
 
 
 BINDINGS: Final = (
@@ -52,6 +54,10 @@ BINDINGS: Final = (
     Binding(("+", "="), "faster", "look more often"),
     Binding(("-",), "slower", "look less often"),
     Binding(("r",), "refresh", "look now"),
+    Binding((",",), "look-back", "in a recording: a look back", seeks=True),
+    Binding((".",), "look-on", "in a recording: a look on", seeks=True, foot="step"),
+    Binding(("{",), "minute-back", "in a recording: a minute back", seeks=True),
+    Binding(("}",), "minute-on", "in a recording: a minute on", seeks=True, foot="minute"),
     Binding(("e",), "export", "export to a file: svg, html, text or json", foot="export"),
     Binding(("y",), "copy", "copy the workflow id to the clipboard", _RUNS),
     Binding(("ctrl-l",), "repaint", "paint everything anew"),
@@ -63,24 +69,25 @@ BINDINGS: Final = (
 )
 
 
-def for_foot(view: View, *, read_only: bool) -> list[Binding]:
-    """Those that the foot of the screen names, the most telling first: there may be no room for all."""
-    named = [binding for binding in bindings_in(view, read_only=read_only) if binding.foot]
-    return sorted(named, key=lambda binding: (binding.does != "help", not binding.where, not binding.changes))
-
-
-def binding_of(key: str, view: View, *, read_only: bool) -> Binding | None:
-    """What a key does in a view."""
-    for binding in BINDINGS:
-        if key in binding.keys and (not binding.where or view in binding.where):
-            return None if binding.changes and read_only else binding
-    return None
-
-
-def bindings_in(view: View, *, read_only: bool) -> list[Binding]:
-    """All that do something in a view."""
+def bindings_in(ui: Ui) -> list[Binding]:
+    """All that do something where one is."""
     return [
         binding
         for binding in BINDINGS
-        if (not binding.where or view in binding.where) and not (binding.changes and read_only)
+        if (not binding.where or ui.view in binding.where)
+        and not (binding.changes and ui.read_only)
+        and (ui.is_replay or not binding.seeks)
     ]
+
+
+def binding_of(key: str, ui: Ui) -> Binding | None:
+    """What a key does there."""
+    return next((binding for binding in bindings_in(ui) if key in binding.keys), None)
+
+
+def for_foot(ui: Ui) -> list[Binding]:
+    """Those that the foot of the screen names, the most telling first: there may be no room for all."""
+    named = [binding for binding in bindings_in(ui) if binding.foot]
+    return sorted(
+        named, key=lambda binding: (binding.does != "help", not binding.seeks, not binding.where, not binding.changes)
+    )

@@ -25,6 +25,7 @@ from aether_tui.ui import (
     Perform,
     Quit,
     Refresh,
+    Seek,
     Tab,
     Ui,
     View,
@@ -35,6 +36,7 @@ Outcome = tuple[Ui, tuple[Wish, ...]]
 EXPORTS: Final = {"s": "svg", "h": "html", "t": "txt", "j": "json"}
 _TYPED_MAX: Final = 2_000
 _OPENED_MAX: Final = 32
+_MINUTE_US: Final = 60_000_000
 # A page, for those that do not know the height.
 PAGE: Final = 10
 
@@ -50,7 +52,7 @@ def press(ui: Ui, known: Known, key: Key, page: int = PAGE) -> Outcome:
 
 
 def _look(ui: Ui, known: Known, key: str, page: int) -> Outcome:
-    binding = binding_of(key, ui.view, read_only=ui.read_only)
+    binding = binding_of(key, ui)
     if binding is None:
         return ui, ()
     if binding.does in ACTIONS:
@@ -82,7 +84,8 @@ def _move(ui: Ui, known: Known, by: int) -> Ui:
         # Nothing to choose: text that scrolls. The picture knows where it ends.
         return ui.at(evolve(ui.cursor, top=max(ui.cursor.top + by, 0)))
     index = max(0, min(index + by, len(rows.things) - 1))
-    follow = ui.follow and not (ui.view is View.LOG and by < 0)
+    # Whoever goes back in what grows wants to read, and not to be taken along.
+    follow = ui.follow and not (rows.is_log and by < 0)
     return evolve(ui.at(evolve(ui.cursor, selected=rows.id_of(rows.things[index]))), follow=follow)
 
 
@@ -169,7 +172,7 @@ def _pace(ui: Ui, by: int) -> Outcome:
 
 
 def _freeze(ui: Ui, known: Known) -> Outcome:
-    return evolve(ui, is_frozen=not ui.is_frozen), ()
+    return evolve(ui, is_frozen=not ui.is_frozen), (Refresh(),)
 
 
 def _copy(ui: Ui, known: Known) -> Outcome:
@@ -320,6 +323,10 @@ COMMANDS: Final[dict[str, Callable[[Ui, Known], Outcome]]] = {
     "faster": lambda ui, known: _pace(ui, -1),
     "slower": lambda ui, known: _pace(ui, 1),
     "refresh": lambda ui, known: (ui, (Refresh(),)),
+    "look-back": lambda ui, known: (ui, (Seek(looks=-1),)),
+    "look-on": lambda ui, known: (ui, (Seek(looks=1),)),
+    "minute-back": lambda ui, known: (ui, (Seek(span_us=-_MINUTE_US),)),
+    "minute-on": lambda ui, known: (ui, (Seek(span_us=_MINUTE_US),)),
     "export": lambda ui, known: (evolve(ui, mode=Mode.EXPORT), ()),
     "copy": _copy,
     "repaint": lambda ui, known: (ui, ()),

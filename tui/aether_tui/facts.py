@@ -55,6 +55,10 @@ def fact_name(event: Event) -> str:
     return type(event.fact).__name__
 
 
+def path_of(event: Event) -> str:
+    return str(getattr(event.fact, "path", ""))
+
+
 def fact_subject(event: Event) -> str:
     """What it is about: a step, an activity, a child; else nothing."""
     fact = event.fact

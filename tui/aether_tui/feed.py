@@ -31,11 +31,13 @@ class Wants:
     filter: str = ""
     rate_s: float = 1.0
     run: RunKey | None = None
+    # Of a recording; a server goes on anyhow.
+    is_paused: bool = False
 
 
 def wants_of(ui: Ui) -> Wants:
     run = ui.opened[-1] if ui.view is View.RUN else None
-    return Wants(ui.filter, ui.rate_s, run)
+    return Wants(ui.filter, ui.rate_s, run, ui.is_frozen)
 
 
 class Feed(Protocol):

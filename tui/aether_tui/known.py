@@ -5,11 +5,13 @@ Whoever watches hands in looks, failures to look, and lines for the log; views r
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Final
 
 from attrs import define, evolve, field, frozen
 
 from aether import Event, Metrics, Problem, RunState, Sample, TimelineRow, WorkflowInfo, WorkflowStatus
+from aether_tui.facts import fact_subject, path_of
 from aether_tui.ring import Ring
 from aether_tui.sizes import micros
 
@@ -46,6 +48,11 @@ class RunLook:
     why: str = ""
     # Why it can not be shown.
     fault: str = ""
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Of what is at a path: later facts do not repeat it."""
+        return {path: name for event in self.events if (path := path_of(event)) and (name := fact_subject(event))}
 
 
 @frozen
@@ -118,6 +125,12 @@ class Known:
     def note(self, at_us: int, state: str, subject: str, text: str, run: RunKey | None = None) -> None:
         self._log_count += 1
         self.log.append(LogLine(self._log_count, at_us, state, subject, text, run))
+
+    def forget(self) -> None:
+        """All but the target."""
+        self.look = self.run = self.lost = None
+        self.ring = Ring()
+        self.log.clear()
 
     def copied(self) -> "Known":
         """As it is now, while the other one goes on."""

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from aether import Event, QueueDepth, TimelineRow, WorkerInfo, WorkflowInfo
+from aether import Event, Metrics, QueueDepth, QueueTraffic, TimelineRow, WorkflowInfo
 from aether.model import events as e
 from aether_tui.known import Known, LogLine, RunKey
 from aether_tui.sizes import micros
@@ -20,6 +20,8 @@ class Listing:
     id_of: Callable[[Any], str] = str
     run_of: Callable[[Any], RunKey | None] = lambda thing: None
     text_of: Callable[[Any], str] = str
+    # It grows at its end, and to follow it is to stay there.
+    is_log: bool = False
 
     def index_of(self, wanted: str) -> int | None:
         """Where the row with that id is; None when it is gone."""
@@ -30,6 +32,8 @@ class Listing:
         """The row that is selected: the first where nothing is, or what was selected is gone."""
         if not self.things:
             return None
+        if self.is_log and ui.follow:
+            return len(self.things) - 1
         index = self.index_of(ui.cursor.selected) if ui.cursor.selected else 0
         return 0 if index is None else index
 
@@ -48,6 +52,7 @@ class QueueRow:
     workers: int
     # What waits, by type.
     waiting: tuple[QueueDepth, ...] = ()
+    traffic: QueueTraffic | None = None
 
     @property
     def id(self) -> str:
@@ -111,8 +116,10 @@ def _runs(ui: Ui, known: Known) -> Listing:
 # Queues and workers.
 
 
-def queue_rows(queues: Sequence[QueueDepth], workers: Sequence[WorkerInfo]) -> list[QueueRow]:
+def queue_rows(metrics: Metrics) -> list[QueueRow]:
     """Every queue that something waits in or some worker serves; those that wait longest first."""
+    queues, workers = metrics.queues, metrics.workers
+    traffic = {(each.task_queue, each.kind): each for each in metrics.queue_traffic}
     keys = {(each.task_queue, each.kind) for each in queues if each.ready}
     slots: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for worker in workers:
@@ -129,7 +136,17 @@ def queue_rows(queues: Sequence[QueueDepth], workers: Sequence[WorkerInfo]) -> l
         oldest = min((micros(each.oldest_at) for each in waiting if each.oldest_at), default=0)
         ready = sum(each.ready for each in waiting)
         rows.append(
-            QueueRow(queue, kind, ready, oldest, sum(a for a, _ in room), sum(b for _, b in room), len(room), waiting)
+            QueueRow(
+                queue,
+                kind,
+                ready,
+                oldest,
+                sum(slots for slots, _ in room),
+                sum(used for _, used in room),
+                len(room),
+                waiting,
+                traffic.get((queue, kind)),
+            )
         )
     return sorted(rows, key=lambda row: (row.oldest_us or 1 << 62, row.task_queue, row.kind))
 
@@ -137,8 +154,7 @@ def queue_rows(queues: Sequence[QueueDepth], workers: Sequence[WorkerInfo]) -> l
 def _queues(ui: Ui, known: Known) -> Listing:
     if known.look is None:
         return Listing()
-    metrics = known.look.metrics
-    rows = queue_rows(metrics.queues, metrics.workers)
+    rows = queue_rows(known.look.metrics)
     return Listing(rows, lambda row: row.id, text_of=lambda row: row.id)
 
 
@@ -169,11 +185,11 @@ def _log(ui: Ui, known: Known) -> Listing:
     def text(line: LogLine) -> str:
         return f"{line.subject} {line.text}"
 
-    return Listing(tuple(known.log), lambda line: str(line.number), lambda line: line.run, text)
+    return Listing(tuple(known.log), lambda line: str(line.number), lambda line: line.run, text, is_log=True)
 
 
 def _history(events: Sequence[Event]) -> Listing:
-    return Listing(events, lambda event: str(event.seq), _child_of_event, lambda event: repr(event.fact))
+    return Listing(events, lambda event: str(event.seq), _child_of_event, lambda event: repr(event.fact), is_log=True)
 
 
 def _child_of_event(event: Event) -> RunKey | None:

@@ -6,15 +6,19 @@ because the machine went down while it was written, is good up to there.
 
 import gzip
 import json
+import math
+import re
 import zlib
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import trio
 from attrs import define, field
 
-from aether import AetherError, Client, InvalidArgument
+from aether import Client, InvalidArgument
 from aether.sdk.structure import structure, unstructure
 from aether_tui.feed import LiveFeed, Wants
 from aether_tui.known import Known, Look
@@ -26,6 +30,9 @@ _FLUSH_EACH: Final = 10
 _LONGEST_S: Final = 5.0
 # A line is longer than that only if it is none of ours.
 _LINE_MAX: Final = 16_000_000
+_BEGIN: Final = re.compile(rb'\{"at_us":(\d{1,18}),')
+# Looks before the one that was sought: they make the rates of the last minutes.
+_BEFORE: Final = 300
 
 
 class Writer:
@@ -95,7 +102,10 @@ class Recording:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lines: list[bytes] = list(self._read())
+        # When each look was, and its line.
+        self.times: list[int] = []
+        self._lines: list[bytes] = []
+        self._read()
 
     @classmethod
     def opened(cls, path: Path) -> "Recording":
@@ -119,47 +129,82 @@ class Recording:
             raise InvalidArgument(f"{self._path}: line {index + 2} is no look: {error}", field="--replay") from error
         return found
 
-    def _read(self) -> Iterator[bytes]:
+    def _read(self) -> None:
         """Each line compressed by itself: a day of them stays in memory."""
-        with gzip.open(self._path, "rb") as file:
-            try:
-                head = file.readline(_LINE_MAX)
-                if json.loads(head or b"null") != _KIND:
-                    return
-                while (line := file.readline(_LINE_MAX)).endswith(b"\n"):
-                    yield zlib.compress(line, 1)
-            except (EOFError, zlib.error, gzip.BadGzipFile, ValueError):
-                # Cut off in the middle of a write, or something else than ours.
+        # Cut off in the middle of a write, or something else than ours: good up to there.
+        with gzip.open(self._path, "rb") as file, suppress(EOFError, zlib.error, gzip.BadGzipFile, ValueError):
+            if json.loads(file.readline(_LINE_MAX) or b"null") != _KIND:
                 return
+            while (line := file.readline(_LINE_MAX)).endswith(b"\n"):
+                begin = _BEGIN.match(line)
+                if begin is not None:
+                    self.times.append(int(begin[1]))
+                    self._lines.append(zlib.compress(line, 1))
 
 
 @define
 class ReplayFeed:
-    """Plays a recording as it went; the clock is the recording's."""
+    """Plays a recording as it went; the clock is the recording's.
+
+    `_next` is the look to show next. A seek throws away what is known and looks at the last minutes before it again.
+    """
 
     recording: Recording
-    _at_us: int = 0
-    _shown_at: float = 0.0
+    _next: int = 0
+    _has_sought: bool = False
     _nudge: trio.Event = field(factory=trio.Event)
 
     def now_us(self) -> int:
-        return self._at_us
+        return self.recording.times[max(self._next - 1, 0)]
 
     def nudge(self) -> None:
         self._nudge.set()
 
+    def seek(self, looks: int = 0, span_us: int = 0) -> None:
+        """Show another look: so many later, or the one at that distance in time; back with negative numbers."""
+        times, shown = self.recording.times, self._next - 1
+        wanted = shown + looks
+        if span_us:
+            wanted = bisect_left(times, times[max(shown, 0)] + span_us)
+        self._next = max(0, min(wanted, len(times) - 1))
+        self._has_sought = True
+        self.nudge()
+
     async def run(self, wants: Callable[[], Wants], known: Known, changed: Callable[[], None]) -> None:
-        for index in range(len(self.recording)):
-            try:
-                look = self.recording.look(index)
-            except AetherError as error:
-                known.note(self._at_us, "FAILED", "recording", str(error))
+        while True:
+            if self._has_sought:
+                self._has_sought = False
+                known.forget()
+                for index in range(max(self._next - _BEFORE, 0), self._next):
+                    self._show(index, known)
+            elif wants().is_paused or self._next == len(self.recording) or not await self._is_due(wants):
+                # At the end too: somebody may go back.
+                await self._wait(math.inf if wants().is_paused or self._next == len(self.recording) else 0)
                 continue
-            pause_s = (look.at_us - self._at_us) / 1e6 if self._at_us else 0.0
-            # As fast as it is looked: at twice the rate it plays twice as fast.
-            await trio.sleep(max(min(pause_s, _LONGEST_S), 0.0) * wants().rate_s)
-            self._at_us = look.at_us
-            known.take_look(look)
+            self._show(self._next, known)
+            self._next += 1
+            if self._next == len(self.recording):
+                known.note(self.now_us(), "NEWS", "recording", "ends here")
             changed()
-        known.note(self._at_us, "NEWS", "recording", "ends here")
-        changed()
+
+    def _show(self, index: int, known: Known) -> None:
+        try:
+            known.take_look(self.recording.look(index))
+        except InvalidArgument as error:
+            known.note(self.recording.times[index], "FAILED", "recording", str(error))
+
+    async def _is_due(self, wants: Callable[[], Wants]) -> bool:
+        """Waits for as long as there was between two looks; False if something else happened meanwhile."""
+        if self._next == 0:
+            return True
+        pause_s = (self.recording.times[self._next] - self.now_us()) / 1e6
+        # As fast as it is looked: at twice the rate it plays twice as fast.
+        return not await self._wait(max(min(pause_s, _LONGEST_S), 0.0) * wants().rate_s)
+
+    async def _wait(self, longest_s: float) -> bool:
+        """True if it was nudged."""
+        self._nudge = trio.Event()
+        with trio.move_on_after(longest_s):
+            await self._nudge.wait()
+            return True
+        return False

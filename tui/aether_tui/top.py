@@ -82,6 +82,7 @@ def _chosen(options: Options) -> Ui:
         rate=rate,
         read_only=options.read_only or options.replay is not None,
         follow=view is View.LOG,
+        is_replay=options.replay is not None,
     )
 
 

@@ -27,7 +27,7 @@ class Tab(StrEnum):
     VALUES = "input/output"
     ERRORS = "errors"
     CHILDREN = "children"
-    WAITS = "waits for"
+    WHY = "why"
 
 
 class Mode(StrEnum):
@@ -91,6 +91,8 @@ class Ui:
     intent: Intent | None = None
     notice: str = ""
     read_only: bool = False
+    # What is shown comes from a file, in which one can go back and forth.
+    is_replay: bool = False
 
     @property
     def list_name(self) -> str:
@@ -142,4 +144,12 @@ class Copy:
     text: str
 
 
-Wish = Quit | Refresh | Perform | Export | Copy
+@frozen
+class Seek:
+    """In a recording: so many looks, or so much time, back or forth."""
+
+    looks: int = 0
+    span_us: int = 0
+
+
+Wish = Quit | Refresh | Seek | Perform | Export | Copy

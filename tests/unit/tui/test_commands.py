@@ -11,7 +11,7 @@ from aether_tui.actions import ACTIONS
 from aether_tui.bindings import BINDINGS, bindings_in
 from aether_tui.commands import COMMANDS, PAGE, press
 from aether_tui.keys import Paste
-from aether_tui.ui import Copy, Export, Mode, Perform, Quit, Refresh, Tab, View
+from aether_tui.ui import Copy, Export, Mode, Perform, Quit, Refresh, Seek, Tab, View
 from tests.unit.tui.world import ORDER, RUNS, known, order_look, ui
 
 
@@ -104,7 +104,7 @@ def test_find_moves_while_it_is_typed_and_n_goes_on():
 def test_tabs_and_panels_turn_both_ways():
     chosen, wishes = pressed(ui(View.RUN), "tab")
     assert (chosen.tab, wishes) == (Tab.HISTORY, [Refresh()])
-    assert pressed(chosen, "left", "h")[0].tab is Tab.WAITS
+    assert pressed(chosen, "left", "h")[0].tab is Tab.WHY
     assert pressed(ui(), "l", "shift-tab")[0].panel == 0
 
 
@@ -122,6 +122,13 @@ def test_what_is_asked_of_the_world():
     assert pressed(ui(), "e", "s")[1] == [Export("svg")]
     assert pressed(ui(), "e", "x")[1] == []
     assert pressed(ui(View.RUN), "y")[1] == [Copy(ORDER[0])]
+
+
+def test_in_a_recording_one_can_go_back_and_forth():
+    assert pressed(ui(is_replay=True), ",", ".", "{", "}")[1] == [
+        Seek(-1), Seek(1), Seek(span_us=-60_000_000), Seek(span_us=60_000_000),
+    ]  # fmt: skip
+    assert pressed(ui(), ",", ".", "{", "}")[1] == []
 
 
 def test_help_scrolls_and_any_other_key_only_closes_it():
@@ -182,7 +189,7 @@ def test_read_only_has_no_actions():
     for key in (action.key for action in ACTIONS.values()):
         chosen, wishes = pressed(ui(View.RUN, read_only=True), key, "y", "enter")
         assert (chosen.mode, wishes) == (Mode.LOOK, [Copy(ORDER[0])])
-    assert not [binding for binding in bindings_in(View.RUN, read_only=True) if binding.changes]
+    assert not [binding for binding in bindings_in(ui(View.RUN, read_only=True)) if binding.changes]
 
 
 def test_capital_letters_change_and_nothing_else_does():
@@ -194,7 +201,7 @@ def test_capital_letters_change_and_nothing_else_does():
 def test_every_key_means_one_thing_in_a_view_and_does_something():
     known_names = {*COMMANDS, *ACTIONS, "up", "down", "page-up", "page-down", "first", "last", "view"}
     for view in View:
-        keys = [key for binding in bindings_in(view, read_only=False) for key in binding.keys]
+        keys = [key for binding in bindings_in(ui(view, is_replay=True)) for key in binding.keys]
         assert len(keys) == len(set(keys))
     assert {binding.does for binding in BINDINGS} == known_names
 

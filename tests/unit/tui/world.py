@@ -82,15 +82,18 @@ METRICS = aether.Metrics(
     ),
     open=aether.OpenRuns(running=1204, queued=318, sleeping=8911, waiting=42, retrying=17, blocked=1),
     queues=(
-        aether.QueueDepth("default", "workflow", "order", 118, ago(0.4)),
-        aether.QueueDepth("gpu", "activity", "render", 200, ago(92)),
-        aether.QueueDepth("lonely", "workflow", "report", 3, ago(4000)),
+        aether.QueueDepth("default", "workflow", "order", 118, ago(0.4), {}),
+        aether.QueueDepth("gpu", "activity", "render", 200, ago(92), {"gpu": "a100"}),
+        aether.QueueDepth("lonely", "workflow", "report", 3, ago(4000), {}),
     ),
-    queue_traffic=(aether.QueueTraffic("default", "workflow", 5000, 4882, 400, 90_000),),
+    queue_traffic=(
+        aether.QueueTraffic("default", "workflow", 5000, 4882, 400, 90_000),
+        aether.QueueTraffic("gpu", "activity", 900, 700, 4_000_000, 92_000_000),
+    ),
     workers=(
-        aether.WorkerInfo("wkr-7f3a", "default", ("order", "ingest"), ("charge",), 80, 58, 40, 12, ago(0.4), False),
-        aether.WorkerInfo("wkr-gpu-1", "gpu", (), ("render",), 0, 0, 8, 8, ago(14.2), False),
-        aether.WorkerInfo("wkr-old", "default", ("order",), (), 80, 3, 0, 0, ago(1), True),
+        aether.WorkerInfo("wkr-7f3a", "default", ("order", "ingest"), ("charge",), 80, 58, 40, 12, ago(0.4), False, {}),
+        aether.WorkerInfo("wkr-gpu-1", "gpu", (), ("render",), 0, 0, 8, 8, ago(14.2), False, {"gpu": "a100"}),
+        aether.WorkerInfo("wkr-old", "default", ("order",), (), 80, 3, 0, 0, ago(1), True, {}),
     ),
     problems=(
         aether.Problem(ago(2), "run", *ORDER, "order", "order", 0, None, "CardDeclined", "issuer said no (code 51)"),

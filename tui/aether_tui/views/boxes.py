@@ -43,7 +43,7 @@ def _box(title: str, lines: Sequence[Line], scene: Scene, style: str = "border")
 
 def help_lines(ui: Ui) -> list[Line]:
     """Every key that does something in this view."""
-    rows = bindings_in(ui.view, read_only=ui.read_only)
+    rows = bindings_in(ui)
     names = [
         " ".join(binding.keys) if len(binding.keys) < 4 else f"{binding.keys[0]}-{binding.keys[-1]}" for binding in rows
     ]

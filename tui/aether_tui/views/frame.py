@@ -71,7 +71,9 @@ def _freshness(scene: Scene) -> Line:
     if known.look is None:
         return words(("connecting", "warn"))
     if ui.is_frozen:
-        return words((f"{theme.pick('‖', '=')} frozen", "notice"))
+        return words((f"{theme.pick('‖', '=')} {'stopped' if ui.is_replay else 'frozen'}", "notice"))
+    if ui.is_replay:
+        return words((f"{theme.pick('▶', '>')} playing", "good"))
     return words((f"{theme.pick('●', '*')} live {ui.rate_s:g}s", "good"))
 
 
@@ -107,7 +109,7 @@ def _foot(scene: Scene) -> Line:
 def keys_line(ui: Ui, width: int, theme: Theme) -> Line:
     """Keys and their words, as many as there is room for."""
     out: Line = []
-    for binding in for_foot(ui.view, read_only=ui.read_only):
+    for binding in for_foot(ui):
         keys = f"{binding.keys[0]}-{binding.keys[-1]}" if binding.does == "view" else binding.keys[0]
         piece = words((f" {keys}", "key"), f" {binding.foot} ")
         if length_of(out) + length_of(piece) > width:

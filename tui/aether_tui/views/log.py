@@ -1,7 +1,5 @@
 """What changed while one looked, and what this program itself had to say."""
 
-from attrs import evolve
-
 from aether_tui.grid import Cell, Column, grid
 from aether_tui.known import LogLine
 from aether_tui.lines import boxed, words
@@ -16,11 +14,6 @@ _COLUMNS = (Column("TIME", 9), Column("", 1), Column("WHAT", 22, grows=True), Co
 def draw(scene: Scene) -> Drawn:
     ui = scene.ui
     rows = listing(ui, scene.known)
-    if ui.follow and rows.things:
-        # The newest line is the chosen one for as long as it is followed.
-        last = rows.id_of(rows.things[-1])
-        ui = ui.at(evolve(ui.cursor, selected=last))
-        scene = evolve(scene, ui=ui)
     height = scene.height - 3
     shown, chosen = scene.window(rows, height)
     title = f"log {shown.note}".rstrip()

@@ -133,7 +133,7 @@ def _panels(scene: Scene) -> list[Panel]:
     look = scene.known.look
     assert look is not None
     metrics = look.metrics
-    rows = len(queue_rows(metrics.queues, metrics.workers))
+    rows = len(queue_rows(metrics))
     return [
         Panel("flow · 5 min", _flow, 9, 4),
         Panel("states", _states, len(_OPEN) + 3, 4),

@@ -1,11 +1,15 @@
-"""Task queues: what waits, how long the first of it has waited, and the slots that there are for it."""
+"""Task queues: what waits, how long the first of it has waited, and the slots that there are for it.
 
+P50 and P99 are how long tasks waited, and TAKEN how many workers were given, since the server started.
+"""
+
+from collections.abc import Mapping
 from typing import Final
 
 from aether_tui.grid import Cell, Column, Window, grid
 from aether_tui.lines import Picture, boxed, words
 from aether_tui.listing import QueueRow, listing, queue_rows
-from aether_tui.sizes import age, count
+from aether_tui.sizes import age, count, span
 from aether_tui.spark import bar
 from aether_tui.views.scene import Drawn, Scene
 
@@ -16,6 +20,9 @@ _COLUMNS: Final = (
     Column("OLDEST", 6, ">"),
     Column("SLOTS", 20),
     Column("WORKERS", 7, ">"),
+    Column("P50", 6, ">"),
+    Column("P99", 6, ">"),
+    Column("TAKEN", 6, ">"),
     Column("WAITING", 20, grows=True),
 )
 _BAR: Final = 8
@@ -37,7 +44,8 @@ def draw(scene: Scene) -> Drawn:
 def row(queue: QueueRow, scene: Scene) -> list[Cell]:
     waited = scene.now_us - queue.oldest_us if queue.oldest_us else 0
     slots = f"{bar(queue.used, queue.slots, _BAR, scene.theme)} {queue.used}/{queue.slots}"
-    types = ", ".join(f"{each.type} {count(each.ready)}" for each in queue.waiting)
+    types = ", ".join(f"{each.type} {count(each.ready)}{labelled(each.labels)}" for each in queue.waiting)
+    traffic = queue.traffic
     return [
         queue.task_queue,
         queue.kind,
@@ -45,14 +53,22 @@ def row(queue: QueueRow, scene: Scene) -> list[Cell]:
         (age(queue.oldest_us, scene.now_us), "warn" if waited > LATE_US else "") if queue.oldest_us else ("-", "dim"),
         slots,
         (str(queue.workers), "bad" if queue.ready and not queue.workers else ""),
+        span(traffic.wait_p50_us) if traffic else "",
+        span(traffic.wait_p99_us) if traffic else "",
+        count(traffic.taken) if traffic else "",
         (types, "") if queue.workers or not queue.ready else (f"no worker takes {types}", "bad"),
     ]
+
+
+def labelled(labels: Mapping[str, str]) -> str:
+    """Labels behind what has them."""
+    return "".join(f" {name}={value}" for name, value in labels.items())
 
 
 def small(scene: Scene) -> Picture:
     """For the overview: the first of them."""
     look = scene.known.look
-    rows = queue_rows(look.metrics.queues, look.metrics.workers) if look else []
+    rows = queue_rows(look.metrics) if look else []
     if not rows:
         return [words(("no task waits, and no worker is there", "dim"))]
     shown = Window(0, min(len(rows), max(scene.height - 1, 0)), len(rows))

@@ -12,6 +12,7 @@ from aether_tui.facts import (
     fact_subject,
     failure_lines,
     failure_text,
+    path_of,
     payload_text,
 )
 from aether_tui.grid import Cell, Column, grid, window
@@ -133,7 +134,7 @@ def _timeline(run: RunLook, scene: Scene) -> Drawn:
     title = f"timeline {shown_rows.note}".rstrip() + (" · idle cut" if scale.cuts else "")
     picture = boxed(title, inside, scene.width, height, scene.theme)
     if has_detail and chosen is not None:
-        picture += _row_detail(rows.things[chosen], scene)
+        picture += _row_detail(rows.things[chosen], run, scene)
     return Drawn(picture, shown_rows.top, height - 3)
 
 
@@ -154,7 +155,7 @@ def _took(row: TimelineRow, now_us: int) -> str:
     return span((micros(row.ended_at) if row.ended_at else now_us) - begun)
 
 
-def _row_detail(row: TimelineRow, scene: Scene) -> Picture:
+def _row_detail(row: TimelineRow, run: RunLook, scene: Scene) -> Picture:
     """The selected row in words."""
     now_us = scene.now_us
     said = [f"created {clock(micros(row.created_at), with_date=True, fraction=True)}"]
@@ -165,6 +166,8 @@ def _row_detail(row: TimelineRow, scene: Scene) -> Picture:
         said.append(f"on {row.worker_id}")
     said.append(f"events {row.first_seq} to {row.last_seq}")
     inside = [words(", ".join(said))]
+    if row.kind == "run" and run.why:
+        inside = [words((run.why, "head")), *inside]
     tries = [_attempt_text(index, row, now_us) for index in range(len(row.attempts))][-12:]
     if row.attempt_count > 1:
         inside.append(words(("attempts ", "dim"), " · ".join(tries)))
@@ -193,7 +196,7 @@ def _history(run: RunLook, scene: Scene) -> Drawn:
     shown_rows, chosen = scene.window(rows, height - 3)
     started = run.events[0].at
     inside = grid(
-        _HISTORY_COLUMNS, shown_rows, lambda index: _event(rows.things[index], started), scene.width - 4,
+        _HISTORY_COLUMNS, shown_rows, lambda index: _event(rows.things[index], started, run), scene.width - 4,
         selected=chosen,
     )  # fmt: skip
     picture = boxed(f"history {shown_rows.note}".rstrip(), inside, scene.width, height, scene.theme)
@@ -203,15 +206,15 @@ def _history(run: RunLook, scene: Scene) -> Drawn:
     return Drawn(picture, shown_rows.top, height - 3)
 
 
-def _event(event: Event, started_us: int) -> list[Cell]:
+def _event(event: Event, started_us: int, run: RunLook) -> list[Cell]:
     name = fact_name(event)
     style = "bad" if "Failed" in name else "warn" if "Retried" in name or "Cancel" in name else ""
     return [
         str(event.seq),
         f"+{span(event.at - started_us)}",
         (name, style),
-        str(getattr(event.fact, "path", "")),
-        fact_subject(event),
+        path_of(event),
+        fact_subject(event) or run.names.get(path_of(event), ""),
         fact_detail(event, started_us),
         (clock(event.at, fraction=True), "dim"),
     ]
@@ -270,18 +273,13 @@ def _pretty(text: str) -> list[tuple[str, str]]:
 
 def _errors(run: RunLook, scene: Scene) -> Drawn:
     lines: list[tuple[str, str]] = []
-    names = {
-        path: fact_subject(each)
-        for each in run.events
-        if (path := getattr(each.fact, "path", "")) and fact_subject(each)
-    }
     # The last one first: it is what the run failed with.
     for event in reversed(run.events):
         failure = getattr(event.fact, "failure", None)
         if failure is None:
             continue
-        path = getattr(event.fact, "path", "")
-        about = " ".join(filter(None, (names.get(path, ""), path and f"at {path}")))
+        path = path_of(event)
+        about = " ".join(filter(None, (run.names.get(path, ""), path and f"at {path}")))
         tries = getattr(event.fact, "attempt", 0)
         head = f"{fact_name(event)} {about}".rstrip() + (f", attempt {tries}" if tries else "")
         lines += [(f"{head}, {clock(event.at, with_date=True)}", "title")]
@@ -290,7 +288,7 @@ def _errors(run: RunLook, scene: Scene) -> Drawn:
     return _text("errors", lines or [("nothing failed", "dim")], scene)
 
 
-def _waits(run: RunLook, scene: Scene) -> Drawn:
+def _why(run: RunLook, scene: Scene) -> Drawn:
     status, now_us = run.status, scene.now_us
     lines: list[tuple[str, str]] = [(run.why, "head"), ("", "")] if run.why else []
     for each in status.pending if status else ():
@@ -307,7 +305,7 @@ def _waits(run: RunLook, scene: Scene) -> Drawn:
             lines.append((f"  last heartbeat {each.heartbeat!r}", ""))
         if each.last_failure:
             lines.append((f"  last failure {failure_text(each.last_failure)}", "bad"))
-    return _text("waits for", lines or [("nothing", "dim")], scene)
+    return _text("why", lines or [("nothing", "dim")], scene)
 
 
 _TABS: Final[dict[Tab, Callable[[RunLook, Scene], Drawn]]] = {
@@ -316,5 +314,5 @@ _TABS: Final[dict[Tab, Callable[[RunLook, Scene], Drawn]]] = {
     Tab.VALUES: _values,
     Tab.ERRORS: _errors,
     Tab.CHILDREN: _children,
-    Tab.WAITS: _waits,
+    Tab.WHY: _why,
 }

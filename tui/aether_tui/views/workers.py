@@ -8,6 +8,7 @@ from aether_tui.lines import Picture, boxed, words
 from aether_tui.listing import listing
 from aether_tui.sizes import age, micros
 from aether_tui.spark import bar
+from aether_tui.views.queues import labelled
 from aether_tui.views.scene import Drawn, Scene
 
 _COLUMNS: Final = (
@@ -20,6 +21,7 @@ _COLUMNS: Final = (
     Column("STATE", 8),
     Column("LOAD", 8),
     Column("TAKES", 20, grows=True),
+    Column("LABELS", 12, grows=True),
 )
 # Workers are heard of every five seconds, and given up after fifteen.
 _SILENT_US: Final = 7_000_000
@@ -59,6 +61,7 @@ def row(worker: WorkerInfo, scene: Scene) -> list[Cell]:
         state,
         bar(used, slots, 8, scene.theme),
         ", ".join((*worker.workflow_types, *worker.activity_types)),
+        labelled(worker.labels).strip(),
     ]
 
 
