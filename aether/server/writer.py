@@ -162,8 +162,10 @@ class Writer:
 
     @property
     def has_room(self) -> bool:
+        # One that has ended takes nothing; whoever waits for room is cancelled with the rest of the server.
         return (
-            self.waiting_count < self._limits.waiting_batches
+            not self._is_over
+            and self.waiting_count < self._limits.waiting_batches
             and self._submitted_bytes - self._durable_bytes < self._limits.waiting_bytes
         )
 

@@ -54,6 +54,7 @@ class Disk(MemoryStore):
         super().__init__()
         self.moods: Moods = moods or Reliable()
         self.commits = 0
+        self.on_commit: Callable[[Sequence[Batch]], None] = lambda batches: None
         self._unsynced: Sequence[Batch] | None = None
 
     async def write(self, batches: Sequence[Batch]) -> None:
@@ -66,8 +67,7 @@ class Disk(MemoryStore):
         self.moods.at("flush")
         await trio.sleep(self.moods.flush_s())
         self._unsynced = None
-        self.commit(batches)
-        self.commits += 1
+        self._keep(batches)
         self.moods.at("durable")
         await trio.lowlevel.checkpoint()
 
@@ -75,8 +75,12 @@ class Disk(MemoryStore):
         """The server on it is gone. What was written and not flushed is there as a whole or not at all."""
         batches, self._unsynced = self._unsynced, None
         if batches is not None and keeps_unsynced:
-            self.commit(batches)
-            self.commits += 1
+            self._keep(batches)
+
+    def _keep(self, batches: Sequence[Batch]) -> None:
+        self.commit(batches)
+        self.commits += 1
+        self.on_commit(batches)
 
 
 class TaskDesk:

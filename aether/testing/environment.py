@@ -4,8 +4,9 @@ Time passes only when everything waits, and then at once up to the next moment t
 sleep takes no time, and nothing that a test says about time depends on the machine.
 """
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, ParamSpec, TypeVar, overload
 
@@ -233,6 +234,18 @@ class Environment:
         row = next(row for row in self.disk.runs.values() if row.run_id == run_id)
         facts = [decode_event(event.body).fact for event in self.disk.logs[row.key]]
         return any(isinstance(fact, StepCompleted | StepFailed) and fact.path == path for fact in facts)
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Within the block nothing is logged: that connections are lost is what was ordered."""
+    logger = logging.getLogger("aether")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @asynccontextmanager

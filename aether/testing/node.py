@@ -78,7 +78,11 @@ class Node:
                     self._methods = self._watch(running.methods)
                     self.running = running
                     task_status.started()
-                    await trio.sleep_forever()
+                    try:
+                        await trio.sleep_forever()
+                    finally:
+                        # From here on nobody is let in.
+                        self.running = None
         except Exception:
             # What it stumbles over while it falls is nobody's business.
             if not self.has_crashed:

