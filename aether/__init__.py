@@ -59,7 +59,7 @@ if TYPE_CHECKING:
         WriterStats,
     )
     from aether.sdk.past import Attempt, Explanation, Reason, TimelineRow
-    from aether.sdk.views import Pending, WorkflowInfo, WorkflowStatus
+    from aether.sdk.views import ForkOrigin, Pending, WorkflowInfo, WorkflowStatus
 
 __all__ = [
     "Activity",
@@ -79,6 +79,7 @@ __all__ = [
     "Event",
     "Explanation",
     "Failure",
+    "ForkOrigin",
     "Handle",
     "InvalidArgument",
     "Latency",
@@ -163,6 +164,7 @@ _HOMES = {
     "QueueDepth": "sdk.metrics",
     "StateCount": "sdk.metrics",
     "WorkerInfo": "sdk.metrics",
+    "ForkOrigin": "sdk.views",
     "Pending": "sdk.views",
     "WorkflowInfo": "sdk.views",
     "WorkflowStatus": "sdk.views",

@@ -229,6 +229,42 @@ def why(
 
 @app.command()
 @reported
+def fork(
+    workflow_id: WorkflowArgument,
+    at: Annotated[int, typer.Option(min=1, metavar="SEQ", help="The last event that both share.")],
+    new_id: Annotated[str, typer.Option("--id", metavar="NEW", help="Of the new run; made up when not given.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    run_id: RunOption = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Start a run that shares the history of another one up to an event, and goes on from there.
+
+    What was not over at that event begins anew. `aether history ID` shows the events.
+    """
+    from aether.cli.runs import fork_run
+
+    fork_run(server, output, workflow_id, run_id, new_id, at=at, dry_run=dry_run)
+
+
+@app.command()
+@reported
+def retry(
+    workflow_id: WorkflowArgument,
+    new_id: Annotated[str, typer.Option("--id", metavar="NEW", help="Of the new run; the same when not given.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    run_id: RunOption = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Go on with a run that failed or was cancelled, from the last event before that."""
+    from aether.cli.runs import fork_run
+
+    fork_run(server, output, workflow_id, run_id, new_id, dry_run=dry_run)
+
+
+@app.command()
+@reported
 def cancel(
     workflow_id: WorkflowArgument,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the history.")] = "",

@@ -12,7 +12,7 @@ from aether.wire.generated.aether.v1 import client_pb2, model_pb2
 from aether.wire.plain import iso_time, plain_payload, state_name
 
 # What a fact calls the thing that it is about.
-_NAMES = ("name", "activity_type", "workflow_type", "key")
+_NAMES = ("name", "activity_type", "workflow_type", "key", "workflow_id")
 
 
 def duration(length_us: int) -> str:
@@ -106,6 +106,7 @@ def status_fields(status: client_pb2.WorkflowStatus, now_us: int) -> list[tuple[
         ("state", state_name(info.state)),
         ("queue", info.task_queue),
         ("parent", info.parent_workflow_id),
+        ("forked from", _origin_text(info.forked_from) if info.HasField("forked_from") else ""),
         ("created", iso_time(info.created_at_us)),
         ("closed", iso_time(info.closed_at_us)),
         ("took" if info.closed_at_us else "open for", duration(ran_until - info.created_at_us)),
@@ -123,6 +124,10 @@ def status_fields(status: client_pb2.WorkflowStatus, now_us: int) -> list[tuple[
     if status.HasField("failure"):
         fields.append(("failure", failure_tree(status.failure)))
     return [(name, value) for name, value in fields if value]
+
+
+def _origin_text(origin: client_pb2.ForkOrigin) -> str:
+    return f"{origin.workflow_id} (run {origin.run_id}) at event {origin.seq}"
 
 
 def pending_text(pending: client_pb2.Pending, now_us: int) -> str:

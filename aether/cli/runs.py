@@ -26,6 +26,7 @@ _LIST_COLUMNS = (
     Column("RUN"),
     Column("TAGS", can_shrink=True),
 )
+_FORKS_SHOWN = 20
 # The most that a server answers at once.
 _PAGE_RUNS = 1_000
 
@@ -87,18 +88,43 @@ def _state_number(name: str) -> model_pb2.RunState:
 
 def show_status(server: str, output: Format, workflow_id: str, run_id: str) -> None:
     request = client_pb2.GetStatusRequest(workflow_id=workflow_id, run_id=run_id)
-    answer = Caller(server).unary(f"{_CLIENT}/GetWorkflowStatus", request)
+    caller = Caller(server)
+    answer = caller.unary(f"{_CLIENT}/GetWorkflowStatus", request)
     status = client_pb2.WorkflowStatus.FromString(answer)
+    forks = _forks_of(caller, status.info.run_id)
     if output is Format.JSON:
-        show(render_json(plain(status)))
+        told = [{"workflow_id": fork.workflow_id, "run_id": fork.run_id} for fork in forks]
+        show(render_json(plain(status) | ({"forks": told} if told else {})))
         return
-    show(render_fields(status_fields(status, now_us()), stdout_screen()))
+    fields = status_fields(status, now_us())
+    fields += [("fork", f"{fork.workflow_id} (run {fork.run_id})") for fork in forks]
+    show(render_fields(fields, stdout_screen()))
+
+
+def _forks_of(caller: Caller, run_id: str) -> list[client_pb2.WorkflowInfo]:
+    request = admin_pb2.ListRequest(filter=f'tag.forked_from:"{run_id}"', limit=_FORKS_SHOWN)
+    return [client_pb2.WorkflowInfo.FromString(each) for each in caller.stream(f"{_ADMIN}/ListWorkflows", request)]
 
 
 def show_why(server: str, output: Format, workflow_id: str, run_id: str) -> None:
     request = admin_pb2.ExplainRequest(workflow_id=workflow_id, run_id=run_id)
     told = admin_pb2.Explanation.FromString(Caller(server).unary(f"{_ADMIN}/ExplainWorkflow", request))
     show(render_json(plain(told)) if output is Format.JSON else clean(told.sentence) + "\n")
+
+
+def fork_run(
+    server: str, output: Format, workflow_id: str, run_id: str, new_id: str, *, at: int = 0, dry_run: bool = False
+) -> None:
+    """Fork it at an event, or, without one, where it was before it failed."""
+    request = admin_pb2.ForkRequest(
+        workflow_id=workflow_id, run_id=run_id, at_seq=at, retry=not at, new_workflow_id=new_id, dry_run=dry_run
+    )
+    answer = admin_pb2.ForkResponse.FromString(Caller(server).unary(f"{_ADMIN}/ForkWorkflow", request))
+    if output is Format.JSON:
+        show(render_json(plain(answer)))
+        return
+    fields = [("workflow", answer.workflow_id), ("run", answer.run_id), ("shares events", f"1 to {answer.at_seq}")]
+    show(render_fields([(name, value) for name, value in fields if value], stdout_screen()))
 
 
 def cancel_run(server: str, output: Format, workflow_id: str, run_id: str, reason: str, *, force: bool) -> None:

@@ -8,7 +8,7 @@
     activity     attempts, timeouts, retries          retry    when is the next attempt
     membership   workers come and go
     dispatch     who gets what                        queues   what waits      timers   what is due
-    explain      what a run waits for
+    explain      what a run waits for                 fork     runs that begin with the history of others
 
 The engine is synchronous and pure: time comes as `now` (microseconds since the epoch, never falling), random ids come
 with the inputs, and nothing here waits or opens anything.
@@ -24,6 +24,7 @@ from aether.core import commands, inputs, lifecycle, membership, messages
 from aether.core.dispatch import STICKY, move_waking, serve_opened, wake_run
 from aether.core.effects import Decision, RunOpened
 from aether.core.explain import explain_run
+from aether.core.fork import fork
 from aether.core.run import Activity, Run, Timer, fold
 from aether.core.sessions import Tokens
 from aether.core.state import State, TimerKey
@@ -162,6 +163,7 @@ _DUE: dict[str, Callable[[State, TimerKey], None]] = {
 
 _RULES: dict[type, Callable[[State, inputs.Input], None]] = {
     inputs.StartRun: lifecycle.start,  # type: ignore[dict-item]
+    inputs.ForkRun: fork,  # type: ignore[dict-item]
     inputs.DescribeRun: lifecycle.describe_run,  # type: ignore[dict-item]
     inputs.ExplainRun: explain_run,  # type: ignore[dict-item]
     inputs.AwaitRun: lifecycle.await_run,  # type: ignore[dict-item]

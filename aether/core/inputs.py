@@ -6,6 +6,7 @@
 from attrs import frozen
 
 from aether.model.commands import Command
+from aether.model.events import Event
 from aether.model.payload import Failure, Payload
 from aether.model.policy import ConcurrencyLimit
 from aether.model.runs import IdReusePolicy, Labels
@@ -30,6 +31,19 @@ class StartRun:
     concurrency: ConcurrencyLimit | None = None
     # Answer with how it ended.
     awaited: bool = False
+
+
+@frozen
+class ForkRun:
+    """A new run that begins with `events`, which `fork.plan` has cut from the history of `source`."""
+
+    reply: object
+    workflow_id: str
+    run_id: str
+    source_workflow_id: str
+    source_run_id: str
+    at_seq: int
+    events: tuple[Event, ...]
 
 
 @frozen
@@ -154,6 +168,7 @@ class Tick:
 
 Input = (
     StartRun
+    | ForkRun
     | DescribeRun
     | ExplainRun
     | AwaitRun

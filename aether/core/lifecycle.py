@@ -74,7 +74,7 @@ def _created(state: State, item: StartRun) -> e.RunCreated:
 def _why_not_anew(state: State, item: StartRun, closed: RunState | None) -> AetherError | None:
     """`closed`: how the last run of that id ended, if that was a moment ago. Others were looked up on disk before."""
     if len(state.runs) >= state.limits.open_runs_max:
-        return LimitExceeded(_too_many(state))
+        return LimitExceeded(too_many(state))
     if item.awaited and state.waiter_count >= state.limits.waiters_max:
         return LimitExceeded(_too_many_wait(state))
     if closed is not None and not may_reuse(item.reuse, closed):
@@ -399,9 +399,9 @@ def _why_no_child(state: State, fact: e.ChildStarted) -> Failure | None:
         )
         return Failure("InvalidArgument", message)
     if len(state.runs) >= state.limits.open_runs_max:
-        return Failure("LimitExceeded", _too_many(state))
+        return Failure("LimitExceeded", too_many(state))
     return None
 
 
-def _too_many(state: State) -> str:
+def too_many(state: State) -> str:
     return f"{len(state.runs)} runs are open, the most this server holds"

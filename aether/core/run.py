@@ -141,6 +141,8 @@ class Run:
     priority: int = DEFAULT_PRIORITY
     tags: tuple[tuple[str, str], ...] = ()
     memo: tuple[tuple[str, Payload], ...] = ()
+    # Of a fork: workflow id and run id of where it comes from, and the last event that it shares.
+    forked_from: tuple[str, str, int] | None = None
     # What the worker that takes it must have.
     labels: Labels = ()
     concurrency: ConcurrencyLimit | None = None
@@ -210,6 +212,8 @@ def _(run: Run, fact: e.RunCreated, at: int) -> None:
     run.priority = fact.priority or DEFAULT_PRIORITY
     run.tags = fact.tags
     run.memo = fact.memo
+    if fact.forked_from_run_id:
+        run.forked_from = (fact.forked_from_workflow_id, fact.forked_from_run_id, fact.forked_at_seq)
     run.labels = fact.labels
     run.concurrency = fact.concurrency
 

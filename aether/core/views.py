@@ -58,6 +58,7 @@ class RunView:
     blocked: Failure | None
     tags: tuple[tuple[str, str], ...]
     memo: tuple[tuple[str, Payload], ...]
+    forked_from: tuple[str, str, int] | None = None
 
 
 @frozen
@@ -144,6 +145,7 @@ def describe(state: State, run: Run) -> RunView:
         run.blocked,
         run.tags,
         run.memo,
+        run.forked_from,
     )
 
 

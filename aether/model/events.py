@@ -28,6 +28,25 @@ class RunCreated:
     memo: tuple[tuple[str, Payload], ...] = ()
     labels: Labels = ()
     concurrency: ConcurrencyLimit | None = None
+    # Of a fork: the run that it was forked from, the last event that it shares with it, and what its code draws at
+    # random from until `RunForked`.
+    forked_from_workflow_id: str = ""
+    forked_from_run_id: str = ""
+    forked_at_seq: int = 0
+    seed: str = ""
+
+
+@frozen
+class RunForked:
+    """From here on the history is the run's own: up to here it is that of another run up to event `shared_seq`.
+
+    What the code draws at random after this follows from `seed`.
+    """
+
+    workflow_id: str
+    run_id: str
+    shared_seq: int
+    seed: str
 
 
 @frozen
@@ -230,6 +249,7 @@ class ValuePublished:
 
 Fact = (
     RunCreated
+    | RunForked
     | RunStarted
     | RunCompleted
     | RunFailed

@@ -23,6 +23,8 @@ class Limits:
     failure_causes_max: int = 64
     # Replaying so many events takes about a second; longer work belongs into children.
     history_max: int = 50_000
+    # Events that a fork shares with where it comes from: they become durable in one commit.
+    forked_events_max: int = 10_000
     # Positions of one run that wait at the same time.
     pending_max: int = 10_000
     # Commands in one request.

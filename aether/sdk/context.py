@@ -439,7 +439,7 @@ class Context:
     def _draw(self, what: str) -> bytes:
         branch = self._run.branch(what)
         branch.draws += 1
-        place = f"{self._run.run_id}/{branch.prefix}{branch.count}/{branch.draws}"
+        place = f"{self._run.seed}/{branch.prefix}{branch.count}/{branch.draws}"
         return blake2b(place.encode(), digest_size=16).digest()
 
     async def _wait(self, branch: Branch, kind: Kind, name: str, command: c.RunCommand | None = None) -> Waiter:

@@ -5,13 +5,13 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
-from aether.errors import AetherError
+from aether.errors import AetherError, InvalidArgument
 from aether.model.events import Event, RunCancelled, RunCompleted, RunFailed
 from aether.sdk import rpc
 from aether.sdk.converters import UNDECLARED
 from aether.sdk.entropy import new_id
 from aether.sdk.past import Explanation, TimelineRow, explanation_from_proto, timeline_row_from_proto
-from aether.sdk.views import WorkflowStatus, outcome, status_from_proto
+from aether.sdk.views import WorkflowInfo, WorkflowStatus, outcome, status_from_proto
 from aether.wire.convert import decode_event
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
 from aether.wire.values import payload_from_proto, payload_to_proto
@@ -182,6 +182,46 @@ class Handle(Generic[R]):
             explanation_from_proto,
             timeout_s=self._client.timeout_s,
         )
+
+    async def fork(self, *, at: int, workflow_id: str = "") -> "Handle[R]":
+        """A new run that shares this one's history up to event `at`, and goes on from there.
+
+        What was not over at that event begins anew. Without a `workflow_id` the server makes one up.
+
+        Raises:
+            InvalidArgument: The history can not be cut there; the message says where it can.
+            WorkflowAlreadyExists: The id is that of an open run.
+
+        """
+        return await self._fork(admin_pb2.ForkRequest(at_seq=at, new_workflow_id=workflow_id))
+
+    async def retry(self, *, workflow_id: str = "") -> "Handle[R]":
+        """Fork a run that failed or was cancelled at the last event before that; under its own id unless told another.
+
+        Raises:
+            WorkflowClosed: There is nothing to retry, or it is not safe; the message says why.
+
+        """
+        return await self._fork(admin_pb2.ForkRequest(retry=True, new_workflow_id=workflow_id))
+
+    async def _fork(self, request: admin_pb2.ForkRequest) -> "Handle[R]":
+        request.workflow_id, request.run_id = self.workflow_id, self.run_id
+        # Made here, so that a request whose answer was lost can be repeated without making two runs.
+        request.new_run_id = new_id()
+        answer = await rpc.call_until(
+            self._client.transport,
+            "/aether.v1.AdminService/ForkWorkflow",
+            request,
+            admin_pb2.ForkResponse.FromString,
+            timeout_s=self._client.timeout_s,
+        )
+        return Handle(self._client, answer.workflow_id, answer.run_id, self._result_type)
+
+    def forks(self) -> AsyncIterator[WorkflowInfo]:
+        """The runs that were forked from this one, newest first. The handle must know its `run_id`."""
+        if not self.run_id:
+            raise InvalidArgument("forks() needs the handle of one run: client.handle(workflow_id, run_id)")
+        return self._client.list(filter=f'tag.forked_from:"{self.run_id}"')
 
     def __repr__(self) -> str:
         return f"<handle of {self.workflow_id!r}{f' run {self.run_id}' if self.run_id else ''}>"

@@ -82,6 +82,8 @@ class Replay:
     # Calls that go on without the server doing anything: steps whose function runs, and what is not acknowledged yet.
     live_calls: int = 0
     waiters: dict[str, Waiter] = field(factory=dict)
+    # What random values follow from, once the history has said so.
+    seed: str = ""
     _queue: deque[tuple[int, Record]] = field(factory=deque)
     # Branches that have not begun, in the order in which they were opened.
     _new: deque[Branch] = field(factory=deque)
@@ -400,6 +402,8 @@ class Replay:
                 for waiter in self.waiters.values():
                     if waiter.state is not BACKING_OFF:
                         waiter.attempt += 1
+        elif isinstance(record, e.RunForked):
+            self.seed = record.seed
         elif isinstance(record, e.SignalReceived):
             self._on_signal(record)
         elif isinstance(record, e.CancelRequested) and not self._is_finished:

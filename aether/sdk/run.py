@@ -90,6 +90,7 @@ class Run:
         # Something in it was cancelled, so that a new call may stand in a cancelled scope.
         self.has_cancels = False
         self.moves = 0
+        self._seed = created.seed or created.run_id
         self._port = port
         self._input = created.input
         self._commands: list[c.RunCommand] = []
@@ -127,6 +128,11 @@ class Run:
         self.guard(self.replay.finish)
         if not self.is_dropped:
             self._close(end)
+
+    @property
+    def seed(self) -> str:
+        """What the code's random values follow from: in a fork, that of its source until it is on its own."""
+        return self.replay.seed or self._seed
 
     def branch(self, what: str) -> Branch:
         """The branch whose code is executing. Raises if that is not code of this run."""

@@ -18,6 +18,15 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @frozen
+class ForkOrigin:
+    """Where a fork comes from, and the last event that both share."""
+
+    workflow_id: str
+    run_id: str
+    seq: int
+
+
+@frozen
 class WorkflowInfo:
     """One run, as lists show it."""
 
@@ -36,6 +45,8 @@ class WorkflowInfo:
     # The worker that has it, if one does; "" in lists.
     worker_id: str
     tags: Mapping[str, str]
+    # None if it is no fork; not in lists.
+    forked_from: ForkOrigin | None = None
 
 
 @frozen
@@ -89,7 +100,12 @@ def info_from_proto(message: pb.WorkflowInfo) -> WorkflowInfo:
         message.history_length,
         message.worker_id,
         dict(message.tags),
+        _origin(message.forked_from) if message.HasField("forked_from") else None,
     )
+
+
+def _origin(message: pb.ForkOrigin) -> ForkOrigin:
+    return ForkOrigin(message.workflow_id, message.run_id, message.seq)
 
 
 def status_from_proto(message: pb.WorkflowStatus, converter: Converter) -> WorkflowStatus:

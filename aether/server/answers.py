@@ -45,6 +45,7 @@ def status_of_open(view: RunView, persistence: str) -> pb.WorkflowStatus:
             worker_id=view.worker_id,
             tags=dict(view.tags),
             run_key=view.key,
+            forked_from=_origin(*view.forked_from) if view.forked_from else None,
         ),
         failure=failure_to_proto(view.blocked) if view.blocked else None,
         pending=[_pending(item) for item in view.pending],
@@ -58,7 +59,11 @@ def status_of_open(view: RunView, persistence: str) -> pb.WorkflowStatus:
 def status_of_closed(row: RunRow, first: e.Event | None, last: e.Event | None, persistence: str) -> pb.WorkflowStatus:
     status = pb.WorkflowStatus(info=info_of_row(row), persistence=persistence)
     if first is not None and isinstance(first.fact, e.RunCreated):
-        status.info.parent_workflow_id = first.fact.parent_workflow_id
+        created = first.fact
+        status.info.parent_workflow_id = created.parent_workflow_id
+        if created.forked_from_run_id:
+            origin = _origin(created.forked_from_workflow_id, created.forked_from_run_id, created.forked_at_seq)
+            status.info.forked_from.CopyFrom(origin)
         for key, value in first.fact.memo:
             status.memo[key].CopyFrom(payload_to_proto(value))
     if last is not None:
@@ -68,6 +73,10 @@ def status_of_closed(row: RunRow, first: e.Event | None, last: e.Event | None, p
         elif isinstance(last.fact, e.RunFailed):
             status.failure.CopyFrom(failure_to_proto(last.fact.failure))
     return status
+
+
+def _origin(workflow_id: str, run_id: str, seq: int) -> pb.ForkOrigin:
+    return pb.ForkOrigin(workflow_id=workflow_id, run_id=run_id, seq=seq)
 
 
 def result(closed: Closed) -> pb.WorkflowResult:

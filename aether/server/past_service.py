@@ -1,17 +1,20 @@
-"""What `AdminService` tells of one run: its history, its timeline, and what it waits for.
+"""What `AdminService` does about one run: its history, its timeline, what it waits for, forks of it.
 
-What is read is what is durable. The engine is asked only for what it alone knows: why an open run does not go on.
+What is read is what is durable. The engine is asked only for what it alone knows or does: why an open run does not go
+on, and a new run that begins with the history of another one.
 """
 
 from functools import partial
 from typing import TypeVar
 
 import trio
+from attrs import evolve
 from google.protobuf.message import DecodeError
 
-from aether.core.effects import NotOpen
+from aether.core.effects import NotOpen, Started
 from aether.core.explain import Explanation, explain_end
-from aether.core.inputs import ExplainRun
+from aether.core.fork import plan, retry_point
+from aether.core.inputs import ExplainRun, ForkRun
 from aether.core.timeline import Timeline
 from aether.core.validate import check_name
 from aether.errors import AetherError, InvalidArgument, ServerUnavailable, WorkflowNotFound
@@ -21,7 +24,9 @@ from aether.model.runs import RunState
 from aether.server import past_answers
 from aether.server.archive import PAGE_EVENTS, Archive
 from aether.server.engine_loop import EngineLoop
-from aether.server.replies import find_row, refuse, respond_later, room, stream_later
+from aether.server.entropy import new_id
+from aether.server.readiness import Readiness
+from aether.server.replies import fail, find_row, refuse, respond_later, room, stream_later
 from aether.store.interface import EventRow, Reader, RunRow
 from aether.wire.calls import Call, Method
 from aether.wire.convert import KINDS, decode_event
@@ -29,15 +34,20 @@ from aether.wire.errors import status_of
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
 
 _SERVICE = "/aether.v1.AdminService/"
+# An id that is made up stays within the bound on names.
+_ID_MAX = 150
 _CLOSING_KINDS = {KINDS[kind] for kind in (e.RunCompleted, e.RunFailed, e.RunCancelled)}
-_Identified = TypeVar("_Identified", pb.GetHistoryRequest, pb.GetTimelineRequest, pb.ExplainRequest)
+_Identified = TypeVar("_Identified", pb.GetHistoryRequest, pb.GetTimelineRequest, pb.ExplainRequest, pb.ForkRequest)
 
 
 class PastService:
-    def __init__(self, loop: EngineLoop, limits: Limits, archive: Archive, nursery: trio.Nursery) -> None:
+    def __init__(
+        self, loop: EngineLoop, limits: Limits, archive: Archive, readiness: Readiness, nursery: trio.Nursery
+    ) -> None:
         self._loop = loop
         self._limits = limits
         self._archive = archive
+        self._readiness = readiness
         self._nursery = nursery
         self._following: dict[Call, trio.CancelScope] = {}
 
@@ -46,6 +56,7 @@ class PastService:
             Method(_SERVICE + "GetHistory", self.get_history, "unary"),
             Method(_SERVICE + "GetTimeline", self.get_timeline, "unary"),
             Method(_SERVICE + "ExplainWorkflow", self.explain_workflow, "unary"),
+            Method(_SERVICE + "ForkWorkflow", self.fork_workflow, "unary"),
         ]
 
     def get_history(self, call: Call, message: bytes) -> None:
@@ -136,6 +147,38 @@ class PastService:
 
         self._nursery.start_soon(respond_later, call, look_up)
 
+    def fork_workflow(self, call: Call, message: bytes) -> None:
+        try:
+            self._readiness.check_writable()
+            request = self._parse(pb.ForkRequest, message)
+            check_name(self._limits, request.new_workflow_id, "new_workflow_id", required=False)
+            check_name(self._limits, request.new_run_id, "new_run_id", required=False)
+        except (AetherError, DecodeError) as fault:
+            refuse(call, fault)
+            return
+
+        async def begin() -> None:
+            try:
+                cut = await self._archive.read(partial(_cut, request))
+            except Exception as fault:  # noqa: BLE001 - contained: one answer is lost, everybody else carries on
+                fail(call, fault)
+                return
+            if isinstance(cut, pb.ForkResponse):
+                call.respond(cut.SerializeToString())
+            else:
+                self._loop.post(evolve(cut, reply=partial(self._forked, call, cut.at_seq)))
+
+        self._nursery.start_soon(begin)
+
+    def _forked(self, call: Call, at_seq: int, answer: object) -> None:
+        if isinstance(answer, Started):
+            response = pb.ForkResponse(
+                workflow_id=answer.workflow_id, run_id=answer.run_id, at_seq=at_seq, existing=answer.existing
+            )
+            call.respond(response.SerializeToString())
+        else:
+            refuse(call, answer)
+
     def _parse(self, kind: type[_Identified], message: bytes) -> _Identified:
         request = kind.FromString(message)
         check_name(self._limits, request.workflow_id, "workflow_id")
@@ -163,3 +206,27 @@ def _explain_closed(workflow_id: str, run_id: str, reader: Reader) -> Explanatio
         # It was not open when the engine was asked, and is now: somebody has just started that id again.
         raise WorkflowNotFound(f"workflow {workflow_id!r} has just been started again; ask again")
     return explain_end(row.workflow_id, row.run_id, RunState(row.state), row.closed_at, fact)
+
+
+def _cut(request: pb.ForkRequest, reader: Reader) -> ForkRun | pb.ForkResponse:
+    """What to ask of the engine, or the answer: a dry run's, or that of a fork which has been made before."""
+    run_id = request.new_run_id or new_id()
+    made_up = request.workflow_id if request.retry else f"{request.workflow_id[:_ID_MAX]}-fork-{run_id[:8]}"
+    workflow_id = request.new_workflow_id or made_up
+    there = reader.run(workflow_id, run_id)
+    if there is not None:
+        return pb.ForkResponse(workflow_id=there.workflow_id, run_id=there.run_id, existing=True)
+    row = find_row(request.workflow_id, request.run_id, reader)
+    history: list[e.Event] = []
+    # Of an event that is asked for nothing behind it is needed.
+    last_seq = request.at_seq if not request.retry else 0
+    while True:
+        page = reader.events(row.key, len(history), PAGE_EVENTS)
+        history += [decode_event(event.body) for event in page]
+        if len(page) < PAGE_EVENTS or (last_seq and len(history) >= last_seq):
+            break
+    at_seq = retry_point(history) if request.retry else request.at_seq
+    events = plan(history, at_seq)
+    if request.dry_run:
+        return pb.ForkResponse(workflow_id=workflow_id, at_seq=at_seq)
+    return ForkRun(None, workflow_id, run_id, row.workflow_id, row.run_id, at_seq, events)

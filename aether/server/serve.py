@@ -141,7 +141,7 @@ def _services(
     report = MetricsReport(loop, readiness, Census(loop.engine.state), node=new_id()[:8])
     admin = AdminService(loop.clock, limits, archive, report, readers)
     health = HealthService(readiness)
-    past = PastService(loop, limits, archive, readers)
+    past = PastService(loop, limits, archive, readiness, readers)
     services = (client, worker, admin, past, health)
     methods = [*(method for service in services for method in service.methods()), *reflection_methods()]
     return Running({method.path: method for method in methods}, client, past, worker, health, readiness, loop, report)

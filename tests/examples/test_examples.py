@@ -13,6 +13,7 @@ SAID = {
     ],
     "batch": ["{'tea': 300, 'coffee': 600, 'cocoa': 500}", "/1.1.1 COMPLETED", "/1.2.1 COMPLETED", "/1.3.1 COMPLETED"],
     "crash_and_resume": ["killed", "ended with -9", "result: 14", "ended with 0"],
+    "fork": ["KeyError: 'eur'", "invoice 17: 92", "events that both share: 3"],
     "human_approval": ["waiting for approval of laptop", "result: laptop approved by Ada"],
     "saga": [
         "booked flight",
@@ -48,6 +49,8 @@ def test_it_runs_alone(name, tmp_path):
     assert (tmp_path / "data" / "aether.db").is_file() == (name not in {"main_job", "test_order"})
     if name == "crash_and_resume":
         assert steps_of(said) == ["1", "2", "3"]
+    if name == "fork":
+        assert said.count("drawing a number") == 1
 
 
 @pytest.mark.parametrize("name", [name for name in SAID if name not in {"main_job", "test_order"}])

@@ -51,6 +51,19 @@ FACTS: st.SearchStrategy[e.Fact] = st.one_of(
     st.builds(
         e.RunCreated, TEXT, TEXT, TEXT, TEXT, PAYLOADS, TEXT, TEXT, TEXT, TIME, TIME, UINT32, TAGS, MEMOS, TAGS, SHARES
     ),
+    st.builds(
+        e.RunCreated,
+        TEXT,
+        TEXT,
+        TEXT,
+        TEXT,
+        PAYLOADS,
+        forked_from_workflow_id=TEXT,
+        forked_from_run_id=TEXT,
+        forked_at_seq=UINT32,
+        seed=TEXT,
+    ),
+    st.builds(e.RunForked, TEXT, TEXT, UINT32, TEXT),
     st.builds(e.RunStarted, TEXT, UINT32, TEXT),
     st.builds(e.RunCompleted, PAYLOADS),
     st.builds(e.RunFailed, FAILURES),

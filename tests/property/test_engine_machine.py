@@ -5,6 +5,7 @@ state the engine was left in, every run must close within a bounded number of in
 """
 
 import os
+from contextlib import suppress
 from itertools import count
 
 from attrs import evolve
@@ -15,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from aether.core import inputs as i
 from aether.core.effects import Closed
 from aether.core.run import Promise
-from aether.errors import AetherError
+from aether.errors import AetherError, InvalidArgument
 from aether.model import commands as c
 from aether.model.policy import ActivityTimeouts, ConcurrencyLimit, RetryPolicy
 from aether.model.runs import IdReusePolicy, Labels, ParentClosePolicy
@@ -193,6 +194,14 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(id=IDS, key=st.sampled_from(KEYS))
     def read(self, id: str, key: str) -> None:  # noqa: A002
         assert self.room.read(key, id) is not None
+
+    @rule(draw=st.data(), id=st.sampled_from(("a", "fork", "fork")))
+    def fork(self, draw: st.DataObject, id: str) -> None:  # noqa: A002
+        histories = self.room.log.histories
+        key = draw.draw(st.sampled_from(sorted(histories)))
+        with suppress(InvalidArgument):
+            answer = self.room.fork(key, draw.draw(st.integers(1, len(histories[key]))), id)
+            assert answer is not None
 
     @rule(id=IDS)
     def describe(self, id: str) -> None:  # noqa: A002

@@ -22,6 +22,8 @@ COMMANDS = [
     "status",
     "history",
     "why",
+    "fork",
+    "retry",
     "cancel",
     "doctor",
     "db",

@@ -210,3 +210,14 @@ def test_a_step_that_is_cancelled_before_it_is_known_whether_it_is_tried_again_g
 def test_a_timer_that_was_given_up_while_the_code_waits_for_it_is_a_mismatch():
     with pytest.raises(NonDeterminism, match="was given up, the code waits for it"):
         begun(e.TimerStarted("1", 9), e.TimerCancelled("1")).register(Branch(""), "timer", "", c.StartTimer("1", 9))
+
+
+def test_random_values_follow_from_what_the_last_fork_says():
+    replay = begun(
+        e.StepCompleted("1", "a", ONE), e.RunForked("w", "r", 1, "first"), e.RunForked("w", "r", 1, "second")
+    )
+    assert replay.seed == ""
+    replay.register(replay.root, "step", "a")
+    assert replay.seed == "", "its branch has not come to rest behind the fact before the fork"
+    replay.register(replay.root, "step", "b")
+    assert replay.seed == "second"

@@ -40,6 +40,11 @@ FACTS: list[e.Fact] = [
         "w", "r", "order", "q", DATA, start_at=7, expires_at=8, priority=1,
         tags=(("a", ""), ("b", "2")), memo=(("note", DATA), ("text", Payload(b"x"))),
     ),
+    e.RunCreated(
+        "w", "r", "order", "q", DATA,
+        forked_from_workflow_id="f", forked_from_run_id="g", forked_at_seq=5, seed="s",
+    ),
+    e.RunForked("f", "g", 5, "s"),
     e.RunStarted("worker-1", 2, "lost"),
     e.RunCompleted(DATA),
     e.RunFailed(DEEP),

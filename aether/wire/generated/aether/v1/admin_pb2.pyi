@@ -466,3 +466,33 @@ class Reason(_message.Message):
     due_at_us: int
     worker_id: str
     def __init__(self, kind: _Optional[str] = ..., text: _Optional[str] = ..., path: _Optional[str] = ..., name: _Optional[str] = ..., due_at_us: _Optional[int] = ..., worker_id: _Optional[str] = ...) -> None: ...
+
+class ForkRequest(_message.Message):
+    __slots__ = ("workflow_id", "run_id", "at_seq", "retry", "new_workflow_id", "new_run_id", "dry_run")
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    AT_SEQ_FIELD_NUMBER: _ClassVar[int]
+    RETRY_FIELD_NUMBER: _ClassVar[int]
+    NEW_WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    NEW_RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    workflow_id: str
+    run_id: str
+    at_seq: int
+    retry: bool
+    new_workflow_id: str
+    new_run_id: str
+    dry_run: bool
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., at_seq: _Optional[int] = ..., retry: bool = ..., new_workflow_id: _Optional[str] = ..., new_run_id: _Optional[str] = ..., dry_run: bool = ...) -> None: ...
+
+class ForkResponse(_message.Message):
+    __slots__ = ("workflow_id", "run_id", "at_seq", "existing")
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    AT_SEQ_FIELD_NUMBER: _ClassVar[int]
+    EXISTING_FIELD_NUMBER: _ClassVar[int]
+    workflow_id: str
+    run_id: str
+    at_seq: int
+    existing: bool
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., at_seq: _Optional[int] = ..., existing: bool = ...) -> None: ...

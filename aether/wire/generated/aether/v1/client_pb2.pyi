@@ -143,7 +143,7 @@ class WorkflowStatus(_message.Message):
     def __init__(self, info: _Optional[_Union[WorkflowInfo, _Mapping]] = ..., result: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., pending: _Optional[_Iterable[_Union[Pending, _Mapping]]] = ..., cancel_requested: bool = ..., blocked: bool = ..., persistence: _Optional[str] = ..., memo: _Optional[_Mapping[str, _model_pb2.Payload]] = ...) -> None: ...
 
 class WorkflowInfo(_message.Message):
-    __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "state", "created_at_us", "closed_at_us", "parent_workflow_id", "history_length", "worker_id", "tags", "run_key")
+    __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "state", "created_at_us", "closed_at_us", "parent_workflow_id", "history_length", "worker_id", "tags", "run_key", "forked_from")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -163,6 +163,7 @@ class WorkflowInfo(_message.Message):
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
     RUN_KEY_FIELD_NUMBER: _ClassVar[int]
+    FORKED_FROM_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
     workflow_type: str
@@ -175,7 +176,18 @@ class WorkflowInfo(_message.Message):
     worker_id: str
     tags: _containers.ScalarMap[str, str]
     run_key: int
-    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., created_at_us: _Optional[int] = ..., closed_at_us: _Optional[int] = ..., parent_workflow_id: _Optional[str] = ..., history_length: _Optional[int] = ..., worker_id: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., run_key: _Optional[int] = ...) -> None: ...
+    forked_from: ForkOrigin
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., created_at_us: _Optional[int] = ..., closed_at_us: _Optional[int] = ..., parent_workflow_id: _Optional[str] = ..., history_length: _Optional[int] = ..., worker_id: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., run_key: _Optional[int] = ..., forked_from: _Optional[_Union[ForkOrigin, _Mapping]] = ...) -> None: ...
+
+class ForkOrigin(_message.Message):
+    __slots__ = ("workflow_id", "run_id", "seq")
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    workflow_id: str
+    run_id: str
+    seq: int
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., seq: _Optional[int] = ...) -> None: ...
 
 class AwaitResultRequest(_message.Message):
     __slots__ = ("workflow_id", "run_id")

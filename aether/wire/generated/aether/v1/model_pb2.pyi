@@ -89,7 +89,7 @@ class ActivityTimeouts(_message.Message):
     def __init__(self, schedule_to_start_ms: _Optional[int] = ..., start_to_close_ms: _Optional[int] = ..., schedule_to_close_ms: _Optional[int] = ..., heartbeat_ms: _Optional[int] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("seq", "at_us", "parked", "run_created", "run_started", "run_completed", "run_failed", "run_cancelled", "cancel_requested", "step_completed", "step_failed", "step_retried", "timer_started", "timer_fired", "timer_cancelled", "activity_scheduled", "activity_started", "activity_retried", "activity_completed", "activity_failed", "activity_cancel_requested", "activity_cancelled", "activity_progressed", "child_started", "child_completed", "child_failed", "child_cancel_requested", "child_cancelled", "signal_received", "promise_created", "promise_resolved", "promise_rejected", "promise_dropped", "value_published")
+    __slots__ = ("seq", "at_us", "parked", "run_created", "run_started", "run_completed", "run_failed", "run_cancelled", "cancel_requested", "run_forked", "step_completed", "step_failed", "step_retried", "timer_started", "timer_fired", "timer_cancelled", "activity_scheduled", "activity_started", "activity_retried", "activity_completed", "activity_failed", "activity_cancel_requested", "activity_cancelled", "activity_progressed", "child_started", "child_completed", "child_failed", "child_cancel_requested", "child_cancelled", "signal_received", "promise_created", "promise_resolved", "promise_rejected", "promise_dropped", "value_published")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     AT_US_FIELD_NUMBER: _ClassVar[int]
     PARKED_FIELD_NUMBER: _ClassVar[int]
@@ -99,6 +99,7 @@ class Event(_message.Message):
     RUN_FAILED_FIELD_NUMBER: _ClassVar[int]
     RUN_CANCELLED_FIELD_NUMBER: _ClassVar[int]
     CANCEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
+    RUN_FORKED_FIELD_NUMBER: _ClassVar[int]
     STEP_COMPLETED_FIELD_NUMBER: _ClassVar[int]
     STEP_FAILED_FIELD_NUMBER: _ClassVar[int]
     STEP_RETRIED_FIELD_NUMBER: _ClassVar[int]
@@ -133,6 +134,7 @@ class Event(_message.Message):
     run_failed: RunFailed
     run_cancelled: RunCancelled
     cancel_requested: CancelRequested
+    run_forked: RunForked
     step_completed: StepCompleted
     step_failed: StepFailed
     step_retried: StepRetried
@@ -158,7 +160,7 @@ class Event(_message.Message):
     promise_rejected: PromiseRejected
     promise_dropped: PromiseDropped
     value_published: ValuePublished
-    def __init__(self, seq: _Optional[int] = ..., at_us: _Optional[int] = ..., parked: bool = ..., run_created: _Optional[_Union[RunCreated, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., run_completed: _Optional[_Union[RunCompleted, _Mapping]] = ..., run_failed: _Optional[_Union[RunFailed, _Mapping]] = ..., run_cancelled: _Optional[_Union[RunCancelled, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., step_retried: _Optional[_Union[StepRetried, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., timer_cancelled: _Optional[_Union[TimerCancelled, _Mapping]] = ..., activity_scheduled: _Optional[_Union[ActivityScheduled, _Mapping]] = ..., activity_started: _Optional[_Union[ActivityStarted, _Mapping]] = ..., activity_retried: _Optional[_Union[ActivityRetried, _Mapping]] = ..., activity_completed: _Optional[_Union[ActivityCompleted, _Mapping]] = ..., activity_failed: _Optional[_Union[ActivityFailed, _Mapping]] = ..., activity_cancel_requested: _Optional[_Union[ActivityCancelRequested, _Mapping]] = ..., activity_cancelled: _Optional[_Union[ActivityCancelled, _Mapping]] = ..., activity_progressed: _Optional[_Union[ActivityProgressed, _Mapping]] = ..., child_started: _Optional[_Union[ChildStarted, _Mapping]] = ..., child_completed: _Optional[_Union[ChildCompleted, _Mapping]] = ..., child_failed: _Optional[_Union[ChildFailed, _Mapping]] = ..., child_cancel_requested: _Optional[_Union[ChildCancelRequested, _Mapping]] = ..., child_cancelled: _Optional[_Union[ChildCancelled, _Mapping]] = ..., signal_received: _Optional[_Union[SignalReceived, _Mapping]] = ..., promise_created: _Optional[_Union[PromiseCreated, _Mapping]] = ..., promise_resolved: _Optional[_Union[PromiseResolved, _Mapping]] = ..., promise_rejected: _Optional[_Union[PromiseRejected, _Mapping]] = ..., promise_dropped: _Optional[_Union[PromiseDropped, _Mapping]] = ..., value_published: _Optional[_Union[ValuePublished, _Mapping]] = ...) -> None: ...
+    def __init__(self, seq: _Optional[int] = ..., at_us: _Optional[int] = ..., parked: bool = ..., run_created: _Optional[_Union[RunCreated, _Mapping]] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., run_completed: _Optional[_Union[RunCompleted, _Mapping]] = ..., run_failed: _Optional[_Union[RunFailed, _Mapping]] = ..., run_cancelled: _Optional[_Union[RunCancelled, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., run_forked: _Optional[_Union[RunForked, _Mapping]] = ..., step_completed: _Optional[_Union[StepCompleted, _Mapping]] = ..., step_failed: _Optional[_Union[StepFailed, _Mapping]] = ..., step_retried: _Optional[_Union[StepRetried, _Mapping]] = ..., timer_started: _Optional[_Union[TimerStarted, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., timer_cancelled: _Optional[_Union[TimerCancelled, _Mapping]] = ..., activity_scheduled: _Optional[_Union[ActivityScheduled, _Mapping]] = ..., activity_started: _Optional[_Union[ActivityStarted, _Mapping]] = ..., activity_retried: _Optional[_Union[ActivityRetried, _Mapping]] = ..., activity_completed: _Optional[_Union[ActivityCompleted, _Mapping]] = ..., activity_failed: _Optional[_Union[ActivityFailed, _Mapping]] = ..., activity_cancel_requested: _Optional[_Union[ActivityCancelRequested, _Mapping]] = ..., activity_cancelled: _Optional[_Union[ActivityCancelled, _Mapping]] = ..., activity_progressed: _Optional[_Union[ActivityProgressed, _Mapping]] = ..., child_started: _Optional[_Union[ChildStarted, _Mapping]] = ..., child_completed: _Optional[_Union[ChildCompleted, _Mapping]] = ..., child_failed: _Optional[_Union[ChildFailed, _Mapping]] = ..., child_cancel_requested: _Optional[_Union[ChildCancelRequested, _Mapping]] = ..., child_cancelled: _Optional[_Union[ChildCancelled, _Mapping]] = ..., signal_received: _Optional[_Union[SignalReceived, _Mapping]] = ..., promise_created: _Optional[_Union[PromiseCreated, _Mapping]] = ..., promise_resolved: _Optional[_Union[PromiseResolved, _Mapping]] = ..., promise_rejected: _Optional[_Union[PromiseRejected, _Mapping]] = ..., promise_dropped: _Optional[_Union[PromiseDropped, _Mapping]] = ..., value_published: _Optional[_Union[ValuePublished, _Mapping]] = ...) -> None: ...
 
 class ConcurrencyLimit(_message.Message):
     __slots__ = ("key", "limit")
@@ -169,7 +171,7 @@ class ConcurrencyLimit(_message.Message):
     def __init__(self, key: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
 
 class RunCreated(_message.Message):
-    __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "input", "parent_workflow_id", "parent_run_id", "parent_path", "start_at_us", "expires_at_us", "priority", "tags", "memo", "labels", "concurrency")
+    __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "input", "parent_workflow_id", "parent_run_id", "parent_path", "start_at_us", "expires_at_us", "priority", "tags", "memo", "labels", "concurrency", "forked_from_workflow_id", "forked_from_run_id", "forked_at_seq", "seed")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -206,6 +208,10 @@ class RunCreated(_message.Message):
     MEMO_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
+    FORKED_FROM_WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    FORKED_FROM_RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    FORKED_AT_SEQ_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
     workflow_type: str
@@ -221,7 +227,23 @@ class RunCreated(_message.Message):
     memo: _containers.MessageMap[str, Payload]
     labels: _containers.ScalarMap[str, str]
     concurrency: ConcurrencyLimit
-    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[Payload, _Mapping]] = ..., parent_workflow_id: _Optional[str] = ..., parent_run_id: _Optional[str] = ..., parent_path: _Optional[str] = ..., start_at_us: _Optional[int] = ..., expires_at_us: _Optional[int] = ..., priority: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ..., memo: _Optional[_Mapping[str, Payload]] = ..., labels: _Optional[_Mapping[str, str]] = ..., concurrency: _Optional[_Union[ConcurrencyLimit, _Mapping]] = ...) -> None: ...
+    forked_from_workflow_id: str
+    forked_from_run_id: str
+    forked_at_seq: int
+    seed: str
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[Payload, _Mapping]] = ..., parent_workflow_id: _Optional[str] = ..., parent_run_id: _Optional[str] = ..., parent_path: _Optional[str] = ..., start_at_us: _Optional[int] = ..., expires_at_us: _Optional[int] = ..., priority: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ..., memo: _Optional[_Mapping[str, Payload]] = ..., labels: _Optional[_Mapping[str, str]] = ..., concurrency: _Optional[_Union[ConcurrencyLimit, _Mapping]] = ..., forked_from_workflow_id: _Optional[str] = ..., forked_from_run_id: _Optional[str] = ..., forked_at_seq: _Optional[int] = ..., seed: _Optional[str] = ...) -> None: ...
+
+class RunForked(_message.Message):
+    __slots__ = ("workflow_id", "run_id", "shared_seq", "seed")
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    SHARED_SEQ_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    workflow_id: str
+    run_id: str
+    shared_seq: int
+    seed: str
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., shared_seq: _Optional[int] = ..., seed: _Optional[str] = ...) -> None: ...
 
 class RunStarted(_message.Message):
     __slots__ = ("worker_id", "attempt", "reason")

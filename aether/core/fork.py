@@ -1,0 +1,277 @@
+"""Forks: a new run shares the history of another one up to an event, and goes on from there.
+
+`plan` cuts a history. What was over at the event is kept, and is over in the new run. What was not over begins anew:
+
+    activities, children   their events are left out, so the code asks for them again; attempts count from 1
+    steps between attempts the same
+    timers                 kept, with the time at which they fire
+    promises               kept open, under the token of the new run
+    signals                those that had come are kept
+
+A child that was started with `spawn` and is open can not be left out when the code has gone on behind it; nor can a run
+go on that was asked to stop. Such an event is refused, and the nearest earlier one that will do is named.
+
+`retry_point` finds the last event before what made a run fail. `fork` is the engine's rule: all events of the new run
+are recorded in one decision, so a crash leaves all of it or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from attrs import evolve
+
+from aether.core import lifecycle
+from aether.core.effects import EventRecorded, RunChanged, Started
+from aether.core.inputs import ForkRun
+from aether.core.run import Run, Timer, fold
+from aether.core.state import State
+from aether.errors import InvalidArgument, LimitExceeded, WorkflowAlreadyExists, WorkflowClosed
+from aether.model import events as e
+from aether.model.payload import Failure
+from aether.model.runs import RunState
+
+# Runs that come from one run are found by this tag, whose value is that run's id.
+FORK_TAG = "forked_from"
+
+_CLOSING = (e.RunCompleted, e.RunFailed, e.RunCancelled)
+# What begins something that may not be over, what goes on with it, and what ends it. By kind: nothing keeps a worker
+# from recording a step where a child is at work.
+_STEP, _ACTIVITY, _CHILD = "step", "activity", "child"
+_BEGINS: dict[type, str] = {e.StepRetried: _STEP, e.ActivityScheduled: _ACTIVITY, e.ChildStarted: _CHILD}
+_GOES_ON: dict[type, str] = {
+    e.TimerFired: _STEP,
+    e.ActivityStarted: _ACTIVITY,
+    e.ActivityProgressed: _ACTIVITY,
+    e.ActivityRetried: _ACTIVITY,
+    e.ActivityCancelRequested: _ACTIVITY,
+    e.ChildCancelRequested: _CHILD,
+}
+_ENDS: dict[type, str] = {
+    e.StepCompleted: _STEP,
+    e.StepFailed: _STEP,
+    e.TimerCancelled: _STEP,
+    e.ActivityCompleted: _ACTIVITY,
+    e.ActivityFailed: _ACTIVITY,
+    e.ActivityCancelled: _ACTIVITY,
+    e.ChildCompleted: _CHILD,
+    e.ChildFailed: _CHILD,
+    e.ChildCancelled: _CHILD,
+}
+_FAILS = (e.StepFailed, e.ActivityFailed, e.ChildFailed, e.PromiseRejected)
+_WORK = (e.StepCompleted, e.ActivityCompleted, e.ChildCompleted)
+
+
+def plan(history: Sequence[e.Event], at_seq: int) -> tuple[e.Event, ...]:
+    """What a fork at that event begins with, still under the ids of where it comes from. Raises InvalidArgument."""
+    if not 1 <= at_seq <= len(history):
+        raise InvalidArgument(f"there is no event {at_seq}: the history has events 1 to {len(history)}", field="at_seq")
+    shared = history[:at_seq]
+    if isinstance(shared[-1].fact, _CLOSING):
+        raise InvalidArgument(f"event {at_seq} is the end of the run; fork at an earlier one", field="at_seq")
+    for event in shared:
+        if isinstance(event.fact, e.CancelRequested):
+            before = f"with event {event.seq} the run was asked to stop; fork at {event.seq - 1} or before"
+            raise InvalidArgument(before, field="at_seq")
+    begun = _not_over(shared)
+    _refuse_what_others_rest_on(shared, [seqs[0] for seqs in begun])
+    left_out = {seq for seqs in begun for seq in seqs}
+    kept = [event for event in shared if event.seq not in left_out]
+    return tuple(evolve(event, seq=seq) for seq, event in enumerate(kept, start=1))
+
+
+def retry_point(history: Sequence[e.Event]) -> int:
+    """Where to fork a run that did not end well. Raises WorkflowClosed when there is nothing to retry."""
+    last = history[-1].fact
+    if not isinstance(last, e.RunFailed | e.RunCancelled):
+        how = "is COMPLETED" if isinstance(last, e.RunCompleted) else "is open"
+        raise WorkflowClosed(
+            f"the run {how}: there is nothing to retry; to go on from one of its events, fork it there"
+        )
+    asked = next((event.seq for event in history if isinstance(event.fact, e.CancelRequested)), 0)
+    if asked:
+        return asked - 1
+    if not isinstance(last, e.RunFailed):
+        return len(history) - 1
+    failed = _first_cause(history, list(_chain(last.failure)))
+    if failed is None:
+        return len(history) - 1
+    _refuse_undone_work(history, failed)
+    return failed.seq - 1
+
+
+def fork(state: State, item: ForkRun) -> None:
+    there = state.open_ids.get(item.workflow_id)
+    if there is not None and there.run_id == item.run_id:
+        state.reply(item.reply, Started(item.workflow_id, item.run_id, existing=True))
+        return
+    if there is not None:
+        text = f"workflow id {item.workflow_id!r} is open (run {there.run_id}); choose another id, or cancel it first"
+        state.reply(item.reply, WorkflowAlreadyExists(text))
+        return
+    if len(item.events) > state.limits.forked_events_max:
+        text = f"{len(item.events)} events would be shared; at most {state.limits.forked_events_max}"
+        state.reply(item.reply, LimitExceeded(text))
+        return
+    if len(state.runs) >= state.limits.open_runs_max:
+        state.reply(item.reply, LimitExceeded(lifecycle.too_many(state)))
+        return
+    run = _create(state, item)
+    if run.concurrency is not None and run.state is not RunState.PENDING:
+        # It has begun, and who has begun keeps his place.
+        state.queues.take_up(run.concurrency)
+    state.reply(item.reply, Started(item.workflow_id, item.run_id, existing=False))
+    for pending in run.pending.values():
+        if isinstance(pending, Timer):
+            state.timers.arm(("timer", run.key, pending.path), pending.fire_at)
+    lifecycle.begin(state, run)
+
+
+def _create(state: State, item: ForkRun) -> Run:
+    created = _created(state, item)
+    run = Run(
+        state.next_run_key,
+        item.workflow_id,
+        item.run_id,
+        created.workflow_type,
+        created.task_queue,
+        None,
+        state.now,
+    )
+    state.next_run_key += 1
+    state.open_run(run, created.tags)
+    state.meters.note(run, created, state.now)
+    for event in (evolve(item.events[0], fact=created), *item.events[1:]):
+        before = run.state
+        fold(run, event)
+        state.records.append(EventRecorded(run.key, event))
+        if run.state is not before:
+            state.records.append(RunChanged(run.key, run.workflow_type, before, run.state, None))
+    state.counters.events += len(item.events)
+    state.record(run, e.RunForked(item.source_workflow_id, item.source_run_id, item.at_seq, item.run_id))
+    if run.attempts:
+        run.interrupted = f"forked from {item.source_workflow_id} at event {item.at_seq}"
+    return run
+
+
+def _created(state: State, item: ForkRun) -> e.RunCreated:
+    first = item.events[0]
+    created = first.fact
+    assert isinstance(created, e.RunCreated)
+    tags = dict(created.tags) | {FORK_TAG: item.source_run_id}
+    return evolve(
+        created,
+        workflow_id=item.workflow_id,
+        run_id=item.run_id,
+        parent_workflow_id="",
+        parent_run_id="",
+        parent_path="",
+        start_at=0,
+        # It has as long as the other one had.
+        expires_at=state.now + created.expires_at - first.at if created.expires_at else 0,
+        tags=tuple(sorted(tags.items())),
+        forked_from_workflow_id=item.source_workflow_id,
+        forked_from_run_id=item.source_run_id,
+        forked_at_seq=item.at_seq,
+        seed=created.seed or created.run_id,
+    )
+
+
+def _not_over(shared: Sequence[e.Event]) -> list[list[int]]:
+    """The events of each thing that was begun and is to begin anew."""
+    begun: dict[tuple[str, str], list[int]] = {}
+    for event in shared:
+        kind, path = type(event.fact), getattr(event.fact, "path", "")
+        if kind in _BEGINS:
+            begun.setdefault((_BEGINS[kind], path), []).append(event.seq)
+        elif kind in _ENDS:
+            begun.pop((_ENDS[kind], path), None)
+        elif kind in _GOES_ON and (seqs := begun.get((_GOES_ON[kind], path))) is not None:
+            seqs.append(event.seq)
+    return list(begun.values())
+
+
+def _refuse_what_others_rest_on(shared: Sequence[e.Event], begun: Iterable[int]) -> None:
+    """Only of children does the code not always wait at once; if it has gone on, what it did rests on the child."""
+    children: dict[int, e.ChildStarted] = {}
+    for seq in begun:
+        begins_with = shared[seq - 1].fact
+        if isinstance(begins_with, e.ChildStarted):
+            children[seq] = begins_with
+    if not children:
+        return
+    # By the branch that opened it and its own path: the number of the call that did, and when something was recorded in
+    # it first.
+    begins: dict[str, dict[str, tuple[int, int]]] = {}
+    for event in shared:
+        for opener, number, branch in _branches(getattr(event.fact, "path", "")):
+            begins.setdefault(opener, {}).setdefault(branch, (number, event.seq))
+    # Of what follows an event: the greatest number in each branch.
+    latest: dict[str, int] = {}
+    for event in reversed(shared):
+        child = children.get(event.seq)
+        if child is not None and _is_rested_on(child.path, event.seq, latest, begins):
+            raise InvalidArgument(
+                f"child {child.workflow_id!r} was open and the run had gone on: fork at {event.seq - 1} or before, "
+                "or at an event by which the child was over",
+                field="at_seq",
+            )
+        for branch, number in _levels(getattr(event.fact, "path", "")):
+            latest[branch] = max(latest.get(branch, 0), number)
+
+
+def _is_rested_on(child: str, seq: int, latest: dict[str, int], begins: dict[str, dict[str, tuple[int, int]]]) -> bool:
+    for branch, number in _levels(child):
+        if latest.get(branch, 0) > number:
+            return True
+        # Branches that were opened before the child are independent of it; if they did nothing yet, nobody knows.
+        if any(fork < number and first > seq for fork, first in begins.get(branch, {}).values()):
+            return True
+    return False
+
+
+def _levels(path: str) -> Iterator[tuple[str, int]]:
+    """Each branch that a path is in, with the number that it has there; the workflow's own code is branch ""."""
+    parts = path.split(".") if path else []
+    for at in range(0, len(parts), 2):
+        yield ".".join(parts[:at]), int(parts[at])
+
+
+def _branches(path: str) -> Iterator[tuple[str, int, str]]:
+    """Each branch that was opened on the way to a path: where, by the call of which number, and which."""
+    parts = path.split(".")
+    for at in range(0, len(parts) - 1, 2):
+        yield ".".join(parts[:at]), int(parts[at]), ".".join(parts[: at + 2])
+
+
+def _comes_after(path: str, other: str) -> bool:
+    """Does the code that asks for `path` run after it went on behind `other`?"""
+    at_other = dict(_levels(other))
+    return any(number > at_other[branch] for branch, number in _levels(path) if branch in at_other)
+
+
+def _chain(failure: Failure) -> Iterator[Failure]:
+    yield failure
+    for cause in failure.causes:
+        yield from _chain(cause)
+
+
+def _first_cause(history: Sequence[e.Event], chain: Sequence[Failure]) -> e.Event | None:
+    """The first event that is a part of why the run failed."""
+    parts = {(failure.type, failure.message) for failure in chain}
+    for event in history:
+        fact = event.fact
+        if isinstance(fact, _FAILS) and (fact.failure.type, fact.failure.message) in parts:
+            return event
+    return None
+
+
+def _refuse_undone_work(history: Sequence[e.Event], failed: e.Event) -> None:
+    """What the code did after the failure may have undone what came before it, and would be forgotten."""
+    place = getattr(failed.fact, "path", "")
+    for event in history[failed.seq :]:
+        if isinstance(event.fact, _WORK) and _comes_after(event.fact.path, place):
+            raise WorkflowClosed(
+                f"after the failure of event {failed.seq} the run did something more (event {event.seq}), of which a "
+                f"retry would not know; to go on from event {failed.seq - 1} all the same, fork it there"
+            )
