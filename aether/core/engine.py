@@ -17,7 +17,6 @@ with the inputs, and nothing here waits or opens anything.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import groupby
 
 from aether.core import activity as activities
 from aether.core import commands, inputs, lifecycle, membership, messages
@@ -56,26 +55,26 @@ class Engine:
     def overview(self) -> EngineView:
         return overview(self.state)
 
-    def recover(self, runs: Iterable[RunOpened], events: Iterable[tuple[int, e.Event]], now: int) -> Decision:
-        """Take up the open runs of an earlier server: `events` are (run key, event), ordered by key and seq."""
+    def adopt(self, opened: RunOpened, history: Iterable[e.Event]) -> None:
+        """Know an open run of an earlier server, with its events from the first on; `take_up` follows all of them."""
+        run = Run(
+            opened.key,
+            opened.workflow_id,
+            opened.run_id,
+            opened.workflow_type,
+            opened.task_queue,
+            opened.parent_key,
+            opened.created_at,
+        )
+        self.state.runs[run.key] = run
+        self.state.open_ids[run.workflow_id] = run
+        for event in history:
+            fold(run, event)
+
+    def take_up(self, now: int) -> Decision:
+        """Go on with the runs that were adopted."""
         state = self.state
         state.now = now
-        for opened in runs:
-            run = Run(
-                opened.key,
-                opened.workflow_id,
-                opened.run_id,
-                opened.workflow_type,
-                opened.task_queue,
-                opened.parent_key,
-                opened.created_at,
-            )
-            state.runs[run.key] = run
-            state.open_ids[run.workflow_id] = run
-        for key, history in groupby(events, key=lambda pair: pair[0]):
-            run = state.runs[key]
-            for _, event in history:
-                fold(run, event)
         for run in state.runs.values():
             if run.concurrency is not None and run.state is RunState.RUNNING:
                 state.queues.take_up(run.concurrency)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import IntEnum
 from hashlib import blake2b
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from attrs import define, field
 
@@ -336,6 +336,10 @@ for _kind in (
     e.PromiseDropped,
 ):
     _FOLDS[_kind] = _over
+
+
+INERT_FACTS = tuple(kind for kind in get_args(e.Fact) if kind not in {*_FOLDS, *_STATE_FACTS, *QUIET_FACTS})
+"""Facts that leave the run as it is, but for how many events it has and whether the last one parked it."""
 
 
 def _activity(run: Run, path: str) -> Activity:

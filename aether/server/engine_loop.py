@@ -8,13 +8,14 @@ could still be lost. When the disk can not take more, the loop stops deciding, a
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import trio
 from attrs import define
 
 from aether.core.effects import (
     CancelAttempt,
+    Decision,
     Effect,
     EventRecorded,
     Record,
@@ -37,7 +38,7 @@ from aether.server.sinks import Outbox, SessionSink
 from aether.server.tally import Tally
 from aether.server.writer import BatchWriter
 from aether.store.interface import Batch, EventRow, RunChange, RunRow
-from aether.wire.convert import KINDS, decode_event, encode_event
+from aether.wire.convert import KINDS, encode_event
 
 # Enough to fill a commit; more would keep the sockets waiting.
 PASS_MAX = 256
@@ -123,17 +124,10 @@ class EngineLoop:
             self._decide()
             await trio.lowlevel.checkpoint()
 
-    def recover(self, runs: Iterable[RunRow], events: Iterable[EventRow]) -> int:
-        """Take up the open runs that a store holds; how many there are."""
-        opened = [
-            RunOpened(row.key, row.workflow_id, row.run_id, row.type, row.queue, row.parent_key, row.created_at)
-            for row in runs
-        ]
-        pairs = ((row.run_key, decode_event(row.body)) for row in events)
-        decision = self.engine.recover(opened, pairs, self.clock.now())
+    def begin(self, decision: Decision) -> None:
+        """Do what the engine has decided when it took up what an earlier server left."""
         self._commit(decision.records, decision.effects)
         self.on_due(self.engine.next_due())
-        return len(opened)
 
     def on_durable(self, ticket: int) -> None:
         """The writer has made everything up to `ticket` durable: do what waited for it."""

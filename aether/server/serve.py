@@ -38,6 +38,7 @@ from aether.server.machine import Machine
 from aether.server.metrics_report import MetricsReport
 from aether.server.past_service import PastService
 from aether.server.readiness import Readiness
+from aether.server.recovery import Recovery
 from aether.server.retention import Keep, retain
 from aether.server.settings import Settings
 from aether.server.sinks import Outbox
@@ -49,7 +50,7 @@ from aether.server.tiers import Tier
 from aether.server.timekeeper import Timekeeper
 from aether.server.windows import Window, bind_windows, close_windows, keep_open
 from aether.server.worker_service import WorkerService
-from aether.store.interface import EventRow, Reader, Store, StoreDamaged, StoreError
+from aether.store.interface import Store, StoreError
 from aether.store.open import open_store
 from aether.wire.calls import Method
 
@@ -148,40 +149,18 @@ def _services(
 
 
 async def _recover(loop: EngineLoop, archive: Archive) -> None:
-    """Fold what the disk has of open runs."""
-    rows = await archive.read(lambda reader: list(reader.open_runs()))
-    if not rows:
-        return
-    events, damage = await archive.read(_read_open_events)
+    """Fold what the disk has of open runs, and go on from there."""
+    recovery = Recovery()
+    await archive.read(partial(recovery.read, loop.engine))
     # A timer that is due an hour after an event is not to wait for longer because the machine's clock was set back.
-    jump = loop.clock.not_before(max((row.at for row in events), default=0))
+    jump = loop.clock.not_before(recovery.newest_at)
     if jump >= _CLOCK_TOLD_US:
         log.warning("clock_behind", seconds=round(jump / 1e6, 3))
-    damaged = {fault.run_key for fault in damage}
-    for fault in damage:
-        log.error("run_damaged", run_key=fault.run_key, error=str(fault))
-    count = loop.recover(
-        [row for row in rows if row.key not in damaged], [row for row in events if row.run_key not in damaged]
-    )
-    log.info("recovered", open_runs=count, events=len(events), damaged=len(damaged))
-
-
-def _read_open_events(reader: Reader) -> tuple[list[EventRow], list[StoreDamaged]]:
-    """Events of open runs, and what could not be read; the reader goes on behind a damaged run."""
-    events: list[EventRow] = []
-    damage: list[StoreDamaged] = []
-    source = reader.open_events()
-    while True:
-        try:
-            row = next(source, None)
-        except StoreDamaged as fault:
-            if fault.run_key is None:
-                raise  # not one run but the file
-            damage.append(fault)
-            continue
-        if row is None:
-            return events, damage
-        events.append(row)
+    loop.begin(loop.engine.take_up(loop.clock.now()))
+    for run_key, fault in sorted(recovery.damage.items()):
+        log.error("run_damaged", run_key=run_key, error=fault)
+    if recovery.runs or recovery.damage:
+        log.info("recovered", open_runs=recovery.runs, events=recovery.events, damaged=len(recovery.damage))
 
 
 def _fetch(

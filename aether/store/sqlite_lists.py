@@ -3,7 +3,8 @@
 Theory of operation. Lists are by key, newest first, and every index ends in the key, so the runs of one value are read
 from an index in the order that is wanted, and reading ends with the page. What remains is to choose the index:
 
-- A term that few runs fulfil (counted in its index, up to `NARROW`) is looked up as a whole and sorted.
+- A term that few runs fulfil (counted in its index, up to `NARROW`) is looked up as a whole and sorted. More may be few
+  when there is no other term: then the index alone says which runs make the page.
 - Otherwise a term of one index is walked from its newest run; alternatives are walked side by side and merged.
 - Otherwise all runs are walked from the newest.
 
@@ -25,6 +26,8 @@ from aether.store.sqlite_schema import RUN_COLUMNS
 
 NARROW: Final = 2_000
 """A term that fewer runs than this fulfil is looked up and sorted: it takes a few milliseconds at most."""
+NARROW_ALONE: Final = 50_000
+"""The same for a term without others beside it: only the page itself is looked up."""
 _BRANCHES_MAX: Final = 64
 """More alternatives than this are looked at in each run instead of being walked side by side."""
 
@@ -61,16 +64,26 @@ class _Source:
     clause: _Clause
 
 
+_EVERY_RUN: Final = _Source(f"runs {_EVERYTHING}", "key", _Clause("true"))
+
+
 def plan_list(wanted: RunFilter, before_key: int | None, limit: int, query: Query) -> tuple[str, Values]:
     """The SELECT of a page and its values. `query` answers small counts."""
     terms = [_resolve(term, query) for term in wanted.terms]
     clauses = [_clause(term) for term in terms]
-    narrow = _narrowest([list(_lookups(term)) for term in terms if not term.excluded], query)
+    walks = _walks(terms)
+    # Where an index is walked, the page is there at once.
+    is_alone = len(terms) == 1 and walks == [_EVERY_RUN]
+    bound = NARROW_ALONE if is_alone else NARROW
+    narrow = _narrowest([list(_lookups(term)) for term in terms if not term.excluded], bound, query)
     if narrow is not None:
         keys = " UNION ".join(f"SELECT {source.key} FROM {source.table} WHERE {source.clause.sql}" for source in narrow)
-        some = _Clause(f"key IN ({keys})", tuple(value for source in narrow for value in source.clause.values))
-        return _select(f"runs {_EVERYTHING}", [some, *clauses], before_key, limit)
-    walks = _walks(terms)
+        values = tuple(value for source in narrow for value in source.clause.values)
+        if is_alone:
+            before = 2**63 - 1 if before_key is None else before_key
+            keys = f"SELECT {narrow[0].key} FROM ({keys}) WHERE {narrow[0].key} < ? ORDER BY 1 DESC LIMIT ?"
+            values = (*values, before, limit)
+        return _select(f"runs {_EVERYTHING}", [_Clause(f"key IN ({keys})", values), *clauses], before_key, limit)
     if len(walks) == 1:
         return _select(walks[0].table, [walks[0].clause, *clauses], before_key, limit)
     parts = [_select(walk.table, [walk.clause, *clauses], before_key, limit) for walk in walks]
@@ -124,13 +137,22 @@ def _positive(term: _Resolved) -> _Clause:
     if isinstance(term, StateTerm):
         return _Clause(f"state IN ({_marks(len(term.states))})", tuple(int(state) for state in term.states))
     if isinstance(term, TagTerm):
-        some = _any(_match("tag.value", pattern) for pattern in term.patterns)
-        mine = "SELECT 1 FROM tags AS tag WHERE tag.name = ? AND tag.run_key = runs.key"
-        return _Clause(f"EXISTS ({mine} AND {some.sql})", (term.name, *some.values))
+        return _tagged(term)
     if isinstance(term, TimeTerm):
         return _between(_TIMES[term.field], term)
     orphans = " OR parent_key IS NULL" if term.or_none else ""
     return _Clause(f"(parent_key IN ({_marks(len(term.keys))}){orphans})", term.keys)
+
+
+def _tagged(term: TagTerm) -> _Clause:
+    """By the index for whole values. It would be read from end to end for others: these are looked for in the run."""
+    if _are_exact(term.patterns):
+        mine = f"tag.name = ? AND tag.value IN ({_marks(len(term.patterns))}) AND tag.run_key = runs.key"
+        values = (term.name, *(pattern.text for pattern in term.patterns))
+        return _Clause(f"EXISTS (SELECT 1 FROM tags AS tag WHERE {mine})", values)
+    some = _any(_match("value ->> 1", pattern) for pattern in term.patterns)
+    mine = f"EXISTS (SELECT 1 FROM json_each(runs.tags) WHERE value ->> 0 = ? AND {some.sql})"
+    return _Clause(f"CASE WHEN json_valid(runs.tags) THEN {mine} END", (term.name, *some.values))
 
 
 def _match(column: str, pattern: Pattern) -> _Clause:
@@ -184,9 +206,9 @@ def _indexed(term: _Resolved) -> tuple[str, list[_Clause]]:
     return "", []
 
 
-def _narrowest(terms: list[list[_Source]], query: Query) -> list[_Source] | None:
-    """The lookups of the term that the fewest runs fulfil, if those are few."""
-    best, fewest = None, NARROW
+def _narrowest(terms: list[list[_Source]], bound: int, query: Query) -> list[_Source] | None:
+    """The lookups of the term that the fewest runs fulfil, if those are fewer than `bound`."""
+    best, fewest = None, bound
     for sources in terms:
         if not sources or len(sources) > _BRANCHES_MAX:
             continue
@@ -231,7 +253,7 @@ def _walks(terms: Sequence[_Resolved]) -> list[_Source]:
     )
     if 0 < len(walks) <= _BRANCHES_MAX:
         return walks
-    return [_Source(f"runs {_EVERYTHING}", "key", _Clause("true"))]
+    return [_EVERY_RUN]
 
 
 def _are_exact(patterns: Sequence[Pattern]) -> bool:

@@ -167,7 +167,9 @@ class Log:
     def recovered(self, epoch: int, now: int, limits: Limits) -> tuple[Engine, Decision]:
         """A new engine that has taken up what is open."""
         engine = Engine(now, epoch=epoch, next_run_key=max(self.opened, default=0) + 1, limits=limits)
-        return engine, engine.recover(self.open_runs(), self.open_events(), now)
+        for opened in self.open_runs():
+            engine.adopt(opened, self.histories[opened.key])
+        return engine, engine.take_up(now)
 
     def rehearse(self, now: int, limits: Limits) -> None:
         """What a restart at this moment would come to: a healthy engine that knows what is known now."""
@@ -181,9 +183,6 @@ class Log:
 
     def open_runs(self) -> list[RunOpened]:
         return [opened for key, opened in self.opened.items() if not self.folded[key].state.is_closed]
-
-    def open_events(self) -> list[tuple[int, e.Event]]:
-        return [(opened.key, event) for opened in self.open_runs() for event in self.histories[opened.key]]
 
 
 def empty_run(opened: RunOpened) -> Run:

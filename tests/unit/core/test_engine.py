@@ -228,12 +228,8 @@ def test_a_server_can_be_restarted_again_and_again(room):
     assert room.activity().attempt == 5
 
 
-def test_events_of_a_run_that_is_not_open_are_a_defect():
-    with pytest.raises(KeyError):
-        Engine(0).recover([], [(1, e.Event(1, 0, e.RunCancelled()))], 0)
-
-
 def test_a_run_without_events_is_taken_up_as_new():
     engine = Engine(0, next_run_key=2)
-    engine.recover([RunOpened(1, "w", "r", "order", "q", None, 0)], [], 0)
+    engine.adopt(RunOpened(1, "w", "r", "order", "q", None, 0), [])
+    engine.take_up(0)
     assert engine.state.runs[1].queued

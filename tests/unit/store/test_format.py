@@ -146,9 +146,7 @@ def test_a_prefix_without_an_end_has_none():
     assert prefix_end(chr(sys.maxunicode) * 3) is None
 
 
-@pytest.mark.parametrize(
-    "odd", [b"17", b"[17]", b'["ab"]', b'[["a", "b"]]', b'[["a",1]]', b"[[", b"\xff", b"[" * 100_000]
-)
+@pytest.mark.parametrize("odd", [None, b"17", b"[17]", b'["abc"]', b'[["a",1,2]]', b"[[", b"\xff", b"[" * 100_000])
 def test_tags_that_nobody_has_written_are_noticed_and_shown_as_none(odd: bytes):
     run = RunRow(1, "w", "r", "t", "q", 1, None, 1, None, (("a", "b"),))
     row = list(stored_form(run))

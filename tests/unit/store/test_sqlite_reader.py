@@ -180,6 +180,7 @@ def test_no_question_reads_a_whole_table_or_sorts_what_has_an_order(
     reader.run_by_key(1)
     reader.children(1, 5)
     monkeypatch.setattr(sqlite_lists, "NARROW", 1)
+    monkeypatch.setattr(sqlite_lists, "NARROW_ALONE", 1)
     for text in ("", "type:order", "state:pending", "type:order state:pending", "tag.a:b"):
         for before in (None, 3):
             reader.list_runs(parse_filter(text, 0), before_key=before, limit=5)
@@ -198,6 +199,7 @@ def test_a_filter_gives_the_same_runs_however_it_is_looked_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, narrow: int, text: str
 ):
     monkeypatch.setattr(sqlite_lists, "NARROW", narrow)
+    monkeypatch.setattr(sqlite_lists, "NARROW_ALONE", narrow)
     runs = labelled_runs()
     store = SqliteStore(str(tmp_path / "b.db"))
     store.open()

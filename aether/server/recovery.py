@@ -1,0 +1,92 @@
+"""What a new server reads of the open runs that an earlier one left.
+
+Theory of operation. Runs and their events are read as two streams in the same order and folded one run at a time, so
+memory holds what becomes of them and not what they were. Reading goes on behind a damaged run: it is left out and told,
+all others go on.
+
+Of long histories most events are steps that were done, and they change nothing that the engine knows but how many
+events there are, and whether the last one parked the run. Their checksums are looked at, and they are not decoded,
+which takes half the time. A snapshot of what became of a run would save the rest, and would cost as much to read as
+four events: most open runs have about as many, and the longest history that there may be takes a fifth of a second.
+"""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from attrs import define, field
+
+from aether.core.effects import RunOpened
+from aether.core.engine import Engine
+from aether.core.run import INERT_FACTS, QUIET_FACTS
+from aether.model import events as e
+from aether.model.payload import Payload
+from aether.store.interface import EventRow, Reader, RunRow, StoreDamaged
+from aether.wire.convert import KINDS, decode_event
+
+_INERT = frozenset(KINDS[kind] for kind in INERT_FACTS)
+_QUIET = frozenset(KINDS[kind] for kind in QUIET_FACTS)
+# Stands for an event that is not decoded.
+_DONE = e.StepCompleted("", "", Payload(b""))
+
+
+@define
+class Recovery:
+    """Lets an engine adopt what is open. Afterwards it can say how much there was, and which runs can not be read."""
+
+    runs: int = 0
+    events: int = 0
+    # When the last event of them was.
+    newest_at: int = 0
+    damage: dict[int, str] = field(factory=dict)
+
+    def read(self, engine: Engine, reader: Reader) -> None:
+        """Raises StoreError if the store as a whole can not be read."""
+        for run, log in self._histories(reader):
+            self.runs += 1
+            self.events += len(log)
+            self.newest_at = max(self.newest_at, log[-1].at)
+            engine.adopt(_opened(run), self._decoded(log))
+
+    def _histories(self, reader: Reader) -> Iterator[tuple[RunRow, list[EventRow]]]:
+        logs = groupby(self._sound(reader.open_events()), key=lambda event: event.run_key)
+        key, log = _next_log(logs)
+        for run in self._sound(reader.open_runs()):
+            while key is not None and key < run.key:
+                key, log = _next_log(logs)  # of a run that can not be read itself
+            if key != run.key and run.key not in self.damage:
+                self.damage[run.key] = f"run {run.key} has no events"
+            if run.key not in self.damage:
+                yield run, log
+
+    def _sound(self, source: "Iterator[RunRow] | Iterator[EventRow]") -> Iterator:  # type: ignore[type-arg]
+        while True:
+            try:
+                row = next(source, None)
+            except StoreDamaged as fault:
+                if fault.run_key is None:
+                    raise  # not one run but the file
+                self.damage.setdefault(fault.run_key, str(fault))
+                continue
+            if row is None:
+                return
+            yield row
+
+    def _decoded(self, log: list[EventRow]) -> Iterator[e.Event]:
+        # Whether the run is parked is said by the last event that is not quiet.
+        last = len(log) - 1
+        while last > 0 and log[last].kind in _QUIET:
+            last -= 1
+        for place, row in enumerate(log):
+            if row.kind in _INERT and place < last:
+                yield e.Event(row.seq, row.at, _DONE)
+            else:
+                yield decode_event(row.body)
+
+
+def _next_log(logs: "groupby[int, EventRow]") -> tuple[int | None, list[EventRow]]:
+    key, rows = next(logs, (None, iter(())))
+    return key, list(rows)
+
+
+def _opened(row: RunRow) -> RunOpened:
+    return RunOpened(row.key, row.workflow_id, row.run_id, row.type, row.queue, row.parent_key, row.created_at)
