@@ -58,7 +58,7 @@ if TYPE_CHECKING:
         WorkerInfo,
         WriterStats,
     )
-    from aether.sdk.past import Attempt, Explanation, Reason, TimelineRow
+    from aether.sdk.past import Attempt, Explanation, Outcome, PastState, Reason, ReceivedSignal, TimelineRow
     from aether.sdk.views import ForkOrigin, Pending, WorkflowInfo, WorkflowStatus
 
 __all__ = [
@@ -89,6 +89,8 @@ __all__ = [
     "NonRetryable",
     "Nursery",
     "OpenRuns",
+    "Outcome",
+    "PastState",
     "Payload",
     "Pending",
     "Problem",
@@ -97,6 +99,7 @@ __all__ = [
     "QueueDepth",
     "QueueTraffic",
     "Reason",
+    "ReceivedSignal",
     "RetryAfter",
     "RetryPolicy",
     "RunError",
@@ -151,7 +154,10 @@ _HOMES = {
     "heartbeat": "sdk.execute",
     "Attempt": "sdk.past",
     "Explanation": "sdk.past",
+    "Outcome": "sdk.past",
+    "PastState": "sdk.past",
     "Reason": "sdk.past",
+    "ReceivedSignal": "sdk.past",
     "TimelineRow": "sdk.past",
     "Handle": "sdk.handle",
     "Latency": "sdk.metrics",

@@ -229,6 +229,21 @@ def why(
 
 @app.command()
 @reported
+def replay(
+    workflow_id: WorkflowArgument,
+    at: Annotated[int, typer.Option(min=1, metavar="SEQ", help="The event; `aether history ID` shows them.")],
+    run_id: RunOption = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Show a run as it was after one of its events: what was over, and what it waited for."""
+    from aether.cli.past import show_state
+
+    show_state(server, output, workflow_id, run_id, at)
+
+
+@app.command()
+@reported
 def fork(
     workflow_id: WorkflowArgument,
     at: Annotated[int, typer.Option(min=1, metavar="SEQ", help="The last event that both share.")],

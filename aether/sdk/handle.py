@@ -10,7 +10,14 @@ from aether.model.events import Event, RunCancelled, RunCompleted, RunFailed
 from aether.sdk import rpc
 from aether.sdk.converters import UNDECLARED
 from aether.sdk.entropy import new_id
-from aether.sdk.past import Explanation, TimelineRow, explanation_from_proto, timeline_row_from_proto
+from aether.sdk.past import (
+    Explanation,
+    PastState,
+    TimelineRow,
+    explanation_from_proto,
+    state_from_items,
+    timeline_row_from_proto,
+)
 from aether.sdk.views import WorkflowInfo, WorkflowStatus, outcome, status_from_proto
 from aether.wire.convert import decode_event
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
@@ -172,6 +179,14 @@ class Handle(Generic[R]):
             self._client.transport, "/aether.v1.AdminService/GetTimeline", request, timeline_row_from_proto
         )
         return [row async for row in rows]
+
+    async def at(self, seq: int) -> PastState:
+        """The run as it was after event `seq`. Raises `InvalidArgument` if there is no such event."""
+        request = admin_pb2.GetStateAtRequest(workflow_id=self.workflow_id, run_id=self.run_id, seq=seq)
+        items = rpc.stream(
+            self._client.transport, "/aether.v1.AdminService/GetStateAt", request, admin_pb2.StateItem.FromString
+        )
+        return state_from_items([item async for item in items], self._client.converter)
 
     async def why(self) -> Explanation:
         """What the run waits for, or how it ended: `print(await handle.why())`."""

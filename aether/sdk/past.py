@@ -1,14 +1,20 @@
 """What the server tells about a run's past and about what it waits for, as frozen classes."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any, Final
 
 from attrs import frozen
 
 from aether.model.payload import Failure
 from aether.model.runs import RunState
-from aether.sdk.views import time_of, time_or_none
+from aether.sdk.converters import Converter
+from aether.sdk.views import Pending, pending_from_proto, time_of, time_or_none
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
-from aether.wire.values import failure_from_proto
+from aether.wire.generated.aether.v1 import model_pb2
+from aether.wire.values import failure_from_proto, payload_from_proto
+
+_KINDS: Final = ("outcome", "pending", "published", "signal")
 
 
 @frozen
@@ -87,6 +93,99 @@ class Explanation:
 
     def __str__(self) -> str:
         return self.sentence
+
+
+@frozen
+class Outcome:
+    """Something that was over. `state` is "completed", "failed" or "cancelled"."""
+
+    seq: int
+    at: datetime
+    path: str
+    # "step", "timer", "activity", "child" or "promise".
+    kind: str
+    name: str
+    state: str
+    attempt: int
+    # None unless it was completed.
+    result: Any
+    failure: Failure | None
+
+
+@frozen
+class ReceivedSignal:
+    seq: int
+    at: datetime
+    name: str
+    value: Any
+
+
+@frozen
+class PastState:
+    """A run as it was after one of its events."""
+
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    state: RunState
+    seq: int
+    at: datetime
+    # How often a worker had been given it, and the one that was last.
+    attempt: int
+    worker_id: str
+    cancel_requested: bool
+    created_at: datetime
+    finished: tuple[Outcome, ...]
+    pending: tuple[Pending, ...]
+    published: Mapping[str, Any]
+    # Those that it had got, also those that its code had not asked for yet.
+    signals: tuple[ReceivedSignal, ...]
+
+
+def state_from_items(items: Sequence[pb.StateItem], converter: Converter) -> PastState:
+    """Of the messages of one answer."""
+    run = items[0].run
+    of = {kind: [getattr(item, kind) for item in items if item.HasField(kind)] for kind in _KINDS}
+    return PastState(
+        run.workflow_id,
+        run.run_id,
+        run.workflow_type,
+        RunState(run.state),
+        run.seq,
+        time_of(run.at_us),
+        run.attempt,
+        run.worker_id,
+        run.cancel_requested,
+        time_of(run.created_at_us),
+        tuple(_outcome(outcome, converter) for outcome in of["outcome"]),
+        tuple(pending_from_proto(pending, converter) for pending in of["pending"]),
+        {each.key: _value(each.value, converter, f"what is published as {each.key!r}") for each in of["published"]},
+        tuple(
+            ReceivedSignal(
+                each.seq, time_of(each.at_us), each.name, _value(each.value, converter, f"signal {each.name!r}")
+            )
+            for each in of["signal"]
+        ),
+    )
+
+
+def _outcome(message: pb.Outcome, converter: Converter) -> Outcome:
+    what = f"the result of {message.kind} {message.name!r}"
+    return Outcome(
+        message.seq,
+        time_of(message.at_us),
+        message.path,
+        message.kind,
+        message.name,
+        message.state,
+        message.attempt,
+        _value(message.result, converter, what) if message.HasField("result") else None,
+        failure_from_proto(message.failure) if message.HasField("failure") else None,
+    )
+
+
+def _value(payload: model_pb2.Payload, converter: Converter, what: str) -> Any:
+    return converter.decode(payload_from_proto(payload), what)
 
 
 def timeline_row_from_proto(data: bytes) -> TimelineRow:

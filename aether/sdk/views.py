@@ -112,7 +112,7 @@ def status_from_proto(message: pb.WorkflowStatus, converter: Converter) -> Workf
     return WorkflowStatus(
         info_from_proto(message.info),
         failure_from_proto(message.failure) if message.HasField("failure") else None,
-        tuple(_pending_from_proto(item, converter) for item in message.pending),
+        tuple(pending_from_proto(item, converter) for item in message.pending),
         message.cancel_requested,
         message.blocked,
         message.persistence,
@@ -120,7 +120,7 @@ def status_from_proto(message: pb.WorkflowStatus, converter: Converter) -> Workf
     )
 
 
-def _pending_from_proto(message: pb.Pending, converter: Converter) -> Pending:
+def pending_from_proto(message: pb.Pending, converter: Converter) -> Pending:
     beat = None
     if message.HasField("heartbeat"):
         beat = converter.decode(payload_from_proto(message.heartbeat), f"the heartbeat at {message.path}")

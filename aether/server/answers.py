@@ -48,7 +48,7 @@ def status_of_open(view: RunView, persistence: str) -> pb.WorkflowStatus:
             forked_from=_origin(*view.forked_from) if view.forked_from else None,
         ),
         failure=failure_to_proto(view.blocked) if view.blocked else None,
-        pending=[_pending(item) for item in view.pending],
+        pending=[pending_of(item) for item in view.pending],
         cancel_requested=view.cancel_requested,
         blocked=view.blocked is not None,
         persistence=persistence,
@@ -144,7 +144,7 @@ def metrics_of(view: EngineView) -> apb.Metrics:
     )
 
 
-def _pending(view: PendingView) -> pb.Pending:
+def pending_of(view: PendingView) -> pb.Pending:
     return pb.Pending(
         path=view.path,
         kind=view.kind,

@@ -1,10 +1,13 @@
 """What is known of a run's past and present as messages of the public contract."""
 
+from collections.abc import Iterator
+
 from aether.core.explain import Explanation, Reason
+from aether.core.past import PastRun
 from aether.core.timeline import Attempt, Row
-from aether.server.answers import proto_state
+from aether.server.answers import pending_of, proto_state
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
-from aether.wire.values import failure_to_proto
+from aether.wire.values import failure_to_proto, payload_to_proto
 
 
 def timeline_row(row: Row) -> pb.TimelineRow:
@@ -60,3 +63,48 @@ def _reason(reason: Reason) -> pb.Reason:
         due_at_us=reason.due_at,
         worker_id=reason.worker_id,
     )
+
+
+def state_items(past: PastRun) -> Iterator[pb.StateItem]:
+    """Each fits into a message, whatever the run holds."""
+    run, last = past.run, past.last
+    assert run is not None
+    assert last is not None
+    yield pb.StateItem(
+        run=pb.RunAt(
+            workflow_id=run.workflow_id,
+            run_id=run.run_id,
+            workflow_type=run.workflow_type,
+            state=proto_state(run.state),
+            seq=last.seq,
+            at_us=last.at,
+            attempt=run.attempts,
+            worker_id=past.worker_id,
+            cancel_requested=run.cancel_requested,
+            created_at_us=run.created_at,
+        )
+    )
+    for outcome in past.outcomes:
+        yield pb.StateItem(
+            outcome=pb.Outcome(
+                seq=outcome.seq,
+                at_us=outcome.at,
+                path=outcome.path,
+                kind=outcome.kind,
+                name=outcome.name,
+                state=outcome.state,
+                attempt=outcome.attempt,
+                result=payload_to_proto(outcome.result) if outcome.result is not None else None,
+                failure=failure_to_proto(outcome.failure) if outcome.failure is not None else None,
+            )
+        )
+    for view in past.pending():
+        yield pb.StateItem(pending=pending_of(view))
+    for key, (value, at) in (run.published or {}).items():
+        yield pb.StateItem(published=pb.PublishedValue(key=key, value=payload_to_proto(value), published_at_us=at))
+    for signal in past.signals:
+        yield pb.StateItem(
+            signal=pb.ReceivedSignal(
+                seq=signal.seq, at_us=signal.at, name=signal.name, value=payload_to_proto(signal.value)
+            )
+        )

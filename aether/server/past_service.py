@@ -15,6 +15,7 @@ from aether.core.effects import NotOpen, Started
 from aether.core.explain import Explanation, explain_end
 from aether.core.fork import plan, retry_point
 from aether.core.inputs import ExplainRun, ForkRun
+from aether.core.past import PastRun
 from aether.core.timeline import Timeline
 from aether.core.validate import check_name
 from aether.errors import AetherError, InvalidArgument, ServerUnavailable, WorkflowNotFound
@@ -37,7 +38,14 @@ _SERVICE = "/aether.v1.AdminService/"
 # An id that is made up stays within the bound on names.
 _ID_MAX = 150
 _CLOSING_KINDS = {KINDS[kind] for kind in (e.RunCompleted, e.RunFailed, e.RunCancelled)}
-_Identified = TypeVar("_Identified", pb.GetHistoryRequest, pb.GetTimelineRequest, pb.ExplainRequest, pb.ForkRequest)
+_Identified = TypeVar(
+    "_Identified",
+    pb.GetHistoryRequest,
+    pb.GetTimelineRequest,
+    pb.GetStateAtRequest,
+    pb.ExplainRequest,
+    pb.ForkRequest,
+)
 
 
 class PastService:
@@ -55,6 +63,7 @@ class PastService:
         return [
             Method(_SERVICE + "GetHistory", self.get_history, "unary"),
             Method(_SERVICE + "GetTimeline", self.get_timeline, "unary"),
+            Method(_SERVICE + "GetStateAt", self.get_state_at, "unary"),
             Method(_SERVICE + "ExplainWorkflow", self.explain_workflow, "unary"),
             Method(_SERVICE + "ForkWorkflow", self.fork_workflow, "unary"),
         ]
@@ -127,6 +136,24 @@ class PastService:
 
         self._nursery.start_soon(stream_later, call, stream)
 
+    def get_state_at(self, call: Call, message: bytes) -> None:
+        try:
+            request = self._parse(pb.GetStateAtRequest, message)
+        except (AetherError, DecodeError) as fault:
+            refuse(call, fault)
+            return
+
+        async def stream() -> None:
+            row = await self._archive.read(partial(find_row, request.workflow_id, request.run_id))
+            past = PastRun()
+            while await self._archive.read(partial(_add_until, past, row.key, request.seq)):
+                pass
+            for item in past_answers.state_items(past):
+                await room(call)
+                call.send(item.SerializeToString())
+
+        self._nursery.start_soon(stream_later, call, stream)
+
     def explain_workflow(self, call: Call, message: bytes) -> None:
         try:
             request = self._parse(pb.ExplainRequest, message)
@@ -196,6 +223,18 @@ def _add_page(timeline: Timeline, run_key: int, reader: Reader) -> int:
     for event in page:
         timeline.add(decode_event(event.body))
     return len(page)
+
+
+def _add_until(past: PastRun, run_key: int, seq: int, reader: Reader) -> bool:
+    """Add a page; says whether there is more to add."""
+    known = past.last.seq if past.last is not None else 0
+    page = reader.events(run_key, known, max(min(PAGE_EVENTS, seq - known), 0))
+    for event in page:
+        past.add(decode_event(event.body))
+    if past.last is None or (len(page) < PAGE_EVENTS and past.last.seq < seq):
+        count = past.last.seq if past.last is not None else len(reader.events(run_key, 0, PAGE_EVENTS))
+        raise InvalidArgument(f"there is no event {seq}: the history has events 1 to {count}", field="seq")
+    return past.last.seq < seq
 
 
 def _explain_closed(workflow_id: str, run_id: str, reader: Reader) -> Explanation:

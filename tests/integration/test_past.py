@@ -213,3 +213,42 @@ def test_a_history_may_be_shown_from_an_event_on(server, client, five_steps):
     refused = command("history", "w", "--after", "99999999", "-o", "json", AETHER_SERVER=server.url)
     assert (refused.returncode, refused.stderr) == (2, "aether: no history has 99999999 events\n")
     assert command("history", "nobody", "-f", AETHER_SERVER=server.url).returncode == 3
+
+
+def test_a_run_can_be_seen_as_it_was_after_any_event(client, server):
+    @client.workflow("order")
+    async def order(ctx: Context, cents: int) -> int:
+        paid = await ctx.step("pay", lambda: {"cents": cents})
+        await ctx.publish("paid", paid)
+        await ctx.parallel([lambda: ctx.sleep(seconds=0.01), lambda: ctx.wait_signal("go")])
+        return cents
+
+    async def main() -> int:
+        async with client.serve():
+            handle = await order.options(workflow_id="order-1").start(5)
+            await handle.signal("go", "Ada")
+            await handle.result()
+            facts = {type(event.fact).__name__: event.seq async for event in handle.history()}
+            then = await handle.at(facts["TimerStarted"])
+            assert (then.workflow_id, then.state, then.seq) == ("order-1", aether.RunState.RUNNING, then.seq)
+            assert [(each.kind, each.name, each.result) for each in then.finished] == [("step", "pay", {"cents": 5})]
+            assert [each.kind for each in then.pending] == ["timer"]
+            assert then.published == {"paid": {"cents": 5}}
+            end = await handle.at(facts["RunCompleted"])
+            assert (end.state, end.pending, end.signals[0].value) == (aether.RunState.COMPLETED, (), "Ada")
+            assert [each.kind for each in end.finished] == ["step", "timer"]
+            for seq in (0, facts["RunCompleted"] + 1, 10_000):
+                words = f"no event {seq}: the history has events 1 to {end.seq}"
+                with pytest.raises(aether.InvalidArgument, match=words):
+                    await handle.at(seq)
+            with pytest.raises(aether.InvalidArgument):
+                await client.handle("x" * 500).at(1)
+            return facts["StepCompleted"]
+
+    paid = trio.run(main)
+    shown = command("replay", "order-1", "--at", str(paid), AETHER_SERVER=server.url).stdout.splitlines()
+    assert f"event\t{paid}" in shown
+    assert f'finished\tstep pay at 1, completed by event {paid}: {{"cents": 5}}' in shown
+    document = json.loads(command("replay", "order-1", "--at", "1", "-o", "json", AETHER_SERVER=server.url).stdout)
+    assert (document["state"], document["seq"], document["finished"], document["pending"]) == ("PENDING", 1, [], [])
+    assert command("replay", "order-1", "--at", "99", AETHER_SERVER=server.url).returncode == 2

@@ -121,6 +121,7 @@ async def use() -> None:
     assert_type(await handle.fork(at=3, workflow_id="b"), aether.Handle[Receipt])
     assert_type(await handle.retry(), aether.Handle[Receipt])
     assert_type([fork.run_id async for fork in handle.forks()], list[str])
+    assert_type((await handle.at(3)).finished, tuple[aether.Outcome, ...])
     assert_type((await handle.timeline())[0].attempts, tuple[aether.Attempt, ...])
     assert_type((await handle.why()).reasons, tuple[aether.Reason, ...])
     assert_type([info.run_id async for info in client.list(state=aether.RunState.FAILED)], list[str])

@@ -22,6 +22,7 @@ COMMANDS = [
     "status",
     "history",
     "why",
+    "replay",
     "fork",
     "retry",
     "cancel",

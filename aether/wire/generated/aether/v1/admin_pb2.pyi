@@ -496,3 +496,95 @@ class ForkResponse(_message.Message):
     at_seq: int
     existing: bool
     def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., at_seq: _Optional[int] = ..., existing: bool = ...) -> None: ...
+
+class GetStateAtRequest(_message.Message):
+    __slots__ = ("workflow_id", "run_id", "seq")
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    workflow_id: str
+    run_id: str
+    seq: int
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., seq: _Optional[int] = ...) -> None: ...
+
+class StateItem(_message.Message):
+    __slots__ = ("run", "outcome", "pending", "published", "signal")
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
+    PUBLISHED_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    run: RunAt
+    outcome: Outcome
+    pending: _client_pb2.Pending
+    published: PublishedValue
+    signal: ReceivedSignal
+    def __init__(self, run: _Optional[_Union[RunAt, _Mapping]] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., pending: _Optional[_Union[_client_pb2.Pending, _Mapping]] = ..., published: _Optional[_Union[PublishedValue, _Mapping]] = ..., signal: _Optional[_Union[ReceivedSignal, _Mapping]] = ...) -> None: ...
+
+class RunAt(_message.Message):
+    __slots__ = ("workflow_id", "run_id", "workflow_type", "state", "seq", "at_us", "attempt", "worker_id", "cancel_requested", "created_at_us")
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    state: _model_pb2.RunState
+    seq: int
+    at_us: int
+    attempt: int
+    worker_id: str
+    cancel_requested: bool
+    created_at_us: int
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., seq: _Optional[int] = ..., at_us: _Optional[int] = ..., attempt: _Optional[int] = ..., worker_id: _Optional[str] = ..., cancel_requested: bool = ..., created_at_us: _Optional[int] = ...) -> None: ...
+
+class Outcome(_message.Message):
+    __slots__ = ("seq", "at_us", "path", "kind", "name", "state", "attempt", "result", "failure")
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    seq: int
+    at_us: int
+    path: str
+    kind: str
+    name: str
+    state: str
+    attempt: int
+    result: _model_pb2.Payload
+    failure: _model_pb2.Failure
+    def __init__(self, seq: _Optional[int] = ..., at_us: _Optional[int] = ..., path: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[str] = ..., attempt: _Optional[int] = ..., result: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ...) -> None: ...
+
+class PublishedValue(_message.Message):
+    __slots__ = ("key", "value", "published_at_us")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    PUBLISHED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    value: _model_pb2.Payload
+    published_at_us: int
+    def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., published_at_us: _Optional[int] = ...) -> None: ...
+
+class ReceivedSignal(_message.Message):
+    __slots__ = ("seq", "at_us", "name", "value")
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    seq: int
+    at_us: int
+    name: str
+    value: _model_pb2.Payload
+    def __init__(self, seq: _Optional[int] = ..., at_us: _Optional[int] = ..., name: _Optional[str] = ..., value: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ...) -> None: ...
