@@ -296,6 +296,35 @@ def cancel(
 
 @app.command()
 @reported
+def pause(
+    workflow_id: WorkflowArgument,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the history.")] = "",
+    run_id: RunOption = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Hold a run where it is; what it is at may finish."""
+    from aether.cli.pausing import pause_run
+
+    pause_run(server, output, workflow_id, run_id, reason)
+
+
+@app.command()
+@reported
+def resume(
+    workflow_id: WorkflowArgument,
+    run_id: RunOption = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Let a paused run go on."""
+    from aether.cli.pausing import resume_run
+
+    resume_run(server, output, workflow_id, run_id)
+
+
+@app.command()
+@reported
 def metrics(
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,

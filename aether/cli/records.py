@@ -115,6 +115,7 @@ def status_fields(status: client_pb2.WorkflowStatus, now_us: int) -> list[tuple[
         ("tags", tags_text(info.tags)),
         ("memo", ", ".join(f"{key}={value_text(value)}" for key, value in sorted(status.memo.items()))),
         ("cancel", "requested" if status.cancel_requested and not info.closed_at_us else ""),
+        ("paused", (status.pause_reason or "yes") if status.paused else ""),
         ("blocked", "the workers' code does not fit the history" if status.blocked else ""),
         *(("waits for", pending_text(each, now_us)) for each in status.pending),
         ("kept in", status.persistence),

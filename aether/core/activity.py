@@ -172,7 +172,7 @@ def keep_due(state: State, activity: Activity) -> None:
 
 
 def _keeping_interval(state: State, activity: Activity) -> int:
-    limits, age = state.limits, activity.kept_at - activity.begun_at
+    limits, age = state.limits, activity.kept_at - activity.started_at
     return min(max(limits.heartbeat_kept_ms * 1000, age // 10), limits.heartbeat_kept_max_ms * 1000)
 
 

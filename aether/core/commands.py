@@ -217,6 +217,11 @@ def _settle(state: State, item: Complete, lease: Lease, *, parks: bool) -> None:
         lease.is_idle = True
         session.used[lease.kind] -= 1
         fill(state, session)
+    elif run.paused and not item.blocked:
+        # What it was at is recorded, and it would go on.
+        revoke(state, lease, "the run is paused")
+        lifecycle.hand_out_again(state, run, "it was paused")
+        fill(state, session)
     else:
         push_news(state, lease)
 

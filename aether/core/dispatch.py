@@ -6,6 +6,7 @@ A run is in one of these places while it is open:
                       if it has to wait for a slot there and another worker has one, it moves (`move_waking`)
   queued              in a task queue, for any worker that has its type
   early               nowhere: its start is not due yet
+  held                nowhere, or leased and idle: it has something to do and is paused
   parked              nowhere: it waits for a timer, an activity, a child, a promise, a signal or a cancel
   blocked             the code of the workers does not fit; waits for a worker that came later than theirs
 """
@@ -29,6 +30,9 @@ STICKY = "sticky"
 def wake_run(state: State, run: Run) -> None:
     """The run has something to do."""
     lease = run.lease
+    if run.paused and (lease is None or lease.is_idle):
+        run.held = run.held or not run.is_early
+        return
     if lease is None:
         if not run.queued and run.blocked is None and not run.is_early:
             _place(state, run)
@@ -90,7 +94,10 @@ def move_waking(state: State, session: Session) -> None:
 
 def queue_activity(state: State, activity: Activity) -> None:
     """An attempt of the activity may start."""
-    _place(state, activity)
+    if activity.run.paused:
+        activity.held = True
+    else:
+        _place(state, activity)
 
 
 def _place(state: State, item: Run | Activity) -> None:
@@ -103,6 +110,28 @@ def _place(state: State, item: Run | Activity) -> None:
         state.queues.push(key, item, state.now)
     else:
         grant(state, session, item)
+
+
+def record_quietly(state: State, run: Run, fact: e.RunPaused | e.RunResumed) -> None:
+    """It changes nothing for the code: a run that rests goes on resting."""
+    rests = run.rest_seq == run.last_seq
+    state.record(run, fact)
+    if rests:
+        run.rest_seq = run.last_seq
+    if run.lease is not None and not run.lease.is_idle:
+        push_news(state, run.lease)
+
+
+def let_go(state: State, run: Run) -> None:
+    """It is not paused any more: what was held goes on."""
+    record_quietly(state, run, e.RunResumed())
+    for pending in run.pending.values():
+        if isinstance(pending, Activity) and pending.held:
+            pending.held = False
+            queue_activity(state, pending)
+    if run.held:
+        run.held = False
+        wake_run(state, run)
 
 
 def _free_taker(state: State, key: QueueKey) -> Session | None:
@@ -151,7 +180,7 @@ def _start_attempt(state: State, lease: Lease, activity: Activity) -> None:
     state.record(run, e.ActivityStarted(activity.path, activity.attempt + 1, session.worker_id))
     activity.lease = lease
     activity.last_beat = None
-    activity.begun_at = activity.kept_at = state.now
+    activity.kept_at = state.now
     state.timers.cancel(("schedule_to_start", run.key, activity.path))
     if run.lease is not None and not run.lease.is_idle:
         push_news(state, run.lease)
@@ -246,6 +275,11 @@ def block(state: State, lease: Lease, failure: Failure) -> None:
     run.blocked = failure
     run.blocked_by = lease.session.session_id
     run.interrupted = run.interrupted or f"blocked: {failure.type}"
+    if run.paused:
+        # Tried again when it is resumed, whoever has it then.
+        run.blocked, run.blocked_by, run.held = None, 0, True
+        fill(state, lease.session)
+        return
     state.blocked.setdefault(key_of(run), {}).setdefault(run.blocked_by, {})[run.key] = run
     fill(state, lease.session)
     for session in state.takers.get(key_of(run).plain, {}).values():

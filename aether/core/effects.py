@@ -79,6 +79,14 @@ class CancelAccepted:
 
 
 @frozen
+class PauseChanged:
+    """The run is paused, or is not; `existing`: it was so already."""
+
+    run_id: str
+    existing: bool
+
+
+@frozen
 class Recorded:
     """A worker's commands became events up to `seq`, at `at`."""
 

@@ -4,6 +4,7 @@
 
     lifecycle    runs begin, are awaited, cancelled and end; parents and children
     commands     what workers ask for
+    pausing      runs that are held where they are
     messages     signals, promises, published values
     activity     attempts, timeouts, retries          retry    when is the next attempt
     membership   workers come and go
@@ -19,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from aether.core import activity as activities
-from aether.core import commands, inputs, lifecycle, membership, messages
+from aether.core import commands, inputs, lifecycle, membership, messages, pausing
 from aether.core.dispatch import STICKY, move_waking, serve_opened, wake_run
 from aether.core.effects import Decision, RunOpened
 from aether.core.explain import explain_run
@@ -168,6 +169,8 @@ _RULES: dict[type, Callable[[State, inputs.Input], None]] = {
     inputs.AwaitRun: lifecycle.await_run,  # type: ignore[dict-item]
     inputs.ForgetAwait: lifecycle.forget_await,  # type: ignore[dict-item]
     inputs.CancelRun: lifecycle.cancel,  # type: ignore[dict-item]
+    inputs.PauseRun: pausing.pause,  # type: ignore[dict-item]
+    inputs.ResumeRun: pausing.resume,  # type: ignore[dict-item]
     inputs.SignalRun: messages.signal,  # type: ignore[dict-item]
     inputs.CompletePromise: messages.complete_promise,  # type: ignore[dict-item]
     inputs.ReadValue: messages.read_value,  # type: ignore[dict-item]

@@ -42,6 +42,7 @@ class ReasonKind(StrEnum):
     LIMIT = "limit"
     NO_WORKER = "no_worker"
     BLOCKED = "blocked"
+    PAUSED = "paused"
     START = "start"
     TIMER = "timer"
     RETRY = "retry"
@@ -83,6 +84,11 @@ def explain(state: State, run: Run) -> Explanation:
     pending = [_pending(state, item) for item in list(run.pending.values())[:REASONS_MAX]]
     sentence = f"workflow {run.workflow_id!r} {_whole(place, pending, len(run.pending))}"
     reasons = [*place, *pending]
+    if run.paused:
+        why = f" ({run.pause_reason})" if run.pause_reason else ""
+        held = Reason(ReasonKind.PAUSED, f"is paused{why} until somebody resumes it")
+        reasons.insert(0, held)
+        sentence = f"{sentence}; it {held.text}"
     if run.cancel_requested:
         stopping = _cancelling(state, run)
         reasons.insert(0, stopping)
@@ -257,6 +263,8 @@ def _activity(state: State, activity: Activity) -> Reason:
         asked = ", and was asked to stop" if activity.cancel_requested else ""
         text = f"activity {name!r} at {path}, whose attempt {activity.attempt} runs at worker {worker_id}"
         text += f"{draining}{asked}{failed}"
+    elif activity.held:
+        text = f"attempt {activity.attempt + 1} of activity {name!r} at {path}, which its run holds{failed}"
     elif activity.queued:
         line = _line(state, activity)
         kind = line.kind

@@ -7,6 +7,7 @@
     timers                 kept, with the time at which they fire
     promises               kept open, under the token of the new run
     signals                those that had come are kept
+    pauses                 left out: whoever forks a run wants the new one to run
 
 A child that was started with `spawn` and is open can not be left out when the code has gone on behind it; nor can a run
 go on that was asked to stop. Such an event is refused, and the nearest earlier one that will do is named.
@@ -35,6 +36,7 @@ from aether.model.runs import RunState
 FORK_TAG = "forked_from"
 
 _CLOSING = (e.RunCompleted, e.RunFailed, e.RunCancelled)
+_PAUSES = (e.RunPaused, e.RunResumed)
 # What begins something that may not be over, what goes on with it, and what ends it. By kind: nothing keeps a worker
 # from recording a step where a child is at work.
 _STEP, _ACTIVITY, _CHILD = "step", "activity", "child"
@@ -76,7 +78,7 @@ def plan(history: Sequence[e.Event], at_seq: int) -> tuple[e.Event, ...]:
     begun = _not_over(shared)
     _refuse_what_others_rest_on(shared, [seqs[0] for seqs in begun])
     left_out = {seq for seqs in begun for seq in seqs}
-    kept = [event for event in shared if event.seq not in left_out]
+    kept = [event for event in shared if event.seq not in left_out and not isinstance(event.fact, _PAUSES)]
     return tuple(evolve(event, seq=seq) for seq, event in enumerate(kept, start=1))
 
 

@@ -86,6 +86,21 @@ class CancelRun:
 
 
 @frozen
+class PauseRun:
+    reply: object
+    workflow_id: str
+    run_id: str = ""
+    reason: str = ""
+
+
+@frozen
+class ResumeRun:
+    reply: object
+    workflow_id: str
+    run_id: str = ""
+
+
+@frozen
 class SignalRun:
     reply: object
     workflow_id: str
@@ -174,6 +189,8 @@ Input = (
     | AwaitRun
     | ForgetAwait
     | CancelRun
+    | PauseRun
+    | ResumeRun
     | SignalRun
     | CompletePromise
     | ReadValue

@@ -85,7 +85,7 @@ def _check_lease(state: State, lease: Lease) -> None:
     assert run.lease is lease, f"{name} is not known to its run"
     assert lease.pushed_seq <= lease.known_seq <= run.last_seq, f"{name} knows events that there are not"
     if lease.is_idle:
-        waits = run.pending or run.rest_seq == run.last_seq
+        waits = run.pending or run.rest_seq == run.last_seq or run.held
         assert waits or lease.is_waking, f"{name} is idle, and nothing will ever wake it"
     else:
         assert not lease.is_waking, f"{name} is awake and waits for a slot"
@@ -96,7 +96,9 @@ def _check_run(state: State, run: Run) -> None:
     name = f"run {run.run_id}"
     places = [run.lease is not None, run.queued > 0, run.blocked is not None, run.is_early]
     assert sum(places) <= 1, f"{name} is in several places: leased, queued, blocked, early = {places}"
-    rests = bool(run.pending) or run.rest_seq == run.last_seq
+    assert run.paused or not run.held, f"{name} is held for nothing"
+    assert not run.held or not any(places) or run.lease is not None, f"{name} is held and somewhere else"
+    rests = bool(run.pending) or run.rest_seq == run.last_seq or run.held
     assert any(places) or rests, f"{name} is stuck: nobody has it, and it waits for nothing"
     if run.lease is not None:
         assert state.leases.get(run.lease.token) is run.lease, f"{name} has a lease that is over"
@@ -134,8 +136,10 @@ def _check_activity(state: State, run: Run, activity: Activity) -> None:
         assert not activity.queued, f"{name} is queued and with a worker"
     else:
         assert not activity.cancel_requested, f"{name} is cancelled, and nobody has it, and it is not over"
+    assert run.paused or not activity.held, f"{name} is held for nothing"
+    assert not (run.paused and activity.queued), f"{name} is queued, and its run is paused"
     if activity.state is ActivityState.SCHEDULED:
-        assert activity.queued, f"{name} is scheduled and in no queue"
+        assert activity.queued or activity.held, f"{name} is scheduled and in no queue"
         assert activity.attempt == 0, f"{name} is scheduled for the first time after {activity.attempt} attempts"
     most = activity.retry.max_attempts
     assert not most or activity.attempt <= most, f"{name} had {activity.attempt} attempts of {most}"
@@ -262,5 +266,5 @@ def _deadlines(run: Run, pending: Pending) -> Iterator[tuple[TimerKey, int | Non
     if pending.keep_at:
         assert pending.lease is not None, f"activity {pending.path} keeps details of an attempt that is over"
         yield ("progress", run.key, pending.path), pending.keep_at
-    if pending.state is ActivityState.BACKING_OFF and not pending.queued:
+    if pending.state is ActivityState.BACKING_OFF and not pending.queued and not pending.held:
         yield ("retry", run.key, pending.path), pending.next_at

@@ -6,7 +6,7 @@ from collections import deque
 from hashlib import blake2b
 
 from aether.core import activity as activities
-from aether.core.dispatch import drop_lease, fill, revoke, unblock, unqueue, wake_run
+from aether.core.dispatch import drop_lease, fill, let_go, revoke, unblock, unqueue, wake_run
 from aether.core.effects import CancelAccepted, Closed, NotOpen, Started
 from aether.core.inputs import AwaitRun, CancelRun, DescribeRun, ForgetAwait, StartRun
 from aether.core.run import Activity, Child, Run, Timer, digest
@@ -205,6 +205,9 @@ def request_cancel(state: State, run: Run, reason: str) -> None:
     """Asks the run to stop; one that nobody has begun is over at once."""
     if run.cancel_requested:
         return
+    if run.paused and run.state is not RunState.PENDING:
+        # Or it could not clean up.
+        let_go(state, run)
     state.record(run, e.CancelRequested(reason))
     if run.state is RunState.PENDING:
         close(state, run, e.RunCancelled(reason))

@@ -43,6 +43,8 @@ TRANSITIONS: dict[tuple[RunState, type], RunState] = {
 
 # Facts that change nothing for the workflow's code: a run that is parked stays parked.
 QUIET_FACTS = (
+    e.RunPaused,
+    e.RunResumed,
     e.ActivityStarted,
     e.ActivityProgressed,
     e.ActivityRetried,
@@ -109,8 +111,9 @@ class Activity:
     lease: Lease | None = None
     queued: int = 0
     last_beat: Payload | None = None
-    # When the attempt began, and when its details were recorded last or it began.
-    begun_at: int = 0
+    # It may begin, but its run is paused.
+    held: bool = False
+    # When its details were recorded last, or the attempt began.
     kept_at: int = 0
     # When details that are not recorded yet will be; 0 if there are none.
     keep_at: int = 0
@@ -136,6 +139,8 @@ class Run:
     attempts: int = 0
     cancel_requested: bool = False
     cancel_reason: str = ""
+    paused: bool = False
+    pause_reason: str = ""
     start_at: int = 0
     expires_at: int = 0
     priority: int = DEFAULT_PRIORITY
@@ -157,6 +162,8 @@ class Run:
     # Not durable.
     # The last event when its worker said that only news can make its code go on.
     rest_seq: int = 0
+    # It has something to do, but is paused.
+    held: bool = False
     # Its start is not due yet.
     is_early: bool = False
     lease: Lease | None = None
@@ -227,6 +234,18 @@ def _(run: Run, fact: e.RunStarted, at: int) -> None:
 def _(run: Run, fact: e.CancelRequested, at: int) -> None:
     run.cancel_requested = True
     run.cancel_reason = fact.reason
+
+
+@_folds(e.RunPaused)
+def _(run: Run, fact: e.RunPaused, at: int) -> None:
+    run.paused = True
+    run.pause_reason = fact.reason
+
+
+@_folds(e.RunResumed)
+def _(run: Run, fact: e.RunResumed, at: int) -> None:
+    run.paused = False
+    run.pause_reason = ""
 
 
 @_folds(e.SignalReceived)

@@ -25,6 +25,7 @@ class Detail(StrEnum):
     WAITING = "waiting"
     RETRYING = "retrying"
     BLOCKED = "blocked"
+    PAUSED = "paused"
 
 
 @frozen
@@ -56,6 +57,8 @@ class RunView:
     pending: tuple[PendingView, ...]
     cancel_requested: bool
     blocked: Failure | None
+    paused: bool
+    pause_reason: str
     tags: tuple[tuple[str, str], ...]
     memo: tuple[tuple[str, Payload], ...]
     forked_from: tuple[str, str, int] | None = None
@@ -95,6 +98,8 @@ class EngineView:
 
 def detail_of(run: Run) -> Detail:
     """What keeps the run open; what it waits for is told by the item that is most likely to need a look."""
+    if run.paused and (run.lease is None or run.lease.is_idle):
+        return Detail.PAUSED
     if run.blocked is not None:
         return Detail.BLOCKED
     if run.queued or (run.lease is not None and run.lease.is_waking):
@@ -121,6 +126,8 @@ def describe(state: State, run: Run) -> RunView:
     pending = [_pending(state, item) for item in run.pending.values()]
     if run.lease is not None and run.lease.is_waking:
         pending.append(PendingView("", "worker", "waits for a slot", worker_id=run.lease.session.worker_id))
+    elif run.held:
+        pending.append(PendingView("", "worker", "paused"))
     elif run.blocked is not None:
         pending.append(PendingView("", "worker", "blocked"))
     elif run.queued:
@@ -143,6 +150,8 @@ def describe(state: State, run: Run) -> RunView:
         tuple(pending),
         run.cancel_requested,
         run.blocked,
+        run.paused,
+        run.pause_reason,
         run.tags,
         run.memo,
         run.forked_from,
@@ -229,5 +238,5 @@ def _pending(state: State, item: Pending) -> PendingView:
         item.lease.session.worker_id if item.lease else "",
         item.last_failure,
         item.last_beat or item.heartbeat,
-        why_queued(state, item) if item.queued else "",
+        "its run is paused" if item.held else why_queued(state, item) if item.queued else "",
     )

@@ -77,6 +77,16 @@ class CancelRequested:
 
 
 @frozen
+class RunPaused:
+    reason: str = ""
+
+
+@frozen
+class RunResumed:
+    pass
+
+
+@frozen
 class StepCompleted:
     path: str
     name: str
@@ -255,6 +265,8 @@ Fact = (
     | RunFailed
     | RunCancelled
     | CancelRequested
+    | RunPaused
+    | RunResumed
     | StepCompleted
     | StepFailed
     | StepRetried

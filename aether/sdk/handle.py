@@ -139,6 +139,35 @@ class Handle(Generic[R]):
             timeout_s=self._client.timeout_s,
         )
 
+    async def pause(self, reason: str = "") -> None:
+        """Hold the run where it is: no worker gets it, and no attempt of its activities begins. Time goes on.
+
+        What is under way may finish. Pausing twice is harmless; cancelling a paused run lets it go on and clean up.
+
+        Raises:
+            WorkflowClosed: It is over already.
+
+        """
+        request = client_pb2.PauseRequest(workflow_id=self.workflow_id, run_id=self.run_id, reason=reason)
+        await rpc.call_until(
+            self._client.transport,
+            _SERVICE + "PauseWorkflow",
+            request,
+            client_pb2.PauseResponse.FromString,
+            timeout_s=self._client.timeout_s,
+        )
+
+    async def resume(self) -> None:
+        """Let a paused run go on; harmless for one that is not. Raises `WorkflowClosed`."""
+        request = client_pb2.ResumeRequest(workflow_id=self.workflow_id, run_id=self.run_id)
+        await rpc.call_until(
+            self._client.transport,
+            _SERVICE + "ResumeWorkflow",
+            request,
+            client_pb2.ResumeResponse.FromString,
+            timeout_s=self._client.timeout_s,
+        )
+
     def history(self, *, after_seq: int = 0, follow: bool = False) -> AsyncIterator[Event]:
         """The events so far, oldest first; with `follow` also those that come, until the run is closed.
 

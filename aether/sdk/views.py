@@ -81,6 +81,9 @@ class WorkflowStatus:
     blocked: bool
     persistence: str
     memo: Mapping[str, Any]
+    # It is held until somebody resumes it.
+    paused: bool = False
+    pause_reason: str = ""
 
     @property
     def state(self) -> RunState:
@@ -117,6 +120,8 @@ def status_from_proto(message: pb.WorkflowStatus, converter: Converter) -> Workf
         message.blocked,
         message.persistence,
         {key: converter.decode(payload_from_proto(message.memo[key]), f"memo {key!r}") for key in sorted(message.memo)},
+        message.paused,
+        message.pause_reason,
     )
 
 

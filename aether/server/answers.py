@@ -51,6 +51,8 @@ def status_of_open(view: RunView, persistence: str) -> pb.WorkflowStatus:
         pending=[pending_of(item) for item in view.pending],
         cancel_requested=view.cancel_requested,
         blocked=view.blocked is not None,
+        paused=view.paused,
+        pause_reason=view.pause_reason,
         persistence=persistence,
         memo={key: payload_to_proto(value) for key, value in view.memo},
     )

@@ -27,6 +27,7 @@ from aether.server.archive import Archive, find_fact
 from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
 from aether.server.message_service import MessageService
+from aether.server.pause_service import PauseService
 from aether.server.readiness import Readiness
 from aether.server.replies import fail, find_row, refuse, respond_later
 from aether.store.interface import Reader, RunRow
@@ -50,6 +51,7 @@ class ClientService:
         self._readiness = readiness
         self._nursery = nursery
         self._messages = MessageService(loop, limits, archive, readiness, nursery)
+        self._pauses = PauseService(loop, limits, archive, readiness, nursery)
         self._waiting: dict[Call, AwaitRun | StartRun] = {}
 
     def methods(self) -> list[Method]:
@@ -59,6 +61,7 @@ class ClientService:
             Method(_SERVICE + "AwaitResult", self.await_result, "unary"),
             Method(_SERVICE + "CancelWorkflow", self.cancel_workflow, "unary"),
             *self._messages.methods(),
+            *self._pauses.methods(),
         ]
 
     def drain(self) -> None:

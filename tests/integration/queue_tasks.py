@@ -50,3 +50,18 @@ async def turn(ctx: aether.Context, customer: str, number: int) -> int:
     await ctx.sleep(0.05)
     await ctx.step("end", lambda: note(f"{customer} {number} ends"))
     return number
+
+
+@client.activity("part")
+async def part(number: int) -> int:
+    note(f"part {number}")
+    return number
+
+
+@client.workflow("parts")
+async def parts(ctx: aether.Context) -> list[int]:
+    done = [await ctx.activity(part, 1)]
+    await ctx.step("wait", until_there, "go")
+    await ctx.sleep(0.05)
+    note("woken")
+    return [*done, await ctx.activity(part, 2)]

@@ -1,4 +1,4 @@
-"""Which worker takes what, and when, with real processes: labels and limits."""
+"""Which worker takes what, and when, with real processes: labels, limits, pauses."""
 
 import shutil
 import signal
@@ -9,8 +9,9 @@ import anyio
 import pytest
 
 import aether
+from aether.model import events as e
 from tests.integration import queue_tasks as app
-from tests.processes import Child
+from tests.processes import Child, Server
 from tests.processes import aether as command
 
 pytestmark = pytest.mark.anyio
@@ -106,3 +107,37 @@ async def until(fact: Callable[[], bool]) -> None:
     with anyio.fail_after(30):
         while not fact():  # noqa: ASYNC110
             await anyio.sleep(0.005)
+
+
+async def test_a_paused_run_stays_where_it_is_over_a_kill_of_the_server_until_it_is_resumed(tmp_path):
+    with Server(tmp_path) as first, Worker(tmp_path, "a", first.url) as worker:
+        async with aether.Client(first.url) as client:
+            handle = await client.start(app.parts.options(workflow_id="p"))
+            await until(lambda: "part 1" in ran(tmp_path))
+            while not any([isinstance(event.fact, e.ActivityCompleted) async for event in handle.history()]):  # noqa: ASYNC110
+                await anyio.sleep(0.005)
+            paused = command("pause", "p", "--reason", "deploy", AETHER_SERVER=first.url)
+            assert paused.stdout.splitlines()[-1] == "done\tpaused"
+            assert "paused\tdeploy" in command("status", "p", AETHER_SERVER=first.url).stdout
+            tmp_path.joinpath("go").touch()
+            # What it is at may finish, and is recorded; then its worker lets go of it.
+            while not any([isinstance(event.fact, e.StepCompleted) async for event in handle.history()]):  # noqa: ASYNC110
+                await anyio.sleep(0.005)
+            first.tell(signal.SIGKILL)
+            first.process.wait()
+            with Server(tmp_path, "--grpc-port", first.url.rpartition(":")[2]) as second:
+                worker.wait_for("again in")
+                status = await handle.status()
+                assert (status.paused, status.pause_reason) == (True, "deploy")
+                assert status.state is aether.RunState.RUNNING
+                # Whoever waits in the same queue is served by the same worker, and this run is not.
+                other = await client.start(app.trains.options(workflow_id="other", labels={}))
+                with Worker(tmp_path, "b", second.url, "--label", "gpu=a100"):
+                    assert await other.result(timeout_s=30) == "b"
+                    assert ran(tmp_path) == ["part 1"]
+                    assert "resumed" in command("resume", "p", AETHER_SERVER=second.url).stdout
+                    assert await handle.result(timeout_s=30) == [1, 2]
+                    again = command("resume", "p", AETHER_SERVER=second.url)
+                    assert again.returncode == 5
+                    assert "COMPLETED already" in again.stderr
+    assert ran(tmp_path) == ["part 1", "woken", "part 2"]

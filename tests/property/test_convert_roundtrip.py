@@ -69,6 +69,8 @@ FACTS: st.SearchStrategy[e.Fact] = st.one_of(
     st.builds(e.RunFailed, FAILURES),
     st.builds(e.RunCancelled, TEXT),
     st.builds(e.CancelRequested, TEXT),
+    st.builds(e.RunPaused, TEXT),
+    st.just(e.RunResumed()),
     st.builds(e.StepCompleted, TEXT, TEXT, PAYLOADS, UINT32, TIME),
     st.builds(e.StepFailed, TEXT, TEXT, FAILURES, UINT32, TIME),
     st.builds(e.TimerStarted, TEXT, TIME),

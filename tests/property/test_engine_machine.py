@@ -176,6 +176,14 @@ class EngineMachine(RuleBasedStateMachine):
         assert self.room.cancel(id, force=force) is not None
         assert not (force and self.room.is_open(id))
 
+    @rule(id=IDS)
+    def pause(self, id: str) -> None:  # noqa: A002
+        assert self.room.pause(id) is not None
+
+    @rule(id=IDS)
+    def resume(self, id: str) -> None:  # noqa: A002
+        assert self.room.resume(id) is not None
+
     @rule(id=IDS, signal_id=st.sampled_from(("", "", "s1", "s2", "s3")))
     def signal(self, id: str, signal_id: str) -> None:  # noqa: A002
         assert self.room.signal(id, signal_id=signal_id) is not None
@@ -379,6 +387,8 @@ class EngineMachine(RuleBasedStateMachine):
                 queue=queue,
                 labels=dict(GPU),
             )
+        for id_ in list(room.engine.state.open_ids):
+            room.resume(id_)
         for _ in range(STEPS_MAX):
             if not room.engine.state.runs:
                 break

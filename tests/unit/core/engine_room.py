@@ -85,7 +85,7 @@ def durable(run: Run) -> tuple[object, ...]:
     return (
         (run.key, run.workflow_id, run.run_id, run.workflow_type, run.task_queue, run.parent_key, run.created_at),
         (run.parent_workflow_id, run.parent_path, run.state, run.input_digest, run.last_seq, run.attempts),
-        (run.cancel_requested, run.cancel_reason, run.parked),
+        (run.cancel_requested, run.cancel_reason, run.parked, run.paused, run.pause_reason),
         (run.start_at, run.expires_at, run.priority, run.tags, run.memo, run.labels, run.concurrency),
         (run.published, run.signal_ids, run.promises),
         [_durable(pending) for pending in run.pending.values()],
@@ -294,6 +294,12 @@ class Room:
 
     def cancel(self, id: str = "w", reason: str = "enough", *, force: bool = False) -> Any:  # noqa: A002
         return self.ask(i.CancelRun, id, "", reason, force)
+
+    def pause(self, id: str = "w", reason: str = "") -> Any:  # noqa: A002
+        return self.ask(i.PauseRun, id, "", reason)
+
+    def resume(self, id: str = "w") -> Any:  # noqa: A002
+        return self.ask(i.ResumeRun, id)
 
     def signal(self, id: str = "w", name: str = "go", text: str = "", *, signal_id: str = "") -> Any:  # noqa: A002
         return self.ask(i.SignalRun, id, "", name, data(text), signal_id)

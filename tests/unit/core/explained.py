@@ -21,6 +21,7 @@ def check_explanation(state: State, run: Run) -> None:
     assert ("blocked" in kinds) == (run.blocked is not None)
     assert run.blocked is None or run.blocked.message in told.sentence
     assert ("start" in kinds) == run.is_early
+    assert ("paused" in kinds) == run.paused
     _check_worker(run, told.sentence, kinds)
     if run.queued:
         assert run.task_queue in told.sentence
@@ -49,7 +50,7 @@ def _check_worker(run: Run, sentence: str, kinds: list[str]) -> None:
 
 def _check_activity(state: State, activity: Activity, kind: str, worker_id: str) -> None:
     assert worker_id == (activity.lease.session.worker_id if activity.lease else "")
-    if activity.lease is not None:
+    if activity.lease is not None or activity.held:
         assert kind == "activity"
     elif activity.queued:
         assert kind == _in_line(state, activity, TaskKind.ACTIVITY, activity.activity_type)

@@ -10,6 +10,7 @@ ANSWERS = {
     effects.Closed,
     effects.NotOpen,
     effects.CancelAccepted,
+    effects.PauseChanged,
     effects.Recorded,
     effects.HeartbeatSeen,
     effects.Signalled,

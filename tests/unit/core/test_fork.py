@@ -57,6 +57,10 @@ def test_what_is_not_over_begins_anew():
     assert kept(13, *facts) == [completed("1.4.1")]
 
 
+def test_a_fork_of_a_paused_run_is_not_paused():
+    assert kept(5, e.RunPaused("lunch"), completed("1"), e.RunPaused("again")) == [completed("1")]
+
+
 def test_a_step_or_a_child_that_is_over_is_kept_with_all_of_it():
     facts = (
         e.StepRetried("1", "b", BOOM, 1, 5), e.TimerFired("1"), e.StepFailed("1", "b", BOOM, 2),

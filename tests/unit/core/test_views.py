@@ -28,7 +28,7 @@ def test_a_run_shows_who_it_is_and_who_has_it(room):
     assert seen(room) == RunView(
         1,
         "w", run_id, "order", "q", RunState.RUNNING, T0, "", 2, "worker-1", (), cancel_requested=False, blocked=None,
-        tags=(), memo=(),
+        paused=False, pause_reason="", tags=(), memo=(),
     )  # fmt: skip
     room.cancel()
     assert seen(room).cancel_requested

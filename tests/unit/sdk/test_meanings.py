@@ -8,6 +8,7 @@ from aether.sdk.meanings import MEANINGS
 def test_every_fact_at_a_path_has_a_meaning_or_is_known_to_have_none():
     silent = {
         e.RunCreated, e.RunForked, e.RunStarted, e.RunCompleted, e.RunFailed, e.RunCancelled, e.CancelRequested,
+        e.RunPaused, e.RunResumed,
         e.ActivityStarted, e.ActivityProgressed, e.ActivityRetried,
         e.SignalReceived, c.FailStep, c.CancelPending, c.CompleteRun, c.FailRun, c.CancelRun, c.BlockRun,
     }  # fmt: skip

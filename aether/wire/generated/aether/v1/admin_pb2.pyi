@@ -208,20 +208,22 @@ class Writer(_message.Message):
     def __init__(self, commits: _Optional[int] = ..., rows: _Optional[int] = ..., retries: _Optional[int] = ..., waiting: _Optional[int] = ..., commit: _Optional[_Union[Latency, _Mapping]] = ..., batch_p50: _Optional[int] = ..., batch_p99: _Optional[int] = ...) -> None: ...
 
 class OpenRuns(_message.Message):
-    __slots__ = ("running", "queued", "sleeping", "waiting", "retrying", "blocked")
+    __slots__ = ("running", "queued", "sleeping", "waiting", "retrying", "blocked", "paused")
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     QUEUED_FIELD_NUMBER: _ClassVar[int]
     SLEEPING_FIELD_NUMBER: _ClassVar[int]
     WAITING_FIELD_NUMBER: _ClassVar[int]
     RETRYING_FIELD_NUMBER: _ClassVar[int]
     BLOCKED_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
     running: int
     queued: int
     sleeping: int
     waiting: int
     retrying: int
     blocked: int
-    def __init__(self, running: _Optional[int] = ..., queued: _Optional[int] = ..., sleeping: _Optional[int] = ..., waiting: _Optional[int] = ..., retrying: _Optional[int] = ..., blocked: _Optional[int] = ...) -> None: ...
+    paused: int
+    def __init__(self, running: _Optional[int] = ..., queued: _Optional[int] = ..., sleeping: _Optional[int] = ..., waiting: _Optional[int] = ..., retrying: _Optional[int] = ..., blocked: _Optional[int] = ..., paused: _Optional[int] = ...) -> None: ...
 
 class Problem(_message.Message):
     __slots__ = ("at_us", "kind", "workflow_id", "run_id", "workflow_type", "name", "attempt", "next_at_us", "failure_type", "message")

@@ -116,7 +116,7 @@ class Pending(_message.Message):
     def __init__(self, path: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., attempt: _Optional[int] = ..., due_at_us: _Optional[int] = ..., worker_id: _Optional[str] = ..., last_failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., heartbeat: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class WorkflowStatus(_message.Message):
-    __slots__ = ("info", "result", "failure", "pending", "cancel_requested", "blocked", "persistence", "memo")
+    __slots__ = ("info", "result", "failure", "pending", "cancel_requested", "blocked", "persistence", "memo", "paused", "pause_reason")
     class MemoEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -132,6 +132,8 @@ class WorkflowStatus(_message.Message):
     BLOCKED_FIELD_NUMBER: _ClassVar[int]
     PERSISTENCE_FIELD_NUMBER: _ClassVar[int]
     MEMO_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_REASON_FIELD_NUMBER: _ClassVar[int]
     info: WorkflowInfo
     result: _model_pb2.Payload
     failure: _model_pb2.Failure
@@ -140,7 +142,9 @@ class WorkflowStatus(_message.Message):
     blocked: bool
     persistence: str
     memo: _containers.MessageMap[str, _model_pb2.Payload]
-    def __init__(self, info: _Optional[_Union[WorkflowInfo, _Mapping]] = ..., result: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., pending: _Optional[_Iterable[_Union[Pending, _Mapping]]] = ..., cancel_requested: bool = ..., blocked: bool = ..., persistence: _Optional[str] = ..., memo: _Optional[_Mapping[str, _model_pb2.Payload]] = ...) -> None: ...
+    paused: bool
+    pause_reason: str
+    def __init__(self, info: _Optional[_Union[WorkflowInfo, _Mapping]] = ..., result: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., pending: _Optional[_Iterable[_Union[Pending, _Mapping]]] = ..., cancel_requested: bool = ..., blocked: bool = ..., persistence: _Optional[str] = ..., memo: _Optional[_Mapping[str, _model_pb2.Payload]] = ..., paused: bool = ..., pause_reason: _Optional[str] = ...) -> None: ...
 
 class WorkflowInfo(_message.Message):
     __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "state", "created_at_us", "closed_at_us", "parent_workflow_id", "history_length", "worker_id", "tags", "run_key", "forked_from")
@@ -230,6 +234,40 @@ class CancelResponse(_message.Message):
     run_id: str
     state: _model_pb2.RunState
     def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ...) -> None: ...
+
+class PauseRequest(_message.Message):
+    __slots__ = ("workflow_id", "run_id", "reason")
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    workflow_id: str
+    run_id: str
+    reason: str
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class PauseResponse(_message.Message):
+    __slots__ = ("run_id", "existing")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    EXISTING_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    existing: bool
+    def __init__(self, run_id: _Optional[str] = ..., existing: bool = ...) -> None: ...
+
+class ResumeRequest(_message.Message):
+    __slots__ = ("workflow_id", "run_id")
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    workflow_id: str
+    run_id: str
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ...) -> None: ...
+
+class ResumeResponse(_message.Message):
+    __slots__ = ("run_id", "existing")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    EXISTING_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    existing: bool
+    def __init__(self, run_id: _Optional[str] = ..., existing: bool = ...) -> None: ...
 
 class SignalRequest(_message.Message):
     __slots__ = ("workflow_id", "run_id", "name", "value", "signal_id")
