@@ -259,11 +259,10 @@ def test_a_server_that_goes_leaves_its_numbers_and_is_found_again(tmp_path):
 
 
 def test_in_a_pipe_one_picture_is_shown(world):
-    for options in ((), ("--once",)):
-        done = aether("top", *options, AETHER_SERVER=world.url)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert "workers 1" in done.stdout
-        assert "\x1b" not in done.stdout
+    done = aether("top", AETHER_SERVER=world.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "workers 1" in done.stdout
+    assert "\x1b" not in done.stdout
     done = aether("top", "--run", "broken-1", "--view", "log", AETHER_SERVER=world.url)
     assert "ValueError: no way \\x1b]0;pwned\\x07 out" in done.stdout
     done = aether("top", "--view", "workflows", "--filter", "type:order", AETHER_SERVER=world.url)
@@ -277,12 +276,11 @@ def test_json_holds_everything_that_was_told(world):
     assert [row["kind"] for row in told["run"]["timeline"]] == ["run", "step", "activity"]
 
 
-def test_pictures_are_written_to_files(world, tmp_path):
-    for form, begin in (("svg", "<svg"), ("html", "<!DOCTYPE html>"), ("txt", " aether top"), ("json", "{")):
-        path = tmp_path / f"top.{form}"
-        done = aether("top", "--export", str(path), AETHER_SERVER=world.url)
-        assert (done.returncode, done.stdout) == (0, ""), done.stderr
-        assert path.read_text().startswith(begin)
+def test_a_picture_is_written_to_a_file(world, tmp_path):
+    path = tmp_path / "top.svg"
+    done = aether("top", "--export", str(path), AETHER_SERVER=world.url)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert path.read_text().startswith("<svg")
     for wrong, words in (("top.gif", "ends with none of .svg"), ("no/such/folder.svg", "can not be written")):
         done = aether("top", "--export", str(tmp_path / wrong), AETHER_SERVER=world.url)
         assert done.returncode == 2

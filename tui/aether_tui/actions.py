@@ -5,12 +5,11 @@ Keys of actions are capital letters, and nothing else is.
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 
-from aether import Client
-from aether_tui.ui import Intent
+from aether import Handle
 
 
 @frozen
@@ -29,7 +28,7 @@ class Action:
     says: str
     # What will happen, told before it does.
     effect: str
-    perform: Callable[[Client, Intent], Awaitable[None]]
+    perform: Callable[[Handle[Any], tuple[str, ...]], Awaitable[None]]
     questions: tuple[Question, ...] = ()
     # Can not be undone or softened: wants the end of the id typed.
     is_grave: bool = False
@@ -47,17 +46,17 @@ def _is_json(answer: str) -> str:
     return ""
 
 
-async def _cancel(client: Client, intent: Intent) -> None:
-    await client.handle(*intent.run).cancel("asked from aether top")
+async def _cancel(handle: Handle[Any], answers: tuple[str, ...]) -> None:
+    await handle.cancel("asked from aether top")
 
 
-async def _end(client: Client, intent: Intent) -> None:
-    await client.handle(*intent.run).cancel("ended from aether top", force=True)
+async def _end(handle: Handle[Any], answers: tuple[str, ...]) -> None:
+    await handle.cancel("ended from aether top", force=True)
 
 
-async def _signal(client: Client, intent: Intent) -> None:
-    name, value = intent.answers
-    await client.handle(*intent.run).signal(name.strip(), json.loads(value or "null"))
+async def _signal(handle: Handle[Any], answers: tuple[str, ...]) -> None:
+    name, value = answers
+    await handle.signal(name.strip(), json.loads(value or "null"))
 
 
 ACTIONS: Final = {

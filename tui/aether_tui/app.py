@@ -16,13 +16,14 @@ import trio
 from attrs import define, evolve, field, frozen
 from rich.color import ColorSystem
 
-from aether import AetherError, Client
+from aether import Client
 from aether_tui.actions import ACTIONS
 from aether_tui.commands import PAGE, press
+from aether_tui.deeds import perform
 from aether_tui.export import export_name, render
 from aether_tui.feed import Feed, wants_of
 from aether_tui.keys import Decoder, Key
-from aether_tui.known import Known
+from aether_tui.known import Known, RunKey
 from aether_tui.paint import Painter
 from aether_tui.plain import INTERRUPTED
 from aether_tui.recording import ReplayFeed
@@ -36,7 +37,6 @@ from aether_tui.views.scene import Scene
 _SILENCE_S: Final = 0.05
 _FRAMES_PER_S: Final = 20
 _TICK_S: Final = 1.0
-_ACTION_S: Final = 10.0
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 
 
@@ -157,21 +157,20 @@ class App:
     # What is done.
 
     async def _perform(self, wish: Perform) -> None:
-        action, intent = ACTIONS[wish.intent.kind], wish.intent
-        client = self.setup.client
+        intent, client = wish.intent, self.setup.client
+        name = ACTIONS[intent.kind].name
         if client is None or self.ui.read_only:
             return
-        try:
-            with trio.fail_after(_ACTION_S):
-                await action.perform(client, intent)
-        except trio.TooSlowError:
-            said, state = f"{action.name}: no answer; whether it was done is not known", "FAILED"
-        except AetherError as error:
-            said, state = f"{action.name}: {error}", "FAILED"
-        else:
-            said, state = f"{action.name}: done", "COMPLETED"
-        self.known.note(self.setup.now_us(), state, intent.run[0], said, intent.run)
-        self._notice(f"{intent.run[0]}: {said}")
+
+        def told(run: RunKey, fault: str) -> None:
+            state, said = ("FAILED", f"{name}: {fault}") if fault else ("COMPLETED", f"{name}: done")
+            self.known.note(self.setup.now_us(), state, run[0], said, run)
+            self._notice(f"{run[0]}: {said}")
+
+        done, count = await perform(client, intent, told), len(intent.runs)
+        if count > 1:
+            left = f", {count - done} failed; the log says how" if done < count else ""
+            self._notice(f"{name}: {done} of {count} done{left}")
         self.feed.nudge()
 
     def _export(self, form: str) -> str:

@@ -34,6 +34,7 @@ from aether_tui.ui import (
 
 Outcome = tuple[Ui, tuple[Wish, ...]]
 EXPORTS: Final = {"s": "svg", "h": "html", "t": "txt", "j": "json"}
+PRESETS: Final = ("", "state:open", "state:failed", "state:failed closed:>1h", "state:open age:>1h")
 _TYPED_MAX: Final = 2_000
 _OPENED_MAX: Final = 32
 _MINUTE_US: Final = 60_000_000
@@ -144,6 +145,14 @@ def _filter(ui: Ui, known: Known) -> Outcome:
     return evolve(ui, mode=Mode.FILTER, typed=ui.filter), ()
 
 
+def _preset(ui: Ui, known: Known) -> Outcome:
+    """From one common filter to the next."""
+    following = (PRESETS.index(ui.filter) + 1) % len(PRESETS) if ui.filter in PRESETS else 0
+    chosen = PRESETS[following]
+    ui = evolve(ui, filter=chosen, has_moved=True, notice=f"filter: {chosen or 'none'}")
+    return ui.at(Cursor()), (Refresh(),)
+
+
 def _find_next(ui: Ui, known: Known) -> Outcome:
     return _find(ui, known, ui.find, from_next=True), ()
 
@@ -186,13 +195,35 @@ def _copy(ui: Ui, known: Known) -> Outcome:
 
 
 def _intend(ui: Ui, known: Known, kind: str) -> Ui:
+    """What is marked, in the order of the list, else what is selected; without what is over."""
+    chosen = run_chosen(ui, known)
+    runs = _marked(ui, known) if ui.view is View.WORKFLOWS and ui.marked else (chosen,) if chosen else ()
+    if not runs:
+        return evolve(ui, notice="no run is selected")
+    still_open = tuple(run for run in runs if not is_closed(known, run))
+    if not still_open:
+        said = f"{runs[0][0]} is over already" if len(runs) == 1 else "all of them are over already"
+        return evolve(ui, notice=said)
+    mode = Mode.ASK if ACTIONS[kind].questions else Mode.CONFIRM
+    return evolve(ui, mode=mode, intent=Intent(kind, still_open), typed="")
+
+
+def _marked(ui: Ui, known: Known) -> tuple[RunKey, ...]:
+    listed = [key for info in listing(ui, known).things if (key := run_key(info)) in ui.marked]
+    # What is marked and not in the list any more is meant too.
+    return (*listed, *sorted(ui.marked - set(listed)))
+
+
+def _mark(ui: Ui, known: Known) -> Outcome:
     run = run_chosen(ui, known)
     if run is None:
-        return evolve(ui, notice="no run is selected")
-    if is_closed(known, run):
-        return evolve(ui, notice=f"{run[0]} is over already")
-    mode = Mode.ASK if ACTIONS[kind].questions else Mode.CONFIRM
-    return evolve(ui, mode=mode, intent=Intent(kind, run), typed="")
+        return ui, ()
+    return _move(evolve(ui, marked=ui.marked ^ {run}), known, 1), ()
+
+
+def _mark_all(ui: Ui, known: Known) -> Outcome:
+    marked = ui.marked | {run_key(info) for info in listing(ui, known).things if not info.state.is_closed}
+    return evolve(ui, marked=marked, notice=f"{len(marked)} marked"), ()
 
 
 def is_closed(known: Known, run: RunKey) -> bool:
@@ -220,25 +251,28 @@ def _asked(ui: Ui, known: Known, key: Key) -> Outcome:
 
 
 def _confirmed(ui: Ui, known: Known, key: Key) -> Outcome:
-    """Only `y` goes on, or, where the action is grave, the end of the id; every other key is No."""
+    """Only `y` goes on, or, where there is much to lose, what has to be typed; every other key is No."""
     intent = ui.intent
     assert intent is not None
-    if ACTIONS[intent.kind].is_grave:
+    wanted = proof(intent)
+    if wanted:
         if key == "esc":
             return _gave_up(ui), ()
         if key != "enter":
             return _edited(ui, key), ()
-        is_meant = ui.typed == proof(intent)
+        is_meant = ui.typed == wanted
     else:
         is_meant = key == "y"
     if not is_meant:
         return _gave_up(ui), ()
-    return evolve(ui, mode=Mode.LOOK, intent=None, typed=""), (Perform(intent), Refresh())
+    return evolve(ui, mode=Mode.LOOK, intent=None, typed="", marked=frozenset()), (Perform(intent), Refresh())
 
 
 def proof(intent: Intent) -> str:
-    """What has to be typed for a grave action: something that only whoever looks can know."""
-    return shown(intent.run[0])[-4:]
+    """What has to be typed: something that only whoever looks can know; "" where a `y` will do."""
+    if len(intent.runs) > 1:
+        return str(len(intent.runs))
+    return shown(intent.runs[0][0])[-4:] if ACTIONS[intent.kind].is_grave else ""
 
 
 def _gave_up(ui: Ui) -> Ui:
@@ -318,6 +352,10 @@ COMMANDS: Final[dict[str, Callable[[Ui, Known], Outcome]]] = {
     "sort-previous": lambda ui, known: _sort(ui, -1),
     "turn": lambda ui, known: (evolve(ui, is_reversed=not ui.is_reversed, has_moved=True), ()),
     "follow": _follow,
+    "mark": _mark,
+    "mark-all": _mark_all,
+    "unmark": lambda ui, known: (evolve(ui, marked=frozenset()), ()),
+    "preset": _preset,
     "idle": lambda ui, known: (evolve(ui, hides_idle=not ui.hides_idle), ()),
     "freeze": _freeze,
     "faster": lambda ui, known: _pace(ui, -1),

@@ -56,10 +56,10 @@ class Cursor:
 
 @frozen
 class Intent:
-    """A change that somebody wants made to a run. `kind` is a name in `actions.ACTIONS`."""
+    """A change that somebody wants made to a run, or to several. `kind` is a name in `actions.ACTIONS`."""
 
     kind: str
-    run: RunKey
+    runs: tuple[RunKey, ...]
     # What was answered to its questions, in their order.
     answers: tuple[str, ...] = ()
 
@@ -89,6 +89,8 @@ class Ui:
     # What is being typed in the modes that take text.
     typed: str = ""
     intent: Intent | None = None
+    # Runs that the next action is about, in place of the one that is selected.
+    marked: frozenset[RunKey] = frozenset()
     notice: str = ""
     read_only: bool = False
     # What is shown comes from a file, in which one can go back and forth.

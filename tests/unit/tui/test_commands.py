@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aether import RunState
+from aether.model.filters import parse_filter
 from aether_tui.actions import ACTIONS
 from aether_tui.bindings import BINDINGS, bindings_in
-from aether_tui.commands import COMMANDS, PAGE, press
+from aether_tui.commands import COMMANDS, PAGE, PRESETS, press
 from aether_tui.keys import Paste
 from aether_tui.ui import Copy, Export, Mode, Perform, Quit, Refresh, Seek, Tab, View
-from tests.unit.tui.world import ORDER, RUNS, known, order_look, ui
+from tests.unit.tui.world import NOW_US, ORDER, RUNS, known, order_look, ui
 
 
 def pressed(chosen, *keys, seen=None):
@@ -146,13 +147,13 @@ def test_an_action_is_done_after_a_yes_and_after_nothing_else():
         assert (after.mode, wishes, after.notice) == (Mode.LOOK, [], "nothing was done")
     _, wishes = pressed(chosen, "y")
     assert isinstance(wishes[0], Perform)
-    assert (wishes[0].intent.kind, wishes[0].intent.run) == ("cancel", ORDER)
+    assert (wishes[0].intent.kind, wishes[0].intent.runs) == ("cancel", (ORDER,))
 
 
 def test_the_target_is_what_was_selected_when_the_key_was_pressed():
     chosen, _ = pressed(ui(View.WORKFLOWS), "down", "C")
     _, wishes = pressed(chosen, "y", seen=known(runs=RUNS[5:]))
-    assert wishes[0].intent.run == (RUNS[1].workflow_id, RUNS[1].run_id)
+    assert wishes[0].intent.runs == ((RUNS[1].workflow_id, RUNS[1].run_id),)
 
 
 def test_a_grave_action_wants_the_end_of_the_id():
@@ -178,6 +179,45 @@ def test_a_signal_asks_for_its_name_and_value_first():
 
 def test_without_a_run_there_is_nothing_to_change():
     assert pressed(ui(View.WORKFLOWS), "C", seen=known(runs=()))[0].notice == "no run is selected"
+
+
+def test_actions_are_about_all_that_are_marked_and_want_their_number():
+    chosen, _ = pressed(ui(View.WORKFLOWS), "space", "space", "space", "end", "space")
+    assert len(chosen.marked) == 4
+    chosen, _ = pressed(chosen, "C", "y", "enter")
+    assert (chosen.mode, chosen.notice) == (Mode.LOOK, "nothing was done")
+    chosen, wishes = pressed(chosen, "C", "2", "enter")
+    # Two of the four are over.
+    assert wishes[0].intent.runs == tuple((info.workflow_id, info.run_id) for info in RUNS[:2])
+    assert not chosen.marked
+
+
+def test_marks_can_be_taken_back_and_put_on_all_that_is_open():
+    chosen, _ = pressed(ui(View.WORKFLOWS), "space", "up", "space")
+    assert not chosen.marked
+    chosen, _ = pressed(chosen, "*")
+    assert chosen.marked == {(info.workflow_id, info.run_id) for info in RUNS if not info.state.is_closed}
+    assert not pressed(chosen, "u")[0].marked
+    chosen, _ = pressed(ui(View.WORKFLOWS), "end", "space", "up", "space", "C")
+    assert chosen.notice == "all of them are over already"
+
+
+def test_a_mark_holds_when_its_run_is_not_in_the_list_any_more():
+    chosen, _ = pressed(ui(View.WORKFLOWS), "*")
+    _, wishes = pressed(chosen, "C", "3", "enter", seen=known(runs=RUNS[6:]))
+    assert len(wishes[0].intent.runs) == 3
+
+
+def test_common_filters_come_one_after_the_other():
+    chosen, filters = ui(View.WORKFLOWS), []
+    for _ in range(6):
+        chosen, _ = pressed(chosen, "p")
+        filters.append(chosen.filter)
+    assert filters[0] == "state:open"
+    assert filters[4:] == ["", "state:open"]
+    assert pressed(evolve(chosen, filter="id:x"), "p")[0].filter == ""
+    for each in PRESETS:
+        parse_filter(each, NOW_US)
 
 
 def test_what_is_over_is_not_changed():

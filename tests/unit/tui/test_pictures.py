@@ -3,30 +3,55 @@
 AETHER_TEST_REDRAW=1 draws them anew; look at what changed before it is committed.
 """
 
+import json
 import os
 import re
+from xml.etree import ElementTree as ET
 
 import pytest
 from attrs import evolve
 
 import aether
+from aether.model import events as e
 from aether.model.visible import HOSTILE
+from aether_tui.commands import press
 from aether_tui.export import render
 from aether_tui.known import Known, Lost
 from aether_tui.lines import length_of, plain
 from aether_tui.paint import Painter
 from aether_tui.ui import Intent, Mode, Tab, View
 from aether_tui.views.frame import frame
-from tests.unit.tui.world import METRICS, NOW_US, ORDER, PICTURES, known, order_look, scene, ui
+from tests.unit.tui.world import (
+    DECLINED,
+    METRICS,
+    NOW_US,
+    ORDER,
+    PICTURES,
+    RUNS,
+    ago,
+    attempt,
+    known,
+    order_look,
+    payload,
+    row,
+    scene,
+    ui,
+)  # fmt: skip
 
 SIZES = ((118, 32), (80, 24), (60, 16))
 SCREENS = {
     **{view.value: ui(view) for view in View if view is not View.RUN},
     **{f"run-{tab.name.lower()}": ui(View.RUN, tab=tab) for tab in Tab},
     "help": ui(View.WORKFLOWS, mode=Mode.HELP),
-    "confirm": ui(View.RUN, mode=Mode.CONFIRM, intent=Intent("cancel", ORDER)),
-    "confirm-grave": ui(View.RUN, mode=Mode.CONFIRM, intent=Intent("end", ORDER), typed="2c"),
-    "ask": ui(View.RUN, mode=Mode.ASK, intent=Intent("signal", ORDER), typed="appro"),
+    "confirm": ui(View.RUN, mode=Mode.CONFIRM, intent=Intent("cancel", (ORDER,))),
+    "confirm-grave": ui(View.RUN, mode=Mode.CONFIRM, intent=Intent("end", (ORDER,)), typed="2c"),
+    "ask": ui(View.RUN, mode=Mode.ASK, intent=Intent("signal", (ORDER,)), typed="appro"),
+    "confirm-many": ui(
+        View.WORKFLOWS,
+        mode=Mode.CONFIRM,
+        marked=frozenset((info.workflow_id, info.run_id) for info in RUNS[:7]),
+        intent=Intent("cancel", tuple((info.workflow_id, info.run_id) for info in RUNS[:7])),
+    ),
     "filter": ui(View.WORKFLOWS, mode=Mode.FILTER, typed="order-9"),
 }
 
@@ -57,6 +82,78 @@ def test_a_lost_server_leaves_its_last_numbers_with_their_age():
     drawn = plain(frame(evolve(scene(seen=seen), now_us=NOW_US + 12_000_000)).picture)
     assert "lost for 12.0s, again in 2s" in drawn
     assert "8,911" in drawn
+
+
+def open_run():
+    """A run that waits for much, seen a moment after it was asked to stop."""
+    look = order_look()
+    waits = (
+        aether.Pending("5", "activity", "charge_card", 3, ago(-8), "wkr-7f3a", DECLINED, {"done": 7}),
+        aether.Pending("6", "timer", "", 0, ago(4), "", None, None),
+    )
+    info = evolve(
+        look.status.info,
+        state=aether.RunState.RUNNING,
+        closed_at=None,
+        worker_id="wkr-7f3a",
+        parent_workflow_id="cart-1",
+    )  # fmt: skip
+    status = evolve(look.status, info=info, pending=waits, cancel_requested=True)
+    rows = (
+        row("", "run", "OrderFlow", "running", 87, None, 1),
+        row(
+            "5", "activity", "charge_card", "backing_off", 36, None, 9, due_at=ago(-8), attempt_count=3,
+            failure=DECLINED, attempts=(attempt(3, 36, 35.9, 2, DECLINED),), worker_id="wkr-7f3a",
+        ),
+        row("6", "timer", "", "waiting", 10, None, 10, due_at=ago(4)),
+        row("7", "step", "pack", "running", 1, None, 11, attempts=(attempt(1, 1, 1, None),)),
+        row("8", "value", "progress", "completed", 1, 1, 12),
+    )  # fmt: skip
+    events = (*look.events[:10], aether.Event(11, NOW_US, e.ValuePublished("8", "progress", payload("0.5"))))
+    seen = known()
+    seen.run = evolve(look, status=status, timeline=rows, events=events, why="it waits for the activity charge_card")
+    return seen
+
+
+@pytest.mark.parametrize("tab", list(Tab))
+def test_a_run_that_goes_on_looks_as_it_did(tab):
+    for number in range(3):
+        chosen = ui(View.RUN, tab=tab)
+        for _ in range(number):
+            chosen, _ = press(chosen, open_run(), "down")
+        drawn = plain(frame(scene(chosen, seen=open_run())).picture)
+        if number == 1:
+            compared(f"open-{tab.name.lower()}", drawn)
+
+
+def test_runs_and_filters_that_say_nothing_say_why():
+    def drawn(**look):
+        return plain(frame(scene(ui(View.WORKFLOWS, filter="x"), seen=known(runs=(), **look))).picture)
+
+    assert "no run is meant by this filter" in drawn()
+    assert "does not take this filter: at 1" in drawn(filter_fault="at 1")
+    gone = known()
+    gone.run = order_look(fault="no run has that id")
+    assert "no run has that id" in plain(frame(scene(ui(View.RUN), seen=gone)).picture)
+    assert "asking" in plain(frame(scene(evolve(ui(View.RUN), opened=(("x", ""),)))).picture)
+
+
+def test_the_log_follows_until_one_goes_back():
+    seen = known()
+    for number in range(100):
+        seen.note(NOW_US, "NEWS", f"line-{number}", "happened", ORDER)
+    chosen = ui(View.LOG, follow=True)
+    assert "line-99" in plain(frame(scene(chosen, seen=seen)).picture)
+    chosen, _ = press(chosen, seen, "pageup", 50)
+    drawn = plain(frame(scene(chosen, seen=seen)).picture)
+    assert "line-50" in drawn
+    assert "below; f follows" in drawn
+
+
+def test_a_recording_is_no_live_server():
+    assert "playing" in plain(frame(scene(ui(is_replay=True))).picture)
+    assert "stopped" in plain(frame(scene(ui(is_replay=True, is_frozen=True))).picture)
+    assert "frozen" in plain(frame(scene(ui(is_frozen=True))).picture)
 
 
 def test_before_the_first_answer_the_reason_is_told():
@@ -126,3 +223,13 @@ def _spoiled(fact, text, failure):
     if hasattr(fact, "failure"):
         changes["failure"] = failure
     return evolve(fact, **changes)
+
+
+def test_every_form_of_a_picture_can_be_read_by_others():
+    drawn = scene(SCREENS["run-timeline"])
+    assert ET.fromstring(render(drawn, "svg")).tag.endswith("svg")
+    assert "charge_card" in render(drawn, "html")
+    assert render(drawn, "txt") == plain(frame(drawn).picture) + "\n"
+    told = json.loads(render(drawn, "json"))
+    assert told["run"]["timeline"][5]["name"] == "charge_card"
+    assert json.loads(render(scene(seen=Known("x")), "json")) == {"target": "x", "look": None, "run": None}

@@ -8,10 +8,12 @@ from aether_tui.actions import ACTIONS
 from aether_tui.bindings import bindings_in
 from aether_tui.commands import proof
 from aether_tui.lines import Line, Picture, boxed, length_of, to_size, to_width, words
-from aether_tui.ui import Mode, Ui
+from aether_tui.ui import Intent, Mode, Ui
 from aether_tui.views.scene import Scene
 
 _WIDTH: Final = 76
+# Runs that a confirmation names.
+_NAMED: Final = 5
 
 
 def over(picture: Picture, scene: Scene) -> Picture:
@@ -67,7 +69,7 @@ def _question(scene: Scene) -> Picture:
     assert intent is not None
     action = ACTIONS[intent.kind]
     lines = [
-        words(("run ", "dim"), (intent.run[0], "head")),
+        words(("run ", "dim"), (_targets(intent), "head")),
         words(f"{action.questions[len(intent.answers)].asks}:"),
         words(("> ", "key"), scene.ui.typed, ("_", "selected")),
         words(("enter goes on, esc gives up", "dim")),
@@ -81,17 +83,30 @@ def _confirmation(scene: Scene) -> Picture:
     assert intent is not None
     action = ACTIONS[intent.kind]
     room = max(min(_WIDTH, scene.width) - 4, 1)
-    lines = [
-        words(("run     ", "dim"), (intent.run[0], "head")),
-        words(("run id  ", "dim"), intent.run[1]),
-        words(("server  ", "dim"), scene.known.target),
-        *(words(line) for line in wrap(f"{action.name}: {action.effect}", room)),
-    ]
+    lines = [words(("server  ", "dim"), scene.known.target)]
+    if len(intent.runs) > 1:
+        lines += [words(("runs    ", "dim"), (f"{len(intent.runs)}", "head"))]
+        lines += [words("        ", run[0]) for run in intent.runs[:_NAMED]]
+        lines += [words(("        and more", "dim"))] if len(intent.runs) > _NAMED else []
+    else:
+        lines = [
+            words(("run     ", "dim"), (intent.runs[0][0], "head")),
+            words(("run id  ", "dim"), intent.runs[0][1]),
+            *lines,
+        ]
+    lines += [words(line) for line in wrap(f"{action.name}: {action.effect}", room)]
     for question, answer in zip(action.questions, intent.answers, strict=False):
         lines.append(words((f"{question.asks}: ", "dim"), answer or "null"))
-    if action.is_grave:
-        lines.append(words("type the last characters of its id, ", (proof(intent), "key"), ", and enter; esc is No"))
+    wanted = proof(intent)
+    if wanted:
+        what = "how many there are" if len(intent.runs) > 1 else "the last characters of its id"
+        lines.append(words(f"type {what}, ", (wanted, "key"), ", and enter; esc is No"))
         lines.append(words(("> ", "key"), scene.ui.typed, ("_", "selected")))
     else:
         lines.append(words(("y", "key"), " does it; every other key is No"))
-    return _box(f"{action.name}?", lines, scene, "bad" if action.is_grave else "warn")
+    return _box(f"{action.name}?", lines, scene, "bad" if wanted else "warn")
+
+
+def _targets(intent: Intent) -> str:
+    first = intent.runs[0][0]
+    return f"{first} and {len(intent.runs) - 1} more" if len(intent.runs) > 1 else first

@@ -5,13 +5,13 @@ from typing import Final
 from aether import WorkflowInfo
 from aether_tui.grid import Cell, Column, grid
 from aether_tui.lines import boxed, words
-from aether_tui.listing import listing
+from aether_tui.listing import listing, run_key
 from aether_tui.sizes import age, clock, micros, span
 from aether_tui.theme import style_of
 from aether_tui.views.scene import Drawn, Scene
 
 _COLUMNS: Final = (
-    Column("", 1),
+    Column("", 2),
     Column("WORKFLOW", 24, grows=True),
     Column("STATE", 9),
     Column("TYPE", 14, grows=True),
@@ -31,6 +31,8 @@ def draw(scene: Scene) -> Drawn:
     height = scene.height - 3
     shown, chosen = scene.window(rows, height)
     title = f"workflows {shown.note}".rstrip()
+    if ui.marked:
+        title += f" · {len(ui.marked)} marked"
     if ui.filter:
         title += f" · {ui.filter}"
     if look is not None and look.filter_fault:
@@ -54,10 +56,11 @@ def _nothing(scene: Scene) -> str:
 
 def _row(info: WorkflowInfo, scene: Scene) -> list[Cell]:
     state, style = info.state.name, style_of(info.state.name)
+    mark = scene.theme.pick("•", "*") if run_key(info) in scene.ui.marked else " "
     created = micros(info.created_at)
     closed = micros(info.closed_at) if info.closed_at else 0
     return [
-        (scene.theme.sign(state), style),
+        (f"{mark}{scene.theme.sign(state)}", style),
         info.workflow_id,
         (state, style),
         info.workflow_type,

@@ -1,0 +1,70 @@
+"""What is done to one run or to many, and how each went."""
+
+import trio
+from trio.testing import MockClock
+
+from aether.errors import WorkflowClosed
+from aether_tui.deeds import perform
+from aether_tui.ui import Intent
+
+
+class Handles:
+    """A client whose runs can be cancelled, signalled, are over, or say nothing."""
+
+    def __init__(self, *, over=(), silent=()):
+        self.over, self.silent = over, silent
+        self.done = []
+        self.at_once = self.most_at_once = 0
+
+    def handle(self, workflow_id, run_id):
+        return Handle(self, workflow_id, run_id)
+
+
+class Handle:
+    def __init__(self, client, workflow_id, run_id):
+        self.client, self.workflow_id, self.run_id = client, workflow_id, run_id
+
+    async def _do(self, *what):
+        client = self.client
+        client.at_once += 1
+        client.most_at_once = max(client.most_at_once, client.at_once)
+        await trio.sleep(1)
+        client.at_once -= 1
+        if self.workflow_id in client.silent:
+            await trio.sleep_forever()
+        if self.workflow_id in client.over:
+            raise WorkflowClosed(f"{self.workflow_id} is over")
+        client.done.append((self.workflow_id, *what))
+
+    async def cancel(self, reason, *, force=False):
+        await self._do("cancel", force)
+
+    async def signal(self, name, value):
+        await self._do(name, value)
+
+
+def done(client, intent):
+    told = {}
+    count = trio.run(
+        perform, client, intent, lambda run, fault: told.update({run[0]: fault}), clock=MockClock(autojump_threshold=0)
+    )
+    return count, told
+
+
+def test_each_action_does_what_it_says():
+    client = Handles()
+    assert done(client, Intent("cancel", (("a", "1"),))) == (1, {"a": ""})
+    done(client, Intent("end", (("a", "1"),)))
+    done(client, Intent("signal", (("a", "1"),), (" go ", '{"x": 1}')))
+    done(client, Intent("signal", (("a", "1"),), ("go", "")))
+    assert client.done == [("a", "cancel", False), ("a", "cancel", True), ("a", "go", {"x": 1}), ("a", "go", None)]
+
+
+def test_of_many_each_is_told_and_few_are_done_at_once():
+    client = Handles(over={"w-7"}, silent={"w-9"})
+    count, told = done(client, Intent("cancel", tuple((f"w-{number}", "r") for number in range(100))))
+    assert count == 98
+    assert told["w-7"] == "w-7 is over"
+    assert told["w-9"] == "no answer; whether it was done is not known"
+    assert list(told.values()).count("") == 98
+    assert client.most_at_once == 16

@@ -1,0 +1,40 @@
+"""Does what was confirmed: to one run, or to many, a few at a time; and tells of each how it went."""
+
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from aether import AetherError, Client
+from aether_tui.actions import ACTIONS
+from aether_tui.known import RunKey
+from aether_tui.ui import Intent
+
+_AT_ONCE: Final = 16
+_ANSWER_S: Final = 10.0
+
+
+async def perform(client: Client, intent: Intent, told: Callable[[RunKey, str], None]) -> int:
+    """`told` is given each run and what went wrong with it, "" if nothing did. How many it was done to."""
+    action = ACTIONS[intent.kind]
+    room = trio.CapacityLimiter(_AT_ONCE)
+    done = 0
+
+    async def do(run: RunKey) -> None:
+        nonlocal done
+        async with room:
+            try:
+                with trio.fail_after(_ANSWER_S):
+                    await action.perform(client.handle(*run), intent.answers)
+            except trio.TooSlowError:
+                told(run, "no answer; whether it was done is not known")
+            except AetherError as error:
+                told(run, str(error))
+            else:
+                done += 1
+                told(run, "")
+
+    async with trio.open_nursery() as nursery:
+        for run in intent.runs:
+            nursery.start_soon(do, run)
+    return done
