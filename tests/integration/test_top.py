@@ -124,6 +124,26 @@ def test_a_signal_is_asked_for_and_sent(terminal, world):
     assert states(world.url)["wait-2"] == "COMPLETED"
 
 
+def test_a_run_is_forked_and_a_failed_one_is_retried(terminal, world):
+    terminal.start("--run", "order-1")
+    terminal.wait_for("COMPLETED")
+    terminal.type("Tab")
+    terminal.wait_for("StepCompleted")
+    terminal.type("Down", "Down", "F")
+    terminal.wait_for("last event that both share", "> 3")
+    terminal.type("Enter", "order-again", "Enter")
+    terminal.wait_for("fork?", "id of the new run (nothing: made up): order-again")
+    terminal.type("y")
+    terminal.wait_for("the fork is order-again")
+    terminal.type("2")
+    terminal.wait_for("order-again", "broken-1")
+    terminal.type("/", "id:broken-1", "Enter")
+    terminal.wait_until(lambda: "order-again" not in terminal.screen(), "the filter to hold")
+    terminal.type("R", "y")
+    terminal.wait_for("retry: goes on as run")
+    assert states(world.url)["order-again"] in {"RUNNING", "COMPLETED"}
+
+
 def test_read_only_changes_nothing(terminal, world):
     terminal.start("--read-only", "--run", "漢字-שלום")
     terminal.wait_for("read only", "RUNNING")

@@ -5,6 +5,7 @@ Keys of actions are capital letters, and nothing else is.
 
 import json
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from typing import Any, Final
 
 from attrs import frozen
@@ -12,26 +13,40 @@ from attrs import frozen
 from aether import Handle
 
 
+class Of(StrEnum):
+    """Which runs an action can be about."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    ANY = "any"
+
+
 @frozen
 class Question:
-    """`check` says what is wrong with an answer, or nothing."""
+    """`check` says what is wrong with an answer, or nothing; `is_event` begins with the event that is selected."""
 
     asks: str
     check: Callable[[str], str] = lambda answer: ""
+    is_event: bool = False
 
 
 @frozen
 class Action:
+    """`perform` gives back what there is to tell of it, or nothing."""
+
     key: str
     name: str
     # For the list of keys.
     says: str
     # What will happen, told before it does.
     effect: str
-    perform: Callable[[Handle[Any], tuple[str, ...]], Awaitable[None]]
+    perform: Callable[[Handle[Any], tuple[str, ...]], Awaitable[str]]
     questions: tuple[Question, ...] = ()
+    of: Of = Of.OPEN
     # Can not be undone or softened: wants the end of the id typed.
     is_grave: bool = False
+    # About one run that is open on the screen, and never about many.
+    is_single: bool = False
 
 
 def _is_name(answer: str) -> str:
@@ -46,17 +61,34 @@ def _is_json(answer: str) -> str:
     return ""
 
 
-async def _cancel(handle: Handle[Any], answers: tuple[str, ...]) -> None:
+def _is_event(answer: str) -> str:
+    return "" if answer.isdecimal() and int(answer[:12]) > 0 else "events are numbered from 1"
+
+
+async def _cancel(handle: Handle[Any], answers: tuple[str, ...]) -> str:
     await handle.cancel("asked from aether top")
+    return ""
 
 
-async def _end(handle: Handle[Any], answers: tuple[str, ...]) -> None:
+async def _end(handle: Handle[Any], answers: tuple[str, ...]) -> str:
     await handle.cancel("ended from aether top", force=True)
+    return ""
 
 
-async def _signal(handle: Handle[Any], answers: tuple[str, ...]) -> None:
+async def _signal(handle: Handle[Any], answers: tuple[str, ...]) -> str:
     name, value = answers
     await handle.signal(name.strip(), json.loads(value or "null"))
+    return ""
+
+
+async def _retry(handle: Handle[Any], answers: tuple[str, ...]) -> str:
+    return f"goes on as run {(await handle.retry()).run_id}"
+
+
+async def _fork(handle: Handle[Any], answers: tuple[str, ...]) -> str:
+    at, workflow_id = answers
+    made = await handle.fork(at=int(at), workflow_id=workflow_id.strip())
+    return f"the fork is {made.workflow_id}"
 
 
 ACTIONS: Final = {
@@ -82,5 +114,27 @@ ACTIONS: Final = {
         "sends it a message, which its code takes when it asks for one of that name",
         _signal,
         (Question("name of the signal", _is_name), Question("its value, as JSON (nothing: null)", _is_json)),
+    ),
+    "retry": Action(
+        "R",
+        "retry",
+        "go on with a run that failed or was cancelled",
+        "makes a new run of the same id, which goes on behind the last event before the failure; what was recorded by "
+        "then is not done again",
+        _retry,
+        of=Of.CLOSED,
+    ),
+    "fork": Action(
+        "F",
+        "fork",
+        "fork the run at the selected event or row",
+        "makes a new run that shares the history up to that event and goes on from there; this one stays as it is",
+        _fork,
+        (
+            Question("last event that both share", _is_event, is_event=True),
+            Question("id of the new run (nothing: made up)"),
+        ),
+        of=Of.ANY,
+        is_single=True,
     ),
 }

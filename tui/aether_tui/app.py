@@ -162,9 +162,9 @@ class App:
         if client is None or self.ui.read_only:
             return
 
-        def told(run: RunKey, fault: str) -> None:
-            state, said = ("FAILED", f"{name}: {fault}") if fault else ("COMPLETED", f"{name}: done")
-            self.known.note(self.setup.now_us(), state, run[0], said, run)
+        def told(run: RunKey, is_done: bool, said: str) -> None:
+            said = f"{name}: {said}"
+            self.known.note(self.setup.now_us(), "COMPLETED" if is_done else "FAILED", run[0], said, run)
             self._notice(f"{run[0]}: {said}")
 
         done, count = await perform(client, intent, told), len(intent.runs)

@@ -67,7 +67,9 @@ BINDINGS: Final = (
     Binding(("ctrl-l",), "repaint", "paint everything anew"),
     Binding(("q",), "quit", "quit", foot="quit"),
     *(
-        Binding((action.key,), kind, action.says, _RUNS, foot=action.name, changes=True)
+        Binding(
+            (action.key,), kind, action.says, (View.RUN,) if action.is_single else _RUNS, foot=action.name, changes=True
+        )
         for kind, action in ACTIONS.items()
     ),
 )

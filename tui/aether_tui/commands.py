@@ -8,7 +8,8 @@ from typing import Final
 
 from attrs import evolve
 
-from aether_tui.actions import ACTIONS
+from aether import Event, TimelineRow
+from aether_tui.actions import ACTIONS, Of
 from aether_tui.bindings import binding_of
 from aether_tui.keys import Key, Paste
 from aether_tui.known import Known, RunKey
@@ -200,12 +201,33 @@ def _intend(ui: Ui, known: Known, kind: str) -> Ui:
     runs = _marked(ui, known) if ui.view is View.WORKFLOWS and ui.marked else (chosen,) if chosen else ()
     if not runs:
         return evolve(ui, notice="no run is selected")
-    still_open = tuple(run for run in runs if not is_closed(known, run))
-    if not still_open:
-        said = f"{runs[0][0]} is over already" if len(runs) == 1 else "all of them are over already"
-        return evolve(ui, notice=said)
-    mode = Mode.ASK if ACTIONS[kind].questions else Mode.CONFIRM
-    return evolve(ui, mode=mode, intent=Intent(kind, still_open), typed="")
+    action = ACTIONS[kind]
+    fitting = tuple(run for run in runs if fits(known, run, action.of))
+    if not fitting:
+        said = "over already" if action.of is Of.OPEN else "not over yet"
+        return evolve(ui, notice=f"{runs[0][0]} is {said}" if len(runs) == 1 else f"all of them are {said}")
+    return _asking(evolve(ui, intent=Intent(kind, fitting)), known)
+
+
+def _asking(ui: Ui, known: Known) -> Ui:
+    """The next question of what is intended, or its confirmation."""
+    intent = ui.intent
+    assert intent is not None
+    questions = ACTIONS[intent.kind].questions
+    if len(intent.answers) == len(questions):
+        return evolve(ui, mode=Mode.CONFIRM, typed="")
+    question = questions[len(intent.answers)]
+    return evolve(ui, mode=Mode.ASK, typed=_selected_event(ui, known) if question.is_event else "")
+
+
+def _selected_event(ui: Ui, known: Known) -> str:
+    """Number of the event that is selected, or of the last one before the selected row began."""
+    rows = listing(ui, known)
+    index = rows.chosen(ui)
+    thing = None if index is None else rows.things[index]
+    if isinstance(thing, Event):
+        return str(thing.seq)
+    return str(max(thing.first_seq - 1, 1)) if isinstance(thing, TimelineRow) else ""
 
 
 def _marked(ui: Ui, known: Known) -> tuple[RunKey, ...]:
@@ -226,12 +248,17 @@ def _mark_all(ui: Ui, known: Known) -> Outcome:
     return evolve(ui, marked=marked, notice=f"{len(marked)} marked"), ()
 
 
-def is_closed(known: Known, run: RunKey) -> bool:
-    """As far as is known here; the server decides."""
+def fits(known: Known, run: RunKey, of: Of) -> bool:
+    """Is the run one that can be meant, as far as is known here? The server decides."""
+    closed = _is_closed(known, run)
+    return closed is None or of is Of.ANY or closed is (of is Of.CLOSED)
+
+
+def _is_closed(known: Known, run: RunKey) -> bool | None:
     if known.run is not None and known.run.key == run and known.run.status is not None:
         return known.run.status.state.is_closed
     infos = known.look.runs if known.look else ()
-    return any(info.state.is_closed for info in infos if run_key(info) == run)
+    return next((info.state.is_closed for info in infos if run_key(info) == run), None)
 
 
 def _asked(ui: Ui, known: Known, key: Key) -> Outcome:
@@ -245,9 +272,7 @@ def _asked(ui: Ui, known: Known, key: Key) -> Outcome:
     fault = questions[len(intent.answers)].check(ui.typed)
     if fault:
         return evolve(ui, notice=fault), ()
-    intent = evolve(intent, answers=(*intent.answers, ui.typed))
-    mode = Mode.ASK if len(intent.answers) < len(questions) else Mode.CONFIRM
-    return evolve(ui, intent=intent, typed="", mode=mode), ()
+    return _asking(evolve(ui, intent=evolve(intent, answers=(*intent.answers, ui.typed))), known), ()
 
 
 def _confirmed(ui: Ui, known: Known, key: Key) -> Outcome:

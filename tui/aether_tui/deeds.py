@@ -14,8 +14,8 @@ _AT_ONCE: Final = 16
 _ANSWER_S: Final = 10.0
 
 
-async def perform(client: Client, intent: Intent, told: Callable[[RunKey, str], None]) -> int:
-    """`told` is given each run and what went wrong with it, "" if nothing did. How many it was done to."""
+async def perform(client: Client, intent: Intent, told: Callable[[RunKey, bool, str], None]) -> int:
+    """`told` is given each run, whether it was done, and what there is to say. How many it was done to."""
     action = ACTIONS[intent.kind]
     room = trio.CapacityLimiter(_AT_ONCE)
     done = 0
@@ -25,14 +25,14 @@ async def perform(client: Client, intent: Intent, told: Callable[[RunKey, str], 
         async with room:
             try:
                 with trio.fail_after(_ANSWER_S):
-                    await action.perform(client.handle(*run), intent.answers)
+                    said = await action.perform(client.handle(*run), intent.answers)
             except trio.TooSlowError:
-                told(run, "no answer; whether it was done is not known")
+                told(run, False, "no answer; whether it was done is not known")
             except AetherError as error:
-                told(run, str(error))
+                told(run, False, str(error))
             else:
                 done += 1
-                told(run, "")
+                told(run, True, said or "done")
 
     async with trio.open_nursery() as nursery:
         for run in intent.runs:

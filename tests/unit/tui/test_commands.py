@@ -177,6 +177,25 @@ def test_a_signal_asks_for_its_name_and_value_first():
     assert pressed(ui(View.RUN), "S", "esc", seen=still_open())[0].intent is None
 
 
+def test_a_failed_run_is_retried_and_one_that_goes_on_is_not():
+    assert pressed(ui(View.RUN), "R", "y")[1][0].intent.kind == "retry"
+    assert pressed(ui(View.RUN), "R", seen=still_open())[0].notice == "order-9f2c11 is not over yet"
+    chosen, _ = pressed(ui(View.WORKFLOWS), "space", "space", "space", "space", "R")
+    assert chosen.intent.runs == tuple((info.workflow_id, info.run_id) for info in RUNS[2:4])
+
+
+def test_a_fork_begins_at_the_event_or_before_the_row_that_is_selected():
+    chosen, _ = pressed(ui(View.RUN, tab=Tab.HISTORY), *["down"] * 7, "F")
+    assert (chosen.mode, chosen.typed) == (Mode.ASK, "8")
+    assert pressed(chosen, "ctrl-u", "0", "enter")[0].notice == "events are numbered from 1"
+    chosen, wishes = pressed(chosen, "backspace", "6", "enter", *"new-1", "enter", "y")
+    assert (wishes[0].intent.kind, wishes[0].intent.answers) == ("fork", ("6", "new-1"))
+    assert pressed(ui(View.RUN), *["down"] * 5, "F")[0].typed == "8"
+    assert pressed(ui(View.RUN), "F")[0].typed == "1"
+    assert pressed(ui(View.RUN, tab=Tab.VALUES), "F")[0].typed == ""
+    assert pressed(ui(View.WORKFLOWS), "F")[0].mode is Mode.LOOK
+
+
 def test_without_a_run_there_is_nothing_to_change():
     assert pressed(ui(View.WORKFLOWS), "C", seen=known(runs=()))[0].notice == "no run is selected"
 

@@ -39,32 +39,45 @@ class Handle:
     async def cancel(self, reason, *, force=False):
         await self._do("cancel", force)
 
+    async def retry(self):
+        await self._do("retry")
+        return Handle(self.client, self.workflow_id, "2")
+
+    async def fork(self, *, at, workflow_id):
+        await self._do("fork", at)
+        return Handle(self.client, workflow_id or "made-up", "2")
+
     async def signal(self, name, value):
         await self._do(name, value)
 
 
 def done(client, intent):
     told = {}
-    count = trio.run(
-        perform, client, intent, lambda run, fault: told.update({run[0]: fault}), clock=MockClock(autojump_threshold=0)
-    )
-    return count, told
+
+    def tell(run, is_done, said):
+        told[run[0]] = is_done, said
+
+    return trio.run(perform, client, intent, tell, clock=MockClock(autojump_threshold=0)), told
 
 
 def test_each_action_does_what_it_says():
     client = Handles()
-    assert done(client, Intent("cancel", (("a", "1"),))) == (1, {"a": ""})
+    assert done(client, Intent("cancel", (("a", "1"),))) == (1, {"a": (True, "done")})
+    assert done(client, Intent("retry", (("a", "1"),))) == (1, {"a": (True, "goes on as run 2")})
+    assert done(client, Intent("fork", (("a", "1"),), ("8", " "))) == (1, {"a": (True, "the fork is made-up")})
+    assert client.done == [("a", "cancel", False), ("a", "retry"), ("a", "fork", 8)]
+    client.done.clear()
     done(client, Intent("end", (("a", "1"),)))
     done(client, Intent("signal", (("a", "1"),), (" go ", '{"x": 1}')))
     done(client, Intent("signal", (("a", "1"),), ("go", "")))
-    assert client.done == [("a", "cancel", False), ("a", "cancel", True), ("a", "go", {"x": 1}), ("a", "go", None)]
+    assert client.done == [("a", "cancel", True), ("a", "go", {"x": 1}), ("a", "go", None)]
 
 
 def test_of_many_each_is_told_and_few_are_done_at_once():
     client = Handles(over={"w-7"}, silent={"w-9"})
     count, told = done(client, Intent("cancel", tuple((f"w-{number}", "r") for number in range(100))))
     assert count == 98
-    assert told["w-7"] == "w-7 is over"
-    assert told["w-9"] == "no answer; whether it was done is not known"
-    assert list(told.values()).count("") == 98
+    assert told["w-7"] == (False, "w-7 is over")
+    assert told["w-9"] == (False, "no answer; whether it was done is not known")
+    assert list(told.values()).count((True, "done")) == 98
     assert client.most_at_once == 16

@@ -96,7 +96,7 @@ def _confirmation(scene: Scene) -> Picture:
         ]
     lines += [words(line) for line in wrap(f"{action.name}: {action.effect}", room)]
     for question, answer in zip(action.questions, intent.answers, strict=False):
-        lines.append(words((f"{question.asks}: ", "dim"), answer or "null"))
+        lines.append(words((f"{question.asks}: ", "dim"), answer))
     wanted = proof(intent)
     if wanted:
         what = "how many there are" if len(intent.runs) > 1 else "the last characters of its id"

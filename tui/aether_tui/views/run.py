@@ -87,6 +87,8 @@ def _headline(run: RunLook, scene: Scene) -> Picture:
     facts = [("queue", info.task_queue), ("events", str(info.history_length)), ("run", info.run_id)]
     if info.worker_id:
         facts.insert(0, ("on", info.worker_id))
+    if info.forked_from:
+        facts.insert(0, ("fork of", f"{info.forked_from.workflow_id} at {info.forked_from.seq}"))
     if info.parent_workflow_id:
         facts.insert(0, ("child of", info.parent_workflow_id))
     if status.cancel_requested and not closed:

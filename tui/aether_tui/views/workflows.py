@@ -12,7 +12,7 @@ from aether_tui.views.scene import Drawn, Scene
 
 _COLUMNS: Final = (
     Column("", 2),
-    Column("WORKFLOW", 24, grows=True),
+    Column("WORKFLOW", 23, grows=True),
     Column("STATE", 9),
     Column("TYPE", 14, grows=True),
     Column("AGE", 6, ">"),
