@@ -102,6 +102,10 @@ class Metrics:
         if not marks:
             return
         bounds = self._bounds()
+        is_moment = now - marks[-1].at < MARK_US // 2
+        if len(marks) > 1 and is_moment and marks[-1].at - marks[-2].at < 2 * MARK_US:
+            # No span to tell a rate from: it goes to the one before.
+            marks.pop()
         marks.append(self._now(now))
         for before, after in pairwise(marks):
             if after.at > before.at:

@@ -190,6 +190,9 @@ ROUTES: tuple[Route, ...] = (
     ),
 )
 
+# What can be done with a run.
+ACTIONS = [route.pattern.rpartition("/")[2] for route in ROUTES if route.is_change and route.pattern.startswith(_RUN)]
+
 
 class Api:
     """Answers what is below the prefix. `client` reaches the methods."""
@@ -213,6 +216,8 @@ class Api:
         message = route.request()
         if route.is_change:
             fill(message, _document(request.body))
+        if "follow" in request.query:
+            raise HttpError(400, "an answer has an end; ask again when /stream says that something has changed")
         fill(message, request.query)
         fill(message, parts)
         if route.is_change:

@@ -12,7 +12,7 @@ from importlib.resources import files
 
 import trio
 
-from aether.server.http.api import PREFIX, Api
+from aether.server.http.api import ACTIONS, PREFIX, Api
 from aether.server.http.door import HttpDoor
 from aether.server.http.feed import Feed
 from aether.server.http.guard import SECURITY_HEADERS, Guard
@@ -83,6 +83,7 @@ class WebSite:
                     "persistence": self._report.readiness.persistence,
                     "read_only": self._guard.read_only,
                     "token": self._guard.token,
+                    "actions": [] if self._guard.read_only else ACTIONS,
                 }
             )
         return await self._api.handle(request, segments)

@@ -1,0 +1,47 @@
+// Times, lengths and numbers as text.
+
+export const STATES = ["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"];
+export const GLYPHS = { PENDING: "○", RUNNING: "◐", COMPLETED: "✓", FAILED: "✕", CANCELLED: "⊘" };
+
+export function duration(ms) {
+  if (ms === null || ms === undefined || Number.isNaN(ms)) return "";
+  const s = Math.abs(ms) / 1000;
+  if (s < 0.001) return `${Math.round(s * 1e6)} µs`;
+  if (s < 1) return `${trim(s * 1000)} ms`;
+  if (s < 60) return `${trim(s)} s`;
+  const whole = Math.round(s);
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
+}
+
+export const micros = (us) => duration(us / 1000);
+
+function trim(value) {
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1).replace(/\.0$/, "") : value.toFixed(2).replace(/\.?0+$/, "");
+}
+
+export function count(value) {
+  return Number(value || 0).toLocaleString("en").replaceAll(",", " ");
+}
+
+export function rate(value) {
+  if (!value) return "0";
+  return value >= 100 ? count(Math.round(value)) : value >= 1 ? value.toFixed(1) : value.toFixed(2);
+}
+
+export function bytes(value) {
+  return value > 1e9 ? `${(value / 2 ** 30).toFixed(1)} GiB` : `${(value / 2 ** 20).toFixed(1)} MiB`;
+}
+
+export const at = (text) => (text ? Date.parse(text) : null);
+
+export function clock(text) {
+  if (!text) return "";
+  const moment = new Date(text);
+  const today = new Date().toDateString() === moment.toDateString();
+  const time = moment.toLocaleTimeString("en-GB");
+  return today ? time : `${moment.toLocaleDateString("en-CA")} ${time}`;
+}
+
+export const took = (info, now) => (at(info.closed_at) ?? now) - at(info.created_at);

@@ -1,0 +1,122 @@
+// Small pieces that several views share.
+
+import { html, useEffect, useRef, useState } from "./preact-htm.js";
+import { GLYPHS, clock, duration, at } from "./format.js";
+
+export function go(path, { replace = false } = {}) {
+  history[replace ? "replaceState" : "pushState"](null, "", path);
+  window.dispatchEvent(new Event("aether:moved"));
+}
+
+export function Link({ to, children, ...rest }) {
+  const follow = (event) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    go(to);
+  };
+  return html`<a href=${to} onClick=${follow} ...${rest}>${children}</a>`;
+}
+
+export const runLink = (id, runId = "") => `/workflows/${encodeURIComponent(id)}${runId ? `?run=${encodeURIComponent(runId)}` : ""}`;
+
+export const State = ({ state }) => html`<span class="state ${state.toLowerCase()}"><i aria-hidden="true">${GLYPHS[state] || "·"}</i>${state.toLowerCase()}</span>`;
+
+export const Ago = ({ time, now }) => (time ? html`<time datetime=${time} title=${new Date(time).toISOString()}>${age(now - at(time))}</time>` : null);
+
+const age = (ms) => (ms < 1000 ? "now" : `${duration(Math.round(ms / 1000) * 1000)} ago`);
+
+export const When = ({ time }) => (time ? html`<time datetime=${time} title=${new Date(time).toISOString()}>${clock(time)}</time>` : null);
+
+export const Fault = ({ error }) => (error ? html`<p class="fault" role="alert">${error.message}</p>` : null);
+
+export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
+
+const LONG = 20000;
+
+export function Json({ value }) {
+  const [all, setAll] = useState(false);
+  const text = typeof value === "string" ? value : JSON.stringify(value, null, 2) ?? "";
+  const shown = all ? text : text.slice(0, LONG);
+  return html`<pre class="json">${shown}${text.length > shown.length ? "…" : ""}</pre>
+    ${text.length > shown.length ? html`<button onClick=${() => setAll(true)}>Show all ${text.length} characters</button>` : null}`;
+}
+
+export function Failure({ failure, depth = 0 }) {
+  return html`<div class="failure">
+    <p><b>${failure.type}</b>${failure.message ? `: ${failure.message}` : ""}</p>
+    ${failure.traceback ? html`<pre>${failure.traceback.trimEnd()}</pre>` : null}
+    ${(failure.causes || []).map((cause) => html`<div class="cause"><p class="dim">${failure.group ? "and" : "because of"}</p>
+      <${Failure} failure=${cause} depth=${depth + 1} /></div>`)}
+  </div>`;
+}
+
+// A question with a way back; the way back has the focus. `children` are further fields of the form.
+export function Dialog({ title, effect, verb, onClose, onYes, children }) {
+  const box = useRef();
+  const [error, setError] = useState(null);
+  const [busy, setBusy] = useState(false);
+  useEffect(() => {
+    const before = document.activeElement;
+    box.current.showModal();
+    return () => before?.focus?.();
+  }, []);
+  const yes = async (event) => {
+    event.preventDefault();
+    setBusy(true);
+    try {
+      await onYes(new FormData(event.target));
+      onClose();
+    } catch (fault) {
+      setError(fault);
+      setBusy(false);
+    }
+  };
+  return html`<dialog ref=${box} onClose=${onClose} aria-label=${title}>
+    <form onSubmit=${yes}>
+      <h2>${title}</h2>
+      <p>${effect}</p>
+      ${children}
+      <${Fault} error=${error} />
+      <div class="buttons">
+        <button type="button" autofocus onClick=${onClose}>No, go back</button>
+        <button type="submit" class="danger" disabled=${busy}>${verb}</button>
+      </div>
+    </form>
+  </dialog>`;
+}
+
+// Lines over time; `lines` are {name, tone, values}, all as long as `times`.
+export function Chart({ title, times, lines, show, height = 120 }) {
+  const width = 560;
+  const values = lines.flatMap((line) => line.values).filter((value) => Number.isFinite(value));
+  const top = Math.max(...values, 0) || 1;
+  const from = times[0] ?? 0;
+  const span = (times.at(-1) ?? 1) - from || 1;
+  const x = (time) => ((time - from) / span) * width;
+  const y = (value) => height - 4 - (value / top) * (height - 12);
+  const path = (line) => {
+    // Where nothing was measured there is a gap.
+    let pen = "M";
+    return line.values.map((value, i) => {
+      if (!Number.isFinite(value)) {
+        pen = "M";
+        return "";
+      }
+      const point = `${pen}${x(times[i]).toFixed(1)} ${y(value).toFixed(1)}`;
+      pen = "L";
+      return point;
+    }).join("");
+  };
+  const last = (line) => line.values.findLast((value) => Number.isFinite(value)) ?? 0;
+  return html`<figure class="chart">
+    <figcaption><b>${title}</b>${lines.map((line) => html`<span class="key ${line.tone}"><i></i>${line.name} <b>${show(last(line))}</b></span>`)}</figcaption>
+    <div class="plot">
+      <svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" role="img" aria-label="${title}, at most ${show(top)}">
+        <path class="grid" d="M0 ${y(top)}H${width}M0 ${y(top / 2)}H${width}M0 ${y(0)}H${width}" />
+        ${times.length > 1 ? lines.map((line, i) => html`${i || !line.values.every(Number.isFinite) ? null : html`<path class="area ${line.tone}" d="${path(line)}L${width} ${y(0)}L0 ${y(0)}Z" />`}<path class="line ${line.tone}" d=${path(line)} />`) : null}
+      </svg>
+      <span class="top">${show(top)}</span>
+      ${times.length > 1 ? html`<span class="start">${clock(new Date(from).toISOString())}</span><span class="end">now</span>` : html`<span class="none">nothing has happened in the last hour</span>`}
+    </div>
+  </figure>`;
+}
