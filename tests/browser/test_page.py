@@ -75,7 +75,8 @@ def test_from_the_list_to_a_run_and_its_cancel(tab, site):
     tab.wait("document.body.innerText.includes(\"'order-7' waits for a signal\")")
     tab.wait("!!document.querySelector('.waterfall .piece')")
     tab.click("Cancel…")
-    assert tab.wait("document.activeElement.innerText") == "No, go back"
+    tab.wait("document.querySelector('dialog[open]')?.contains(document.activeElement)")
+    assert tab.do("document.activeElement.innerText") == "No, go back"
     tab.press("Escape")
     tab.wait("!document.querySelector('dialog')")
     tab.click("Cancel…")
