@@ -88,6 +88,15 @@ def test_from_the_list_to_a_run_and_its_cancel(tab, site):
     assert [event["reason"] for event in events if event["event"] == "CancelRequested"] == ["ordered twice"]
 
 
+def test_a_run_that_failed_is_retried_and_the_new_one_is_shown(tab, site):
+    tab.go(f"{site}/workflows/order-13")
+    tab.click("Retry…")
+    old = tab.wait("document.querySelector('dialog[open]') && document.querySelector('.facts code').innerText")
+    tab.click("Retry it")
+    tab.wait(f"![undefined, {old!r}].includes(document.querySelector('.facts code')?.innerText)")
+    tab.wait("document.querySelector('.state').innerText.includes('failed')")
+
+
 def test_text_of_users_stays_text(tab, site):
     for path, words in (
         ("/workflows/order-13?tab=errors", "ValueError"),

@@ -147,6 +147,14 @@ ROUTES: tuple[Route, ...] = (
         "Send a run a message.",
     ),
     Route(
+        "POST",
+        f"{_RUN}/fork",
+        f"{_ADMIN}ForkWorkflow",
+        apb.ForkRequest,
+        apb.ForkResponse,
+        "Begin a new run with the events of this one up to `at_seq`, or, with `retry`, up to what made it fail.",
+    ),
+    Route(
         "GET",
         f"{_RUN}/values/{{key}}",
         f"{_CLIENT}ReadValue",

@@ -34,9 +34,10 @@ const place = () => {
 function usePlace() {
   const [here, setHere] = useState(place);
   useEffect(() => {
-    const moved = () => setHere(place());
+    const moved = () => setHere((old) => (old.key === place().key ? old : place()));
     window.addEventListener("popstate", moved);
     window.addEventListener("aether:moved", moved);
+    moved(); // a link may have been followed before anybody listened
     return () => {
       window.removeEventListener("popstate", moved);
       window.removeEventListener("aether:moved", moved);

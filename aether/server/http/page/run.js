@@ -3,7 +3,7 @@
 import { html, useEffect, useState } from "./preact-htm.js";
 import { get, post, runPath, useAsked, useFeed } from "./api.js";
 import { at, clock, duration, took } from "./format.js";
-import { Dialog, Empty, Failure, Fault, Json, Link, State, When, runLink } from "./parts.js";
+import { Dialog, Empty, Failure, Fault, Json, Link, State, When, go, runLink } from "./parts.js";
 import { Waterfall } from "./waterfall.js";
 
 const TABS = ["timeline", "history", "input and result", "errors", "children"];
@@ -68,6 +68,8 @@ function Actions({ isOpen, actions, open }) {
   const can = (name) => actions.includes(name);
   return html`
     ${isOpen && can("signal") ? html`<button onClick=${() => open("signal")}>Signal…</button>` : null}
+    ${!isOpen && can("fork") ? html`<button onClick=${() => open("retry")}>Retry…</button>` : null}
+    ${can("fork") ? html`<button onClick=${() => open("fork")}>Fork…</button>` : null}
     ${isOpen && can("cancel") ? html`<button onClick=${() => open("cancel")}>Cancel…</button><button class="danger" onClick=${() => open("force")}>End now…</button>` : null}`;
 }
 
@@ -85,6 +87,19 @@ function ActionDialog({ kind, info, again, onClose }) {
       onYes=${(form) => done("signal", { name: form.get("name"), value: parsed(form.get("value")) })}>
       <label>Name <input name="name" required autocomplete="off" /></label>
       <label>Value, JSON <textarea name="value" rows="4">null</textarea></label>
+    <//>`;
+  }
+  if (kind === "fork" || kind === "retry") {
+    const isRetry = kind === "retry";
+    return html`<${Dialog} title="${isRetry ? "Retry" : "Fork"} ${info.workflow_id}" verb=${isRetry ? "Retry it" : "Fork it"} onClose=${onClose}
+      effect=${isRetry
+        ? "A new run of this id begins where this one was before what made it fail; what it did before is not done again. This run stays as it is."
+        : "A new run begins with the events of this one up to the one you name, and goes on from there. This run stays as it is."}
+      onYes=${async (form) => {
+        const answer = await done("fork", isRetry ? { retry: true } : { at_seq: Number(form.get("seq")) });
+        go(runLink(answer.workflow_id, answer.run_id));
+      }}>
+      ${isRetry ? null : html`<label>The last event that both share <input name="seq" type="number" min="1" max=${info.history_length || undefined} required /></label>`}
     <//>`;
   }
   if (kind === "force") {
