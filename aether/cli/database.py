@@ -26,18 +26,21 @@ _FAULTS_MAX = 1_000
 
 def check_database(output: Format, database: str | None, config: Path | None) -> None:
     """Shows all faults; ends with 1 when there is one."""
-    store = _store(database, config)
-    _require_file(store)
+    store = open_store(_location(database, config))
+    is_file = isinstance(store, SqliteStore)
+    faults = _faults_of_file(store) if isinstance(store, SqliteStore) else []
     audit = None
-    faults = list(islice(store.check(), _FAULTS_MAX))
     if not faults:
         # What it says of a damaged file would only follow from that.
-        with closing(store.reader()) as reader:
-            audit = Audit(reader)
-            faults = list(islice(audit.faults(), _FAULTS_MAX))
-    report = {
+        with closing(store):
+            if not is_file:
+                store.open()  # and not beside a server: who else may have it open is the store's business
+            with closing(store.reader()) as reader:
+                audit = Audit(reader)
+                faults = list(islice(audit.faults(), _FAULTS_MAX))
+    report: dict[str, object] = {
         "database": store.location,
-        "format": FORMAT,
+        "format": FORMAT if is_file else None,
         "runs": audit.runs if audit else None,
         "events": audit.events if audit else None,
         "faults": faults,
@@ -45,6 +48,11 @@ def check_database(output: Format, database: str | None, config: Path | None) ->
     _show(output, report, _check_fields(report, faults))
     if faults:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _faults_of_file(store: SqliteStore) -> list[str]:
+    _require_file(store)
+    return list(islice(store.check(), _FAULTS_MAX))
 
 
 def back_up(output: Format, target: Path, database: str | None, config: Path | None) -> None:

@@ -25,9 +25,10 @@ from aether.cli.options import DEFAULT_SERVER, SERVER_VARIABLE, screen, show
 from aether.cli.output import Column, Format, render_json, render_table
 from aether.cli.records import duration
 from aether.errors import AetherError, SettingsError
-from aether.server.settings import Persistence, Settings, load_settings
+from aether.server.settings import Persistence, Settings, StoreUrl, load_settings
 from aether.store import sqlite_schema
 from aether.store.interface import StoreError
+from aether.store.open import open_store
 from aether.store.sqlite_check import check_file
 from aether.version import VERSION
 from aether.wire.generated.aether.v1 import admin_pb2
@@ -116,7 +117,9 @@ def check_clock(now: int, last_written: int) -> Finding:
 
 
 def _last_written_us(settings: Settings | None) -> int:
-    if settings is None or settings.persistence is Persistence.MEMORY or not settings.db_path.is_file():
+    if settings is None or settings.persistence is Persistence.MEMORY or isinstance(settings.db_path, StoreUrl):
+        return 0
+    if not settings.db_path.is_file():
         return 0
     return settings.db_path.stat().st_mtime_ns // 1000
 
@@ -126,6 +129,9 @@ def check_database(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.OK, "database", "none, by its setting: everything is gone when the server ends")
         return
     path = settings.db_path
+    if isinstance(path, StoreUrl):
+        yield _check_custom(path)
+        return
     if not path.exists():
         yield _check_place(path)
         return
@@ -148,6 +154,14 @@ def check_database(settings: Settings) -> Iterator[Finding]:
     holder = lock_holder(path)
     used = f"in use by {holder}" if holder else "not in use"
     yield Finding(Level.OK, "database", f"{path}: whole, {path.stat().st_size >> 10} KiB, {used}")
+
+
+def _check_custom(url: StoreUrl) -> Finding:
+    try:
+        store = open_store(url)
+    except StoreError as error:
+        return Finding(Level.FAIL, "database", f"{error.where}: {error.what}", error.advice)
+    return Finding(Level.OK, "database", f"{store.location}: of the store {store.name}, not looked into")
 
 
 def _check_place(path: Path) -> Finding:

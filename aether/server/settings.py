@@ -48,13 +48,23 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class StoreUrl(str):
+    """Names a store that is no SQLite file: `custom+NAME://…`."""
+
+    __slots__ = ()
+
+
+def _place(value: str | Path) -> Path | StoreUrl:
+    return value if isinstance(value, StoreUrl) else Path(value)
+
+
 @frozen
 class Settings:
     """Everything that a server has to be told. Durations are seconds."""
 
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 7233
-    db_path: Path = field(default=Path("data/aether.db"), converter=Path)
+    db_path: Path | StoreUrl = field(default=Path("data/aether.db"), converter=_place)
     session_timeout_s: float = DEFAULT_LIMITS.session_timeout_ms / 1000
     drain_deadline_s: float = 10.0
     insecure: bool = False
@@ -177,11 +187,13 @@ def _path(value: object) -> Path:
     return Path(value)
 
 
-def _database(value: object) -> Path:
+def _database(value: object) -> Path | StoreUrl:
     if value == "memory":
         raise ValueError('must be a path (to keep nothing on disk, set persistence.mode to "memory")')
+    if isinstance(value, str) and re.match(r"custom\+[\w.-]+://", value):
+        return StoreUrl(value)
     if isinstance(value, str) and "://" in value:
-        raise ValueError("must be the path of a SQLite file")
+        raise ValueError("must be the path of an SQLite file, or custom+NAME://…")
     return _path(value)
 
 
@@ -199,7 +211,13 @@ OPTIONS: Sequence[Option] = (
     Option("grpc_port", "server.grpc_port", _whole(0, 65535), "port that the server listens on; 0: any free one"),
     Option("http_host", "server.http_host", _host, "address that the web page is served on"),
     Option("http_port", "server.http_port", _whole(0, 65535), "port of the web page; 0: any free one"),
-    Option("db_path", "server.db_path", _database, "database file", is_path=True),
+    Option(
+        "db_path",
+        "server.db_path",
+        _database,
+        "database file, or custom+NAME://… for a store that a package brings",
+        is_path=True,
+    ),
     Option(
         "session_timeout_s",
         "server.session_timeout_s",

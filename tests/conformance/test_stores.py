@@ -6,7 +6,7 @@ import pytest
 
 from aether.store.memory import MemoryStore
 from aether.store.sqlite import SqliteStore
-from tests.conformance.store_suite import MakeStore, StoreSuite
+from aether.testing.store_suite import MakeStore, StoreSuite
 
 
 class TestMemory(StoreSuite):

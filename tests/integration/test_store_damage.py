@@ -9,7 +9,7 @@ import pytest
 
 from aether.store.interface import Batch, EventRow, StoreDamaged, StoreError
 from aether.store.sqlite import SqliteStore
-from tests.conformance.store_suite import run_row
+from aether.testing.store_suite import run_row
 
 COMMITS = 20
 PER_COMMIT = 3

@@ -11,7 +11,7 @@ import pytest
 
 from aether.store.interface import Batch, StoreFull, StoreLocked
 from aether.store.sqlite import SqliteStore
-from tests.conformance.store_suite import event_row, log_of, run_row
+from aether.testing.store_suite import event_row, log_of, run_row
 
 
 def fill(store: SqliteStore, limit: int = 1000) -> int:

@@ -9,7 +9,7 @@ import trio
 from aether.server.writer import Writer, WriterLimits
 from aether.store.interface import Batch, StoreFailed
 from aether.store.sqlite import SqliteStore
-from tests.conformance.store_suite import event_row, run_row
+from aether.testing.store_suite import event_row, run_row
 from tests.unit.store.faulty_disk import FLUSH_FAILED, NO_SPACE, FaultyDisk
 
 LIMITS = WriterLimits(retry_first_s=0.001, retry_max_s=0.01)

@@ -11,7 +11,7 @@ from aether.model.filters import parse_filter
 from aether.store.interface import Batch, EventRow, Reader, RunChange, RunRow, Store, StoreConflict
 from aether.store.memory import MemoryStore
 from aether.store.sqlite import SqliteStore
-from tests.conformance.store_suite import FILTERS, NOW
+from aether.testing.store_suite import FILTERS, NOW
 
 TYPES = ["order", "ship", "\N{SNOWMAN}"]
 IDS = ["a", "ab", "abc", "b", "%", "", "a\U0010ffff", "\0"]

@@ -14,7 +14,7 @@ from aether.server.gathering import GatheringWriter
 from aether.server.writer import WriterLimits
 from aether.store.interface import Batch, StoreFull
 from aether.store.memory import MemoryStore
-from tests.conformance.store_suite import event_row
+from aether.testing.store_suite import event_row
 from tests.unit.server.task_desk import TaskDesk
 
 INTERVAL_S = 1.0

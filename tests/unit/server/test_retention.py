@@ -14,7 +14,7 @@ from aether.server.tally import Tally
 from aether.server.writer import DirectWriter, Writer
 from aether.store.interface import Batch, Forgotten, Retention, StoreBusy, StoreFailed
 from aether.store.memory import MemoryStore
-from tests.conformance.store_suite import event_row, run_row
+from aether.testing.store_suite import event_row, run_row
 from tests.unit.server.task_desk import TaskDesk
 
 pytestmark = pytest.mark.anyio

@@ -147,7 +147,7 @@ def test_variables_of_other_programs_are_left_alone():
     ("value", "words"),
     [
         ("memory", "must be a path (to keep nothing on disk, set persistence.mode to \"memory\"), not 'memory'"),
-        ("mysql://u:secret@h/db", "must be the path of a SQLite file, not 'mysql://…'"),
+        ("mysql://u:secret@h/db", "must be the path of an SQLite file, or custom+NAME://…, not 'mysql://…'"),
         ("", "must be a path, not ''"),
         ("a\0b", "must be a path, not 'a\\x00b'"),
     ],

@@ -15,7 +15,7 @@ from aether.server.writer import DirectWriter, Writer, WriterLimits, new_writer
 from aether.store.interface import Batch, StoreBusy, StoreConflict, StoreError, StoreFailed, StoreFull
 from aether.store.memory import MemoryStore
 from aether.store.sqlite import SqliteStore
-from tests.conformance.store_suite import event_row, run_row
+from aether.testing.store_suite import event_row, run_row
 
 
 class GatedStore(MemoryStore):

@@ -2,7 +2,7 @@
 
 from aether.store.interface import Batch, RunChange
 from aether.store.memory import MemoryStore
-from tests.conformance.store_suite import event_row, log_of, run_row
+from aether.testing.store_suite import event_row, log_of, run_row
 
 
 def test_runs_that_closed_first_are_forgotten_first_with_all_that_belongs_to_them():

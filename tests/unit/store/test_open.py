@@ -28,7 +28,7 @@ def test_four_slashes_are_the_root():
 
 @pytest.mark.parametrize("form", ["", ":memory:", "sqlite://", "sqlite:///", "sqlite://host/a.db"])
 def test_what_names_no_store_is_refused_with_advice(form: str):
-    with pytest.raises(StoreFailed, match="use memory, a path, or sqlite:///path"):
+    with pytest.raises(StoreFailed, match="use memory, a path, sqlite:///path"):
         open_store(form)
 
 

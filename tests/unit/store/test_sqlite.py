@@ -19,7 +19,7 @@ from aether.store.interface import (
     StoreLocked,
 )
 from aether.store.sqlite import SqliteStore
-from tests.conformance.store_suite import event_row, log_of, run_row
+from aether.testing.store_suite import event_row, log_of, run_row
 from tests.unit.store.faulty_disk import FLUSH_FAILED, NO_SPACE, WRITE_FAILED, FaultyDisk
 
 FIRST = Batch(runs=[run_row(1)], events=[event_row(1, 1)])

@@ -11,7 +11,7 @@ from aether.store.interface import Batch, RunChange, StoreDamaged, StoreFailed, 
 from aether.store.sqlite import SqliteStore
 from aether.store.sqlite_backup import EPOCHS_AHEAD, back_up
 from aether.store.sqlite_check import check_file
-from tests.conformance.store_suite import event_row, log_of, run_row
+from aether.testing.store_suite import event_row, log_of, run_row
 
 
 @pytest.fixture

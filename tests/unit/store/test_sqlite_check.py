@@ -8,7 +8,7 @@ import pytest
 from aether.store import sqlite_check
 from aether.store.interface import Batch, Damage, RunChange, StoreDamaged
 from aether.store.sqlite import SqliteStore
-from tests.conformance.store_suite import log_of, run_row
+from aether.testing.store_suite import log_of, run_row
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from aether.store import sqlite_lists, sqlite_reader
 from aether.store.interface import Batch, EventRow, StoreBusy, StoreDamaged, StoreFailed
 from aether.store.sqlite import SqliteStore
 from aether.store.sqlite_reader import SqliteReader
-from tests.conformance.store_suite import FILTERS, NOW, event_row, labelled_runs, log_of, run_row
+from aether.testing.store_suite import FILTERS, NOW, event_row, labelled_runs, log_of, run_row
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from aether.store.interface import Batch, Retention, RunRow, StoreFailed
 from aether.store.sqlite import SqliteStore
-from tests.conformance.store_suite import event_row, forget_all, log_of, run_row
+from aether.testing.store_suite import event_row, forget_all, log_of, run_row
 from tests.unit.store.faulty_disk import FLUSH_FAILED, FaultyDisk
 
 NONE = Retention(count=0)

@@ -6,7 +6,7 @@ from trio.testing import MockClock
 
 from aether.store.interface import Batch, StoreFull
 from aether.testing.disk import Disk, Reliable
-from tests.conformance.store_suite import event_row, run_row
+from aether.testing.store_suite import event_row, run_row
 
 
 class Slow(Reliable):

@@ -1,8 +1,10 @@
-"""What every store must do. A new store joins by a subclass with a `make_store` fixture:
+"""What every store must do, for the stores that come with Aether and for yours. Needs pytest.
+
+    from aether.testing.store_suite import MakeStore, StoreSuite
 
     class TestMine(StoreSuite):
         @pytest.fixture
-        def make_store(self, tmp_path):
+        def make_store(self, tmp_path: Path) -> MakeStore:
             return lambda: MyStore(tmp_path / "data")
 
 Each call of `make_store` must give a new object; those of durable stores share what was committed. Stores are
@@ -135,12 +137,12 @@ class StoreSuite:
         yield reader
         reader.close()
 
-    def test_says_what_it_is(self, store: Store):
+    def test_says_what_it_is(self, store: Store) -> None:
         assert store.name.isidentifier()
         assert store.location
         assert isinstance(store.is_durable, bool)
 
-    def test_first_open_creates_and_starts_keys_at_one(self, make_store: MakeStore):
+    def test_first_open_creates_and_starts_keys_at_one(self, make_store: MakeStore) -> None:
         store = make_store()
         opened = store.open()
         store.close()
@@ -149,7 +151,7 @@ class StoreSuite:
         assert opened.epoch >= 1
         assert opened.damage == ()
 
-    def test_every_open_counts_a_new_epoch_and_knows_the_next_key(self, make_store: MakeStore):
+    def test_every_open_counts_a_new_epoch_and_knows_the_next_key(self, make_store: MakeStore) -> None:
         store = make_store()
         epochs = []
         for key in (1, 2, 3):
@@ -163,7 +165,7 @@ class StoreSuite:
                 store = make_store()
         assert epochs == sorted(set(epochs))
 
-    def test_close_may_be_called_twice(self, make_store: MakeStore):
+    def test_close_may_be_called_twice(self, make_store: MakeStore) -> None:
         store = make_store()
         store.open()
         reader = store.reader()
@@ -172,7 +174,7 @@ class StoreSuite:
         store.close()
         store.close()
 
-    def test_an_empty_store_answers_everything(self, reader: Reader):
+    def test_an_empty_store_answers_everything(self, reader: Reader) -> None:
         assert list(reader.open_runs()) == []
         assert list(reader.open_events()) == []
         assert reader.events(1, 0, 10) == []
@@ -184,7 +186,7 @@ class StoreSuite:
         assert reader.list_runs(limit=10) == []
         assert reader.counts() == {}
 
-    def test_what_is_committed_is_read_back_to_the_last_bit(self, store: Store, reader: Reader):
+    def test_what_is_committed_is_read_back_to_the_last_bit(self, store: Store, reader: Reader) -> None:
         run = RunRow(5, "id \N{SNOWMAN}\0'\"%", "", "t", "q", -3, 4, -1, 2**62, (("a \N{SNOWMAN}", ""), ("b", "'\"")))
         events = [EventRow(5, 1, -(2**63), 0, b""), EventRow(5, 2, 2**63 - 1, 2**31, bytes(range(256)) * 5000)]
         store.commit([Batch(runs=[run], events=events)])
@@ -192,13 +194,13 @@ class StoreSuite:
         assert reader.run(run.workflow_id, "") == run
         assert reader.events(5, 0, 10) == events
 
-    def test_a_commit_of_nothing_changes_nothing(self, store: Store, reader: Reader):
+    def test_a_commit_of_nothing_changes_nothing(self, store: Store, reader: Reader) -> None:
         store.commit([])
         store.commit([Batch(), Batch()])
         assert reader.counts() == {}
 
     @pytest.mark.parametrize("count", [1, 4, 15, 16, 17, 341, 700])
-    def test_any_number_of_rows_goes_in_one_commit(self, store: Store, reader: Reader, count: int):
+    def test_any_number_of_rows_goes_in_one_commit(self, store: Store, reader: Reader, count: int) -> None:
         runs = [run_row(key) for key in range(1, count + 1)]
         events = [event_row(key, 1) for key in range(1, count + 1)]
         store.commit([Batch(runs=[run], events=[event]) for run, event in zip(runs, events, strict=True)])
@@ -207,7 +209,7 @@ class StoreSuite:
         assert list(reader.open_runs()) == [attrs.evolve(run, state=2) for run in runs]
         assert list(reader.open_events()) == events
 
-    def test_the_last_change_of_a_run_wins_within_a_commit(self, store: Store, reader: Reader):
+    def test_the_last_change_of_a_run_wins_within_a_commit(self, store: Store, reader: Reader) -> None:
         store.commit(
             [
                 Batch(runs=[run_row(1)], changes=[RunChange(1, 2, None)]),
@@ -216,20 +218,20 @@ class StoreSuite:
         )
         assert reader.run_by_key(1) == run_row(1, state=4, closed_at=99)
 
-    def test_a_closed_run_leaves_the_open_ones_and_keeps_its_log(self, store: Store, reader: Reader):
+    def test_a_closed_run_leaves_the_open_ones_and_keeps_its_log(self, store: Store, reader: Reader) -> None:
         store.commit([Batch(runs=[run_row(1), run_row(2)], events=log_of(1, 2) + log_of(2, 3))])
         store.commit([Batch(changes=[RunChange(1, 2, 99)])])
         assert [run.key for run in reader.open_runs()] == [2]
         assert list(reader.open_events()) == log_of(2, 3)
         assert reader.events(1, 0, 10) == log_of(1, 2)
 
-    def test_open_events_come_by_run_and_seq_however_they_were_written(self, store: Store, reader: Reader):
+    def test_open_events_come_by_run_and_seq_however_they_were_written(self, store: Store, reader: Reader) -> None:
         store.commit([Batch(runs=[run_row(2), run_row(1)])])
         for seq in (1, 2, 3):
             store.commit([Batch(events=[event_row(2, seq), event_row(1, seq)])])
         assert list(reader.open_events()) == log_of(1, 3) + log_of(2, 3)
 
-    def test_events_are_read_in_pages(self, store: Store, reader: Reader):
+    def test_events_are_read_in_pages(self, store: Store, reader: Reader) -> None:
         store.commit([Batch(runs=[run_row(1), run_row(2)], events=log_of(1, 10) + log_of(2, 3))])
         log = log_of(1, 10)
         assert reader.events(1, 0, 4) == log[:4]
@@ -240,7 +242,7 @@ class StoreSuite:
         assert reader.last_event(1) == log[-1]
         assert reader.last_event(3) is None
 
-    def test_the_newest_run_of_a_workflow_id_is_found(self, store: Store, reader: Reader):
+    def test_the_newest_run_of_a_workflow_id_is_found(self, store: Store, reader: Reader) -> None:
         runs = [run_row(key, workflow_id="same") for key in (1, 2, 3)] + [run_row(4)]
         store.commit([Batch(runs=runs)])
         assert reader.run("same", None) == runs[2]
@@ -248,19 +250,19 @@ class StoreSuite:
         assert reader.run("same", "run-4") is None
         assert reader.run("sam", None) is None
 
-    def test_children_are_found_by_their_parent(self, store: Store, reader: Reader):
+    def test_children_are_found_by_their_parent(self, store: Store, reader: Reader) -> None:
         runs = [run_row(1), *(run_row(key, parent_key=1) for key in (2, 3, 4)), run_row(5, parent_key=2)]
         store.commit([Batch(runs=runs)])
         assert reader.children(1, 10) == runs[1:4]
         assert reader.children(1, 2) == runs[1:3]
         assert reader.children(5, 10) == []
 
-    def test_counts_are_by_type_and_state(self, store: Store, reader: Reader):
+    def test_counts_are_by_type_and_state(self, store: Store, reader: Reader) -> None:
         runs = [run_row(1), run_row(2), run_row(3, type="ship"), run_row(4)]
         store.commit([Batch(runs=runs, changes=[RunChange(4, 2, 9)])])
         assert reader.counts() == {("order", 1): 2, ("order", 2): 1, ("ship", 1): 1}
 
-    def test_runs_are_listed_newest_first_in_pages(self, store: Store, reader: Reader):
+    def test_runs_are_listed_newest_first_in_pages(self, store: Store, reader: Reader) -> None:
         runs = [run_row(key) for key in range(1, 41)]
         store.commit([Batch(runs=runs)])
         assert reader.list_runs(limit=100) == runs[::-1]
@@ -270,7 +272,7 @@ class StoreSuite:
         assert reader.list_runs(before_key=1, limit=2) == []
 
     @pytest.mark.parametrize("text", FILTERS)
-    def test_a_filter_finds_what_it_means_whatever_the_pages(self, store: Store, reader: Reader, text: str):
+    def test_a_filter_finds_what_it_means_whatever_the_pages(self, store: Store, reader: Reader, text: str) -> None:
         runs = labelled_runs()
         store.commit([Batch(runs=runs)])
         wanted = parse_filter(text, NOW)
@@ -282,7 +284,7 @@ class StoreSuite:
         assert found == expected
         assert 0 < len(found) < len(runs) or text in NOBODY, "this filter tells nothing apart"
 
-    def test_a_list_goes_by_the_state_that_a_run_has_now(self, store: Store, reader: Reader):
+    def test_a_list_goes_by_the_state_that_a_run_has_now(self, store: Store, reader: Reader) -> None:
         store.commit([Batch(runs=[run_row(1), run_row(2, tags=(("a", "b"),))])])
         store.commit([Batch(changes=[RunChange(1, 2, None), RunChange(2, 3, NOW)])])
         assert [run.key for run in reader.list_runs(parse_filter("state:pending", NOW), limit=9)] == []
@@ -292,7 +294,7 @@ class StoreSuite:
         assert (closed.state, closed.closed_at, closed.tags) == (3, NOW, (("a", "b"),))
 
     @pytest.mark.parametrize("prefix", ["%", "_", "\ud7ff", "\U0010ffff", "a\U0010ffff", "\0"])
-    def test_a_prefix_means_its_characters_and_nothing_else(self, store: Store, reader: Reader, prefix: str):
+    def test_a_prefix_means_its_characters_and_nothing_else(self, store: Store, reader: Reader, prefix: str) -> None:
         names = ["a", "ab", "%x", "_x", "\ud7ff", "\ue000", "\U0010ffff!", "a\U0010ffff", "b", "\0x", "\1"]
         runs = [run_row(key, workflow_id=name, tags=(("t", name),)) for key, name in enumerate(names, 1)]
         store.commit([Batch(runs=runs)])
@@ -316,7 +318,7 @@ class StoreSuite:
     )
     def test_a_contradiction_is_refused_and_nothing_of_its_commit_kept(
         self, store: Store, reader: Reader, second: Batch
-    ):
+    ) -> None:
         first = Batch(runs=[run_row(1)], events=[event_row(1, 1)])
         store.commit([first])
         with pytest.raises(StoreConflict):
@@ -324,7 +326,7 @@ class StoreSuite:
         assert reader.list_runs(limit=10) == first.runs
         assert reader.events(1, 0, 10) == first.events
 
-    def test_closed_runs_are_forgotten_from_the_oldest_on(self, store: Store, reader: Reader):
+    def test_closed_runs_are_forgotten_from_the_oldest_on(self, store: Store, reader: Reader) -> None:
         runs = [run_row(key, state=3, closed_at=100 + key, tags=(("t", str(key % 2)),)) for key in range(1, 11)]
         store.commit([Batch(runs=[*runs, run_row(11)], events=[event for run in runs for event in log_of(run.key, 3)])])
         assert forget_all(store, Retention(since=104)) == {("order", 3): 3}
@@ -339,7 +341,7 @@ class StoreSuite:
         assert forget_all(store, Retention(count=0)) == {("order", 3): 4}
         assert reader.list_runs(limit=99) == [run_row(11)]
 
-    def test_runs_are_kept_beside_their_open_parents_and_children(self, store: Store, reader: Reader):
+    def test_runs_are_kept_beside_their_open_parents_and_children(self, store: Store, reader: Reader) -> None:
         closed = {"state": 3, "closed_at": 9}
         runs = [
             run_row(1),
@@ -355,7 +357,7 @@ class StoreSuite:
         store.commit([Batch(changes=[RunChange(1, 3, 10), RunChange(4, 3, 10)])])
         assert forget_all(store, Retention(count=0)) == {("order", 3): 4}
 
-    def test_forgetting_goes_on_in_parts_and_between_commits(self, store: Store, reader: Reader):
+    def test_forgetting_goes_on_in_parts_and_between_commits(self, store: Store, reader: Reader) -> None:
         runs = [run_row(key, state=3, closed_at=key) for key in range(1, 101)]
         store.commit([Batch(runs=runs, events=[event for run in runs for event in log_of(run.key, 3)])])
         forgotten = 0
@@ -373,7 +375,7 @@ class StoreSuite:
         )
         assert len(list(reader.open_events())) == 3 * (key - 100)
 
-    def test_the_key_of_a_forgotten_run_is_never_given_again(self, make_store: MakeStore):
+    def test_the_key_of_a_forgotten_run_is_never_given_again(self, make_store: MakeStore) -> None:
         store = make_store()
         store.open()
         store.commit([Batch(runs=[run_row(7, state=3, closed_at=1)], events=log_of(7, 500))])
@@ -384,7 +386,7 @@ class StoreSuite:
         assert store.open().next_run_key == 8
         store.close()
 
-    def test_a_held_reader_answers_as_of_its_moment(self, store: Store, reader: Reader):
+    def test_a_held_reader_answers_as_of_its_moment(self, store: Store, reader: Reader) -> None:
         if not store.is_durable:
             pytest.skip("this store is read by the thread that writes")
         store.commit([Batch(runs=[run_row(1, state=3, closed_at=1)], events=log_of(1, 3))])
@@ -395,7 +397,7 @@ class StoreSuite:
         assert reader.events(1, 0, 9) == log_of(1, 3)
         assert reader.counts() == {("order", 3): 1}
 
-    def test_what_was_committed_survives_close(self, make_store: MakeStore):
+    def test_what_was_committed_survives_close(self, make_store: MakeStore) -> None:
         store = make_store()
         if not store.is_durable:
             pytest.skip("this store forgets")
@@ -410,7 +412,9 @@ class StoreSuite:
         reader.close()
         store.close()
 
-    def test_a_reader_in_another_thread_sees_whole_commits_while_they_are_made(self, store: Store, reader: Reader):
+    def test_a_reader_in_another_thread_sees_whole_commits_while_they_are_made(
+        self, store: Store, reader: Reader
+    ) -> None:
         if not store.is_durable:
             pytest.skip("this store is read by the thread that writes")
         store.commit([Batch(runs=[run_row(1), run_row(2)])])
