@@ -1,3 +1,5 @@
+import pytest
+
 from aether.core.timers import TimerWheel
 
 MS = 1_000
@@ -129,3 +131,37 @@ def test_a_deadline_in_a_slot_that_is_being_opened_can_be_asked_for():
     made.advance(300 * MS, 1)
     assert {made.due_at(f"k{number}") for number in range(100)} <= {300 * MS, 301 * MS, None}
     assert sum(made.due_at(f"k{number}") is not None for number in range(100)) == len(made)
+
+
+class CountingWheel(TimerWheel[int]):
+    """Counts how often a timer is filed, and looked for the next one: what work there is."""
+
+    operations = 0
+
+    def _file(self, key: int, due_ms: int) -> None:
+        self.operations += 1
+        super()._file(key, due_ms)
+
+    def _next_opening(self) -> tuple[int, int, int] | None:
+        self.operations += 1
+        return super()._next_opening()
+
+
+@pytest.mark.parametrize("hour", [0, 1, 100, 8_760])
+def test_the_work_for_a_timer_does_not_grow_with_how_many_sleep(hour):
+    spent = []
+    for sleepers in (1_000, 30_000):
+        made = CountingWheel(0)
+        for number in range(sleepers):
+            made.arm(number, (hour + 1) * 3_600_000 * MS + number * 1_000 * MS)
+        made.advance(hour * 3_600_000 * MS, ALL)
+        made.operations = 0
+        for number in range(100):
+            made.arm(-1 - number, hour * 3_600_000 * MS + number * 10 * MS)
+        fired = []
+        while len(fired) < 100:
+            fired += made.advance(max(made.next_due() or 0, hour * 3_600_000 * MS), 1_000)
+        assert fired == [-1 - number for number in range(100)]
+        spent.append(made.operations)
+    assert spent[0] == spent[1], "operations beside a thousand sleepers, and beside thirty thousand"
+    assert spent[0] <= 100 * 12
