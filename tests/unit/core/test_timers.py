@@ -158,7 +158,7 @@ def test_the_work_for_a_timer_does_not_grow_with_how_many_sleep(hour):
         made.operations = 0
         for number in range(100):
             made.arm(-1 - number, hour * 3_600_000 * MS + number * 10 * MS)
-        fired = []
+        fired: list[int] = []
         while len(fired) < 100:
             fired += made.advance(max(made.next_due() or 0, hour * 3_600_000 * MS), 1_000)
         assert fired == [-1 - number for number in range(100)]
