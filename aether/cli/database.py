@@ -10,7 +10,7 @@ import typer
 
 from aether.cli.exit_codes import ExitCode
 from aether.cli.options import screen, show
-from aether.cli.output import Format, render_fields, render_json
+from aether.cli.output import Format, render_data, render_fields
 from aether.errors import SettingsError
 from aether.server.audit import Audit
 from aether.server.settings import Persistence, Settings, load_settings
@@ -109,7 +109,7 @@ def _require_file(store: Store) -> None:
 def _show(
     output: Format, report: dict[str, object], fields: "Iterator[tuple[str, str]] | list[tuple[str, str]]"
 ) -> None:
-    if output is Format.JSON:
-        show(render_json(report))
+    if output.is_data:
+        show(render_data(output, report, report))
     else:
-        show(render_fields(list(fields), screen()))
+        show(render_fields(list(fields), screen(output)))

@@ -8,6 +8,7 @@ import fcntl
 import os
 import platform
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 from enum import StrEnum
@@ -22,7 +23,7 @@ from aether.cli.call import Caller
 from aether.cli.clock import now_us
 from aether.cli.exit_codes import ExitCode
 from aether.cli.options import DEFAULT_SERVER, SERVER_VARIABLE, screen, show
-from aether.cli.output import Column, Format, render_json, render_table
+from aether.cli.output import Column, Format, render_data, render_table
 from aether.cli.records import duration
 from aether.errors import AetherError, SettingsError
 from aether.server.settings import Persistence, Settings, StoreUrl, load_settings
@@ -40,6 +41,8 @@ _PATIENCE_S = 5.0
 _FAULTS_SHOWN = 20
 # Less room than this on the disk of the database is soon none.
 _FREE_BYTES_MIN = 1 << 30
+# With less than this nothing can be written soon: the log of a busy server takes a megabyte at a time.
+_FULL_BYTES = 16 << 20
 # Clocks of two machines that are kept right differ by less.
 _SKEW_MAX_US = 2_000_000
 # This code was written later than this: a clock before it was never set.
@@ -66,18 +69,15 @@ _COLUMNS = (Column("CHECK"), Column("STATE"), Column("FOUND", can_shrink=True), 
 def examine(server: str, output: Format, config: Path | None) -> None:
     """Shows all findings; ends with 1 when one of them is a fail."""
     findings = list(_findings(server, config))
-    if output is Format.JSON:
-        show(
-            render_json(
-                [
-                    {"check": each.subject, "state": each.level.value, "found": each.text, "advice": each.advice}
-                    for each in findings
-                ]
-            )
-        )
+    if output.is_data:
+        told = [
+            {"check": each.subject, "state": each.level.value, "found": each.text, "advice": each.advice}
+            for each in findings
+        ]
+        show(render_data(output, told, (each.subject for each in findings if each.level is not Level.OK)))
     else:
         rows = [(each.subject, each.level.value, each.text, each.advice) for each in findings]
-        show(render_table(_COLUMNS, rows, screen()))
+        show(render_table(_COLUMNS, rows, screen(output)))
     if any(each.level is Level.FAIL for each in findings):
         raise typer.Exit(ExitCode.FAILED)
 
@@ -92,6 +92,7 @@ def _findings(server: str, config: Path | None) -> Iterator[Finding]:
     except SettingsError as error:
         yield from (Finding(Level.FAIL, "settings", fault, "mend it there") for fault in error.faults)
     if settings is not None:
+        yield from check_host(settings.grpc_host)
         yield Finding(Level.OK, "settings", f"{settings.persistence}, {settings.grpc_host}:{settings.grpc_port}")
         yield from check_database(settings)
     yield check_clock(now, _last_written_us(settings))
@@ -104,6 +105,14 @@ def check_sqlite(number: str) -> Finding:
     except StoreError as error:
         return Finding(Level.FAIL, "sqlite", error.what, error.advice)
     return Finding(Level.OK, "sqlite", f"{number}, apsw {apsw.apsw_version()}")
+
+
+def check_host(host: str) -> Iterator[Finding]:
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError as error:
+        text = f"server.grpc_host {host!r} is the name of no machine ({error.strerror})"
+        yield Finding(Level.FAIL, "settings", text, "a server can not listen there: name an address of this machine")
 
 
 def check_clock(now: int, last_written: int) -> Finding:
@@ -137,7 +146,8 @@ def check_database(settings: Settings) -> Iterator[Finding]:
         return
     free = shutil.disk_usage(path.parent).free
     if free < _FREE_BYTES_MIN:
-        yield Finding(Level.WARN, "disk", f"{free >> 20} MiB left beside {path}", "make room")
+        level = Level.FAIL if free < _FULL_BYTES else Level.WARN
+        yield Finding(level, "disk", f"{free >> 20} MiB left beside {path}", "make room")
     try:
         if _format_of(path) < sqlite_schema.FORMAT:
             older = f"{path}: of an older format"

@@ -13,6 +13,8 @@ class ExitCode(IntEnum):
     UNREACHABLE = 4
     CONFLICT = 5
     TIMED_OUT = 6
+    RUN_FAILED = 10
+    RUN_CANCELLED = 11
     INTERRUPTED = 130
 
 
@@ -24,6 +26,8 @@ MEANINGS = {
     ExitCode.UNREACHABLE: "no server answers, or it can not write right now; try again",
     ExitCode.CONFLICT: "the run is in no state for that: closed, or open with another input",
     ExitCode.TIMED_OUT: "no answer in time; whether it was done is not known",
+    ExitCode.RUN_FAILED: "the run that was waited for failed",
+    ExitCode.RUN_CANCELLED: "the run that was waited for was cancelled",
     ExitCode.INTERRUPTED: "interrupted from the keyboard",
 }
 
@@ -35,6 +39,8 @@ _BY_ERROR = (
     (errors.StorageUnavailable, ExitCode.UNREACHABLE),
     (errors.WorkflowAlreadyExists, ExitCode.CONFLICT),
     (errors.WorkflowClosed, ExitCode.CONFLICT),
+    (errors.WorkflowFailed, ExitCode.RUN_FAILED),
+    (errors.WorkflowCancelled, ExitCode.RUN_CANCELLED),
     (errors.DeadlineExceeded, ExitCode.TIMED_OUT),
 )
 

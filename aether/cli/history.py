@@ -6,8 +6,8 @@ from aether.cli.call import Caller
 from aether.cli.clock import pause
 from aether.cli.options import say, show, show_now
 from aether.cli.options import screen as stdout_screen
-from aether.cli.output import Column, Format, render_json, render_row, render_table
-from aether.cli.records import history_rows
+from aether.cli.output import Column, Format, render_data, render_row, render_table
+from aether.cli.records import fact_name, history_rows
 from aether.errors import ServerUnavailable, StorageUnavailable
 from aether.wire.documents import event_document
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2, model_pb2
@@ -28,23 +28,25 @@ _AWAY_S = 0.5
 
 def show_history(server: str, output: Format, workflow_id: str, run_id: str, after: int) -> None:
     # Rows tell the time since the first event, and names that earlier ones gave.
-    first = after if output is Format.JSON else 0
+    first = after if output.is_data else 0
     request = admin_pb2.GetHistoryRequest(workflow_id=workflow_id, run_id=run_id, after_seq=first)
     events = [model_pb2.Event.FromString(each) for each in Caller(server).stream(_PATH, request)]
-    if output is Format.JSON:
-        show(render_json([event_document(event) for event in events]))
+    if output.is_data:
+        show(render_data(output, [event_document(event) for event in events], map(fact_name, events)))
         return
     rows = [row for row in history_rows(events) if int(row[0]) > after]
-    show(render_table(_COLUMNS, rows, stdout_screen()))
+    show(render_table(_COLUMNS, rows, stdout_screen(output)))
 
 
 def follow_history(server: str, output: Format, workflow_id: str, run_id: str, after: int) -> None:
-    events = _follow(Caller(server), workflow_id, run_id, after if output is Format.JSON else 0)
-    if output is Format.JSON:
+    events = _follow(Caller(server), workflow_id, run_id, after if output.is_data else 0)
+    if output.is_data:
+        # An array has no end yet.
+        each = Format.JSONL if output is Format.JSON else output
         for event in events:
-            show_now(render_json(event_document(event), indent=None))
+            show_now(render_data(each, [event_document(event)], [fact_name(event)]))
         return
-    screen = stdout_screen()
+    screen = stdout_screen(output)
     show_now(render_row(_COLUMNS, [column.title for column in _COLUMNS], screen))
     for row in history_rows(events):
         if int(row[0]) > after:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from aether.cli import changes
 from aether.cli.options import (
     DEFAULT_SERVER,
     FilteredCommand,
@@ -27,6 +28,11 @@ workflow = typer.Typer(help="Look at many runs.", **_APP)  # type: ignore[arg-ty
 app.add_typer(workflow, name="workflow")
 db = typer.Typer(help="Take care of the database.", **_APP)  # type: ignore[arg-type]
 app.add_typer(db, name="db")
+
+_ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="PATH", help="File of settings; else aether.toml here, if there."),
+]
 
 
 def main() -> None:
@@ -52,7 +58,7 @@ def _root(
 @app.command()
 @reported
 def serve(
-    config: Annotated[Path | None, typer.Option(help="File of settings; else aether.toml here, if there.")] = None,
+    config: _ConfigOption = None,
     db_path: Annotated[str | None, typer.Option("--db", metavar="PATH", help="Database file. [data/aether.db]")] = None,
     grpc_host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where to listen. [127.0.0.1]")] = None,
     grpc_port: Annotated[str | None, typer.Option(metavar="PORT", help="Port; 0: any free one. [7233]")] = None,
@@ -242,56 +248,7 @@ def replay(
     show_state(server, output, workflow_id, run_id, at)
 
 
-@app.command()
-@reported
-def fork(
-    workflow_id: WorkflowArgument,
-    at: Annotated[int, typer.Option(min=1, metavar="SEQ", help="The last event that both share.")],
-    new_id: Annotated[str, typer.Option("--id", metavar="NEW", help="Of the new run; made up when not given.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
-    run_id: RunOption = "",
-    server: ServerOption = DEFAULT_SERVER,
-    output: OutputOption = Format.TABLE,
-) -> None:
-    """Start a run that shares the history of another one up to an event, and goes on from there.
-
-    What was not over at that event begins anew. `aether history ID` shows the events.
-    """
-    from aether.cli.runs import fork_run
-
-    fork_run(server, output, workflow_id, run_id, new_id, at=at, dry_run=dry_run)
-
-
-@app.command()
-@reported
-def retry(
-    workflow_id: WorkflowArgument,
-    new_id: Annotated[str, typer.Option("--id", metavar="NEW", help="Of the new run; the same when not given.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
-    run_id: RunOption = "",
-    server: ServerOption = DEFAULT_SERVER,
-    output: OutputOption = Format.TABLE,
-) -> None:
-    """Go on with a run that failed or was cancelled, from the last event before that."""
-    from aether.cli.runs import fork_run
-
-    fork_run(server, output, workflow_id, run_id, new_id, dry_run=dry_run)
-
-
-@app.command()
-@reported
-def cancel(
-    workflow_id: WorkflowArgument,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the history.")] = "",
-    force: Annotated[bool, typer.Option("--force", help="End it at once, without cleaning up.")] = False,
-    run_id: RunOption = "",
-    server: ServerOption = DEFAULT_SERVER,
-    output: OutputOption = Format.TABLE,
-) -> None:
-    """Ask a run to stop; its code may clean up first."""
-    from aether.cli.runs import cancel_run
-
-    cancel_run(server, output, workflow_id, run_id, reason, force=force)
+changes.register(app)
 
 
 @app.command()
@@ -385,7 +342,7 @@ def top(
 @app.command()
 @reported
 def doctor(
-    config: Annotated[Path | None, typer.Option(help="File of settings; else aether.toml here, if there.")] = None,
+    config: _ConfigOption = None,
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,
 ) -> None:
@@ -398,7 +355,6 @@ def doctor(
 _DatabaseOption = Annotated[
     str | None, typer.Option("--db", metavar="PATH", help="Database; else what the settings of a server say.")
 ]
-_ConfigOption = Annotated[Path | None, typer.Option("--config", help="File of settings; else aether.toml here.")]
 
 
 @db.command("check")

@@ -9,6 +9,7 @@ from shutil import get_terminal_size
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
+from attrs import evolve
 from typer.core import TyperCommand
 
 from aether.cli.exit_codes import ExitCode, exit_code_of
@@ -26,6 +27,7 @@ ServerOption = Annotated[
     str,
     typer.Option("--server", envvar=SERVER_VARIABLE, show_envvar=True, help="Address of the server.", metavar="URL"),
 ]
+_ENDLESS = 1_000_000
 OutputOption = Annotated[Format, typer.Option("--output", "-o", help="How to show it.")]
 RunOption = Annotated[str, typer.Option("--run-id", help="One run of that id; the newest when not given.")]
 WorkflowArgument = Annotated[str, typer.Argument(metavar="ID", help="The workflow's id.")]
@@ -92,6 +94,7 @@ def show_now(text: str) -> None:
     sys.stdout.flush()
 
 
-def screen() -> Screen:
-    """What stdout is."""
-    return screen_of(os.environ, is_terminal=sys.stdout.isatty(), width=get_terminal_size().columns)
+def screen(output: Format = Format.TABLE) -> Screen:
+    """What stdout is; with `wide` nothing is cut."""
+    found = screen_of(os.environ, is_terminal=sys.stdout.isatty(), width=get_terminal_size().columns)
+    return evolve(found, width=_ENDLESS) if output is Format.WIDE and found.width else found

@@ -1,4 +1,4 @@
-"""What a command shows, as text: for people on a terminal, in columns of tabs in a pipe, or as JSON. Pure.
+"""What a command shows, as text: for people on a terminal, in columns of tabs in a pipe, or as data. Pure.
 
 On a terminal columns are aligned and may carry colour. When a table is wider than the terminal, the columns that are
 marked `can_shrink` give way; when that is not enough, each row becomes a block of `name  value` lines, so that an id is
@@ -16,6 +16,7 @@ from enum import StrEnum
 
 from attrs import frozen
 
+from aether.cli.yaml_text import yaml_text
 from aether.model.visible import HOSTILE, clean, clean_lines
 
 _COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2"}
@@ -36,7 +37,16 @@ class Format(StrEnum):
     """Values of `--output`."""
 
     TABLE = "table"
+    WIDE = "wide"
     JSON = "json"
+    JSONL = "jsonl"
+    YAML = "yaml"
+    NAME = "name"
+
+    @property
+    def is_data(self) -> bool:
+        """For programs: whole, and in a form that stays."""
+        return self not in (Format.TABLE, Format.WIDE)
 
 
 @frozen
@@ -110,6 +120,18 @@ def render_fields(fields: Sequence[tuple[str, str]], screen: Screen) -> str:
         out.append(_painted(name.ljust(widest), "dim", screen) + _GAP + _toned(first, screen))
         out.extend(" " * widest + _GAP + line for line in more)
     return _lines(line.rstrip() for line in out)
+
+
+def render_data(output: Format, document: object, names: Iterable[str]) -> str:
+    """The document, or the names of what is in it, one a line, for a loop in a shell."""
+    if output is Format.NAME:
+        return _lines(clean(name) for name in names)
+    if output is Format.YAML:
+        return HOSTILE.sub(_json_escaped, yaml_text(document))
+    if output is Format.JSONL:
+        documents = document if isinstance(document, list) else [document]
+        return "".join(render_json(each, indent=None) for each in documents)
+    return render_json(document)
 
 
 def render_json(document: object, indent: int | None = 2) -> str:

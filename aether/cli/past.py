@@ -3,7 +3,7 @@
 from aether.cli.call import Caller
 from aether.cli.options import screen as stdout_screen
 from aether.cli.options import show
-from aether.cli.output import Format, render_fields, render_json
+from aether.cli.output import Format, render_data, render_fields
 from aether.cli.records import failure_text, pending_text, value_text
 from aether.wire.generated.aether.v1 import admin_pb2
 from aether.wire.plain import iso_time, plain, state_name
@@ -15,10 +15,10 @@ def show_state(server: str, output: Format, workflow_id: str, run_id: str, seq: 
     request = admin_pb2.GetStateAtRequest(workflow_id=workflow_id, run_id=run_id, seq=seq)
     stream = Caller(server).stream("/aether.v1.AdminService/GetStateAt", request)
     items = [admin_pb2.StateItem.FromString(each) for each in stream]
-    if output is Format.JSON:
-        show(render_json(state_document(items)))
+    if output.is_data:
+        show(render_data(output, state_document(items), [items[0].run.workflow_id]))
     else:
-        show(render_fields(state_fields(items), stdout_screen()))
+        show(render_fields(state_fields(items), stdout_screen(output)))
 
 
 def state_document(items: list[admin_pb2.StateItem]) -> dict[str, object]:

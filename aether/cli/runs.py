@@ -8,7 +8,7 @@ from aether.cli.call import Caller
 from aether.cli.clock import now_us
 from aether.cli.options import screen as stdout_screen
 from aether.cli.options import show
-from aether.cli.output import Column, Format, render_fields, render_json, render_table
+from aether.cli.output import Column, Format, render_data, render_fields, render_table
 from aether.cli.records import status_fields, tags_text
 from aether.model.runs import RunState
 from aether.model.visible import clean
@@ -41,8 +41,8 @@ def list_runs(
         filter=" ".join(words),
     )
     infos = list(_pages(Caller(server), request, limit))
-    if output is Format.JSON:
-        show(render_json([_listed(info) for info in infos]))
+    if output.is_data:
+        show(render_data(output, [_listed(info) for info in infos], (info.workflow_id for info in infos)))
         return
     rows = [
         (
@@ -56,7 +56,7 @@ def list_runs(
         )
         for info in infos
     ]
-    show(render_table(_LIST_COLUMNS, rows, stdout_screen()))
+    show(render_table(_LIST_COLUMNS, rows, stdout_screen(output)))
 
 
 def _pages(caller: Caller, request: admin_pb2.ListRequest, limit: int) -> Iterator[client_pb2.WorkflowInfo]:
@@ -92,13 +92,14 @@ def show_status(server: str, output: Format, workflow_id: str, run_id: str) -> N
     answer = caller.unary(f"{_CLIENT}/GetWorkflowStatus", request)
     status = client_pb2.WorkflowStatus.FromString(answer)
     forks = _forks_of(caller, status.info.run_id)
-    if output is Format.JSON:
+    if output.is_data:
         told = [{"workflow_id": fork.workflow_id, "run_id": fork.run_id} for fork in forks]
-        show(render_json(plain(status) | ({"forks": told} if told else {})))
+        document = plain(status) | ({"forks": told} if told else {})
+        show(render_data(output, document, [status.info.workflow_id]))
         return
     fields = status_fields(status, now_us())
     fields += [("fork", f"{fork.workflow_id} (run {fork.run_id})") for fork in forks]
-    show(render_fields(fields, stdout_screen()))
+    show(render_fields(fields, stdout_screen(output)))
 
 
 def _forks_of(caller: Caller, run_id: str) -> list[client_pb2.WorkflowInfo]:
@@ -109,7 +110,10 @@ def _forks_of(caller: Caller, run_id: str) -> list[client_pb2.WorkflowInfo]:
 def show_why(server: str, output: Format, workflow_id: str, run_id: str) -> None:
     request = admin_pb2.ExplainRequest(workflow_id=workflow_id, run_id=run_id)
     told = admin_pb2.Explanation.FromString(Caller(server).unary(f"{_ADMIN}/ExplainWorkflow", request))
-    show(render_json(plain(told)) if output is Format.JSON else clean(told.sentence) + "\n")
+    if output.is_data:
+        show(render_data(output, plain(told), (reason.kind for reason in told.reasons)))
+    else:
+        show(clean(told.sentence) + "\n")
 
 
 def fork_run(
@@ -120,18 +124,18 @@ def fork_run(
         workflow_id=workflow_id, run_id=run_id, at_seq=at, retry=not at, new_workflow_id=new_id, dry_run=dry_run
     )
     answer = admin_pb2.ForkResponse.FromString(Caller(server).unary(f"{_ADMIN}/ForkWorkflow", request))
-    if output is Format.JSON:
-        show(render_json(plain(answer)))
+    if output.is_data:
+        show(render_data(output, plain(answer), [answer.workflow_id]))
         return
     fields = [("workflow", answer.workflow_id), ("run", answer.run_id), ("shares events", f"1 to {answer.at_seq}")]
-    show(render_fields([(name, value) for name, value in fields if value], stdout_screen()))
+    show(render_fields([(name, value) for name, value in fields if value], stdout_screen(output)))
 
 
 def cancel_run(server: str, output: Format, workflow_id: str, run_id: str, reason: str, *, force: bool) -> None:
     request = client_pb2.CancelRequest(workflow_id=workflow_id, run_id=run_id, reason=reason, force=force)
     answer = client_pb2.CancelResponse.FromString(Caller(server).unary(f"{_CLIENT}/CancelWorkflow", request))
-    if output is Format.JSON:
-        show(render_json({"workflow_id": workflow_id, **plain(answer)}))
+    if output.is_data:
+        show(render_data(output, {"workflow_id": workflow_id, **plain(answer)}, [workflow_id]))
         return
     fields = [("workflow", workflow_id), ("run", answer.run_id), ("state", state_name(answer.state))]
-    show(render_fields(fields, stdout_screen()))
+    show(render_fields(fields, stdout_screen(output)))

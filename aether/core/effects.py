@@ -55,7 +55,7 @@ class Started:
 
 @frozen
 class Closed:
-    """How a run ended."""
+    """How a run ended; the `failure` of a cancelled one has the reason as its message."""
 
     workflow_id: str
     run_id: str

@@ -299,11 +299,18 @@ def _tell_waiters(state: State, run: Run, fact: ClosingFact) -> None:
         run.run_id,
         run.state,
         fact.result if isinstance(fact, e.RunCompleted) else None,
-        fact.failure if isinstance(fact, e.RunFailed) else None,
+        failure_of(fact),
     )
     state.waiter_count -= len(run.awaited_by)
     for reply in run.awaited_by:
         state.reply(reply, outcome)
+
+
+def failure_of(fact: e.Fact) -> Failure | None:
+    """What went wrong, if this is the end of a run; of one that was cancelled, why."""
+    if isinstance(fact, e.RunFailed):
+        return fact.failure
+    return Failure("Cancelled", fact.reason) if isinstance(fact, e.RunCancelled) and fact.reason else None
 
 
 def hand_out_again(state: State, run: Run, reason: str) -> None:

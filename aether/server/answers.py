@@ -1,6 +1,7 @@
 """What is known of runs, workers and queues as messages of the public contract."""
 
 from aether.core.effects import Closed
+from aether.core.lifecycle import failure_of
 from aether.core.views import EngineView, PendingView, RunView
 from aether.errors import WorkflowNotFound
 from aether.model import events as e
@@ -72,8 +73,8 @@ def status_of_closed(row: RunRow, first: e.Event | None, last: e.Event | None, p
         status.info.history_length = last.seq
         if isinstance(last.fact, e.RunCompleted):
             status.result.CopyFrom(payload_to_proto(last.fact.result))
-        elif isinstance(last.fact, e.RunFailed):
-            status.failure.CopyFrom(failure_to_proto(last.fact.failure))
+        elif (failure := failure_of(last.fact)) is not None:
+            status.failure.CopyFrom(failure_to_proto(failure))
     return status
 
 
@@ -106,7 +107,7 @@ def result_of_closed(row: RunRow, last: e.Event | None) -> pb.WorkflowResult:
             row.run_id,
             RunState(row.state),
             fact.result if isinstance(fact, e.RunCompleted) else None,
-            fact.failure if isinstance(fact, e.RunFailed) else None,
+            failure_of(fact),
         )
     )
 

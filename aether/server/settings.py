@@ -345,8 +345,8 @@ def _contradictions(values: Mapping[str, object], given: Mapping[str, _Given]) -
             )
     if isinstance(host, str) and not is_loopback(host) and not guarded:
         yield (
-            f"{given['grpc_host'].where} {host} can be reached from other machines: set tls.cert, tls.key and "
-            "tls.client_ca so that clients prove who they are, or allow everybody with --insecure"
+            f"{given['grpc_host'].where} {host} is no address of this machine alone, so others may reach it: set "
+            "tls.cert, tls.key and tls.client_ca so that clients prove who they are, or allow everybody with --insecure"
         )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from aether.wire import frames
-from aether.wire.frames import ErrorCode, LinkError
+from aether.wire.frames import ErrorCode
 from aether.wire.grpc import AnswerHead, parse_answer
 from aether.wire.headers import Field, HeaderReader, RequestWriter, literal
 from aether.wire.limits import TransportLimits
@@ -22,6 +22,9 @@ from aether.wire.stream import Stream
 
 _EXPIRED: Final = Status(Code.DEADLINE_EXCEEDED, "deadline exceeded")
 _STREAMS_BEFORE_SETTINGS: Final = 100  # RFC 9113, 6.5.2 advises at least this many; the peer has not yet said
+_FRAME_TYPE_AT: Final = 3
+# An alert, and a handshake.
+_TLS_RECORDS: Final = (21, 22)
 _USER_AGENT: Final = b"grpc-python-aether/1"
 
 
@@ -191,6 +194,15 @@ class ClientCall(Stream):
             self.on_event()
 
 
+def _foreign(begin: bytes) -> str:
+    """What it is that answers, by its first octets."""
+    if begin.startswith(b"HTTP"):
+        return "it speaks HTTP/1 and not gRPC: is this another port of the server, or a proxy?"
+    if begin[0] in _TLS_RECORDS and begin[1] == 3:
+        return "it speaks TLS: write https://"
+    return "it does not speak gRPC: no Aether server listens there"
+
+
 class ClientLink(Link[ClientCall]):
     """A connection to a server."""
 
@@ -215,7 +227,6 @@ class ClientLink(Link[ClientCall]):
             (b"grpc-accept-encoding", b"identity,gzip"),
         )
         self._requests = RequestWriter(fixed, memo_entries=limits.header_memo)
-        self._readers = self._only(frames.SETTINGS, self._read_settings, self._refuse_before_settings)
         self.write(
             frames.PREFACE
             + frames.settings(
@@ -227,6 +238,15 @@ class ClientLink(Link[ClientCall]):
             )
             + frames.window_update(0, limits.connection_window - frames.DEFAULT_WINDOW)
         )
+
+    def feed(self, data: bytes, now: float) -> None:
+        begin = b"" if self._is_greeted or self.is_closed else self._rest + data
+        if len(begin) > _FRAME_TYPE_AT and begin[_FRAME_TYPE_AT] != frames.SETTINGS:
+            # Only here can be told what is wrong; among frames it would be one that is too large.
+            self.now = now
+            self.lost(_foreign(begin))
+            return
+        super().feed(data, now)
 
     @property
     def is_full(self) -> bool:
@@ -258,9 +278,6 @@ class ClientLink(Link[ClientCall]):
         """Ends `call` at that time, if it is open still."""
         call.expires_at = at
         self.arm(at)
-
-    def _refuse_before_settings(self, flags: int, stream_id: int, data: bytes, start: int, stop: int) -> None:
-        raise LinkError(ErrorCode.PROTOCOL_ERROR, "the first frame must be SETTINGS")
 
     def forget(self, stream_id: int) -> None:
         super().forget(stream_id)

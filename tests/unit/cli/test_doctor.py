@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aether.cli.doctor import Level, check_clock, check_database, check_sqlite, lock_holder
+from aether.cli.doctor import Level, check_clock, check_database, check_host, check_sqlite, lock_holder
 from aether.server.settings import Persistence, Settings
 from aether.store.interface import Batch
 from aether.store.sqlite import SqliteStore
@@ -61,13 +61,14 @@ def test_a_folder_that_is_closed_to_the_user_is_told_before_a_server_fails(setti
     assert "is closed to this user" in text
 
 
-def test_a_disk_that_is_nearly_full_is_told(settings, monkeypatch):
+@pytest.mark.parametrize(("mib", "level"), [(500, Level.WARN), (5, Level.FAIL)])
+def test_a_disk_that_is_nearly_full_is_told(settings, monkeypatch, mib, level):
     store = SqliteStore(str(settings.db_path))
     store.open()
     store.close()
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(100 << 30, 99 << 30, 5 << 20))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(100 << 30, 99 << 30, mib << 20))
     first, second = found(settings)
-    assert first == (Level.WARN, "disk", f"5 MiB left beside {settings.db_path}")
+    assert first == (level, "disk", f"{mib} MiB left beside {settings.db_path}")
     assert second[0] is Level.OK
 
 
@@ -92,3 +93,10 @@ def test_a_folder_in_the_place_of_the_database_is_told(settings):
     assert level is Level.FAIL
     assert str(settings.db_path) in text
     assert not lock_holder(Path("/nowhere/at/all.db"))
+
+
+def test_a_host_that_nobody_knows_is_no_place_to_listen():
+    assert list(check_host("127.0.0.1")) == []
+    (finding,) = check_host("no such host")
+    assert finding.level is Level.FAIL
+    assert "'no such host' is the name of no machine" in finding.text

@@ -23,6 +23,9 @@ COMMANDS = [
     "history",
     "why",
     "replay",
+    "start",
+    "signal",
+    "result",
     "fork",
     "retry",
     "cancel",
@@ -68,7 +71,7 @@ def test_the_version_is_that_of_the_package():
     [
         (["nonsense"], "No such command 'nonsense'"),
         (["status"], "Missing argument 'ID'"),
-        (["status", "x", "-o", "xml"], "'xml' is not one of 'table', 'json'"),
+        (["status", "x", "-o", "xml"], "'xml' is not one of 'table', 'wide', 'json', 'jsonl', 'yaml', 'name'"),
         (["workflow", "list", "--state", "asleep"], "must be one of pending, running, completed, failed, cancelled"),
         (["workflow", "list", "--limit", "0"], "0 is not in the range"),
         (["status", "x", "--server", "localhost:7233"], "'localhost:7233' is no address of a server"),
@@ -112,3 +115,25 @@ def test_ctrl_c_ends_a_command_with_130_and_no_traceback():
                 assert connection.recv(1)
                 asking.tell(signal.SIGINT)
                 assert asking.finish() == (ExitCode.INTERRUPTED, "")
+
+
+# What typer brings along, in one version or another.
+TYPER = {"typer", "click", "annotated_doc", "shellingham", "typing_extensions"}
+
+
+def test_a_status_imports_what_it_needs_and_no_more(free_port):
+    code = (
+        "import sys\nfrom aether.cli.main import app\n"
+        f"try:\n    app(['status', 'x', '--server', 'http://127.0.0.1:{free_port}'], prog_name='aether')\n"
+        "except SystemExit:\n    pass\n"
+        "print(*(name for name in sys.modules if not name.startswith('_')), sep='\\n')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=30, check=True
+    )
+    imported = set(done.stdout.split())
+    packages = {name.partition(".")[0] for name in imported} - set(sys.stdlib_module_names)
+    assert packages - TYPER == {"aether", "attr", "attrs", "google", "hpack"}
+    parts = {name.split(".")[1] for name in imported if name.startswith("aether.")}
+    assert parts == {"cli", "errors", "model", "version", "wire"}
+    assert not {"asyncio", "multiprocessing", "sqlite3"} & imported

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from aether.cli.output import (
     Column,
+    Format,
     Screen,
+    render_data,
     render_fields,
     render_json,
     render_row,
@@ -113,3 +115,14 @@ def test_a_row_that_is_shown_before_the_next_is_known_keeps_to_its_widths():
     assert render_row(columns, ["1", "too long", "d"], Screen(40)) == "1     too l…  d\n"
     assert render_row(columns, ["123456", "n", "x" * 50], Screen(40)) == f"123456  n       {'x' * 23}…\n"
     assert render_row(columns, ["1", "n", "x" * 50], Screen(10)) == f"1     n       {'x' * 11}…\n"
+
+
+def test_data_is_told_in_the_form_that_was_asked_for():
+    rows: list[dict[str, str | None]] = [{"id": "a", "note": "\x1b[2J"}, {"id": "b", "note": None}]
+    told = {kind: render_data(kind, rows, ["a", "b"]) for kind in Format if kind.is_data}
+    assert json.loads(told[Format.JSON]) == rows
+    assert [json.loads(line) for line in told[Format.JSONL].splitlines()] == rows
+    assert told[Format.YAML] == '- id: a\n  note: "\\u001b[2J"\n- id: b\n  note: null\n'
+    assert told[Format.NAME] == "a\nb\n"
+    assert render_data(Format.JSONL, rows[1], []) == '{"id": "b", "note": null}\n'
+    assert not Format.WIDE.is_data

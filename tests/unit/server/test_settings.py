@@ -163,7 +163,8 @@ def test_a_database_is_a_path(value, words):
 def test_a_door_to_the_network_needs_proof_of_identity_or_the_word_insecure(host):
     (fault,) = faults_of({"grpc_host": host})
     assert fault == (
-        f"--grpc-host {host} can be reached from other machines: set tls.cert, tls.key and tls.client_ca so that "
+        f"--grpc-host {host} is no address of this machine alone, so others may reach it: set tls.cert, "
+        "tls.key and tls.client_ca so that "
         "clients prove who they are, or allow everybody with --insecure"
     )
     assert load_settings({"grpc_host": host, "insecure": True}).insecure
@@ -175,7 +176,7 @@ def test_encryption_alone_does_not_open_the_door():
         Path(name).write_text("x")
     half = {"grpc_host": "0.0.0.0", "tls_cert": "cert.pem", "tls_key": "key.pem"}
     (fault,) = faults_of(half)
-    assert "can be reached from other machines" in fault
+    assert "so others may reach it" in fault
     settings = load_settings(half | {"tls_client_ca": "ca.pem"})
     assert (settings.tls_cert, settings.tls_key, settings.tls_client_ca) == (
         Path("cert.pem"),

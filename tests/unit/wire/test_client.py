@@ -363,9 +363,25 @@ def test_the_servers_table_size_is_obeyed():
     assert [server.fields(frame)[":path"] for frame in blocks] == ["/t.S/M"] * 3
 
 
-def test_the_first_frame_must_be_settings():
+@pytest.mark.parametrize(
+    ("begin", "words"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "it speaks HTTP/1 and not gRPC"),
+        (b"\x15\x03\x01\x00\x02\x02\x46", "it speaks TLS: write https://"),
+        (b"\x16\x03\x03\x00\x02\x02\x46", "it speaks TLS: write https://"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "it does not speak gRPC: no Aether server listens there"),
+        (frames.ping(b"12345678"), "it does not speak gRPC"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_what_does_not_begin_with_settings_is_told_by_its_first_octets(begin, words, size):
     server = RawServer(greet=False)
-    assert server.feed(frames.ping(b"12345678"))[-1].code == ErrorCode.PROTOCOL_ERROR
+    call, _ = opened(server)
+    for at in range(0, len(begin), size):
+        server.client.feed(begin[at : at + size], 0.0)
+    assert call.status is not None
+    assert call.status.code == Code.UNAVAILABLE
+    assert words in call.status.message
 
 
 @pytest.mark.parametrize("stream", [0, 2, 99])

@@ -1,0 +1,131 @@
+"""The commands that start runs, speak to them, end them or go on with them: names and options."""
+
+from typing import Annotated
+
+import typer
+
+from aether.cli.options import DEFAULT_SERVER, OutputOption, RunOption, ServerOption, WorkflowArgument, reported
+from aether.cli.output import Format
+
+_DryOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add them, in the order in which help shows them."""
+    for command in (start, signal, result, fork, retry, cancel):
+        app.command()(reported(command))
+
+
+def start(
+    workflow_type: Annotated[str, typer.Argument(metavar="TYPE", help="The workflow's name.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[ARGS]...", help="Its arguments: JSON, or else taken as texts.")
+    ] = None,
+    workflow_id: Annotated[str, typer.Option("--id", metavar="ID", help="Of the run; made up when not given.")] = "",
+    task_queue: Annotated[str, typer.Option("--queue", metavar="NAME", help="Task queue. [default]")] = "",
+    tag: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="May be given several times.")] = None,
+    source: Annotated[
+        str, typer.Option("--input", "-i", metavar="FILE", help="JSON array of the arguments; - is stdin.")
+    ] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for its result, as `aether result` does.")] = False,
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Start a run.
+
+    An id that has an open run of the same type and arguments finds that run.
+
+    Example: aether start order order-123 4200 --id order-123 --tag customer=c77
+    """
+    from aether.cli.messages import start_run
+
+    start_run(
+        server,
+        output,
+        workflow_type,
+        arguments or [],
+        workflow_id=workflow_id,
+        task_queue=task_queue,
+        tags=tag or [],
+        source=source,
+        wait=wait,
+    )
+
+
+def signal(
+    workflow_id: WorkflowArgument,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the code waits for.")],
+    value: Annotated[str, typer.Argument(metavar="[VALUE]", help="JSON, or else taken as a text.")] = "null",
+    run_id: RunOption = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Send a signal to an open run.
+
+    Example: aether signal order-123 approved '{"by": "Ada"}'
+    """
+    from aether.cli.messages import send_signal
+
+    send_signal(server, output, workflow_id, run_id, name, value)
+
+
+def result(
+    workflow_id: WorkflowArgument,
+    timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Wait so long; 0: for ever.")] = 0,
+    run_id: RunOption = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Wait until a run is closed, and show its result.
+
+    Ends with 10 when the run failed, and with 11 when it was cancelled.
+    """
+    from aether.cli.messages import show_result
+
+    show_result(server, output, workflow_id, run_id, timeout_s=timeout)
+
+
+def fork(
+    workflow_id: WorkflowArgument,
+    at: Annotated[int, typer.Option(min=1, metavar="SEQ", help="The last event that both share.")],
+    new_id: Annotated[str, typer.Option("--id", metavar="NEW", help="Of the new run; made up when not given.")] = "",
+    dry_run: _DryOption = False,
+    run_id: RunOption = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Start a run that shares the history of another one up to an event, and goes on from there.
+
+    What was not over at that event begins anew. `aether history ID` shows the events.
+    """
+    from aether.cli.runs import fork_run
+
+    fork_run(server, output, workflow_id, run_id, new_id, at=at, dry_run=dry_run)
+
+
+def retry(
+    workflow_id: WorkflowArgument,
+    new_id: Annotated[str, typer.Option("--id", metavar="NEW", help="Of the new run; the same when not given.")] = "",
+    dry_run: _DryOption = False,
+    run_id: RunOption = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Go on with a run that failed or was cancelled, from the last event before that."""
+    from aether.cli.runs import fork_run
+
+    fork_run(server, output, workflow_id, run_id, new_id, dry_run=dry_run)
+
+
+def cancel(
+    workflow_id: WorkflowArgument,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the history.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="End it at once, without cleaning up.")] = False,
+    run_id: RunOption = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Ask a run to stop; its code may clean up first."""
+    from aether.cli.runs import cancel_run
+
+    cancel_run(server, output, workflow_id, run_id, reason, force=force)
