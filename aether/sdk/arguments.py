@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from aether.errors import InvalidArgument
 from aether.model.payload import Payload
-from aether.sdk.converters import UNDECLARED, Converter, from_plain, to_bytes, to_json
+from aether.sdk.converters import UNDECLARED, Converter, from_plain, is_scalar, to_bytes, to_json
 
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -36,6 +36,11 @@ class Arguments:
             raise InvalidArgument(f"{subject}: its first parameter must be the context")
         self._parameters = parameters[skipped:]
         self._signature = signature.replace(parameters=self._parameters)
+        # How many arguments at least and at most, if all of them have a place of their own.
+        self._counts: tuple[int, int] | None = None
+        if all(item.kind in _POSITIONAL for item in self._parameters):
+            needed = [item for item in self._parameters if item.default is inspect.Parameter.empty]
+            self._counts = (len(needed), len(self._parameters))
         self._hints: dict[str, Any] | None = None
 
     @property
@@ -57,7 +62,8 @@ class Arguments:
             place = f"argument {parameter.name!r} of {self.subject}"
             hint = self.hints.get(parameter.name, UNDECLARED)
             text = to_json(value, place, hint)
-            from_plain(json.loads(text), place, hint)
+            if not is_scalar(value, hint):
+                from_plain(json.loads(text), place, hint)
             texts.append(text)
         data = "[" + ",".join(texts) + "]"
         place = f"the input of {self.subject}"
@@ -80,6 +86,9 @@ class Arguments:
 
     def _bind(self, args: Sequence[object], kwargs: Mapping[str, object]) -> list[tuple[inspect.Parameter, object]]:
         """Each value with its parameter. Trailing defaults stay out: they are the business of the code that runs."""
+        if self._counts is not None and not kwargs and self._counts[0] <= len(args) <= self._counts[1]:
+            # The usual case; `Signature.bind` would take longer than all else that is done with the arguments.
+            return list(zip(self._parameters, args, strict=False))
         try:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError as error:

@@ -178,6 +178,12 @@ def _find_class(module: str, name: str) -> type | None:
     return found if isinstance(found, type) else None
 
 
+def is_scalar(value: object, hint: object) -> bool:
+    """It comes back from its JSON as it is."""
+    kind = type(value)
+    return kind in _SCALARS and (hint is kind or hint is UNDECLARED)
+
+
 def is_plain(hint: object) -> bool:
     """Values of this annotation need nothing but JSON."""
     try:

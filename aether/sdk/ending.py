@@ -6,7 +6,7 @@ from aether.errors import InvalidArgument
 from aether.model import commands as c
 from aether.model.payload import Failure, Payload
 from aether.model.runs import ParentClosePolicy
-from aether.sdk.converters import Converter
+from aether.sdk.converters import Converter, is_scalar
 from aether.sdk.define import Workflow
 from aether.sdk.failures import is_failure, to_failure
 from aether.sdk.steps import StepRules
@@ -28,7 +28,8 @@ async def outcome_of(
         place = f"the result of {arguments.subject}"
         result = converter.encode(value, place, arguments.returned)
         # What does not fit its annotation fails here, where the fault is, and not at whoever waits for it.
-        converter.decode(result, place, arguments.returned)
+        if not is_scalar(value, arguments.returned):
+            converter.decode(result, place, arguments.returned)
     except BaseException as error:
         if not is_failure(error):
             raise

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import anyio
+
+
+def event_maker() -> Callable[[], anyio.Event]:
+    """What makes events for the loop that runs: `anyio.Event()` asks each time which one that is."""
+    return type(anyio.Event())
 
 
 class Gate:
@@ -11,11 +18,12 @@ class Gate:
     Unlike an event it can be used again, and an event is made only when somebody really has to wait.
     """
 
-    __slots__ = ("_event", "_is_open")
+    __slots__ = ("_event", "_is_open", "_make")
 
     def __init__(self) -> None:
         self._event: anyio.Event | None = None
         self._is_open = False
+        self._make: Callable[[], anyio.Event] | None = None
 
     def open(self) -> None:
         self._is_open = True
@@ -26,9 +34,11 @@ class Gate:
         if self._is_open:
             await anyio.lowlevel.checkpoint()
         else:
-            self._event = anyio.Event()
+            if self._make is None:
+                self._make = event_maker()
+            self._event = event = self._make()
             try:
-                await self._event.wait()
+                await event.wait()
             finally:
                 self._event = None
         self._is_open = False

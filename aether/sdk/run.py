@@ -49,6 +49,7 @@ class Port(Protocol):
     """What a run needs of the session that holds it."""
 
     converter: Converter
+    new_event: Callable[[], anyio.Event]
     steps: Lane
     is_draining: bool
 
@@ -104,7 +105,7 @@ class Run:
         # What is to be undone if the run does not end well: (name, function, arguments) of steps.
         self.compensations: list[tuple[str, Callable[..., object], tuple[Any, ...]]] = []
         # Set when `is_dropped` is.
-        self._gone = anyio.Event()
+        self._gone = port.new_event()
 
     # The code.
 
@@ -179,7 +180,7 @@ class Run:
 
     async def wait(self, waiter: Waiter) -> None:
         """Until the waiter goes on: a step to LIVE or OVER, anything else to OVER."""
-        event = anyio.Event()
+        event = self._port.new_event()
         waiter.wake = event.set
         if not self.is_dropped:
             try:
@@ -198,7 +199,7 @@ class Run:
 
     async def join_call(self, waiter: Waiter, branch: Branch) -> None:
         """Until a detached call is over."""
-        event = anyio.Event()
+        event = self._port.new_event()
         before, waiter.wake = waiter.wake, event.set
         if self.guard(self.replay.join_call, waiter, branch):
             try:
@@ -213,7 +214,7 @@ class Run:
             await self._vanish()
 
     async def wait_for_end(self, waiter: Waiter) -> None:
-        event = anyio.Event()
+        event = self._port.new_event()
         waiter.wake = event.set
         with self.shield():
             await event.wait()
@@ -252,7 +253,7 @@ class Run:
     async def begin(self, branch: Branch) -> None:
         """Wait for the branch's turn, in its own task."""
         if not branch.has_begun and not self.is_dropped:
-            event = anyio.Event()
+            event = self._port.new_event()
             branch.begin = event.set
             await event.wait()
         if self.is_dropped:

@@ -28,12 +28,12 @@ from aether.sdk.converters import Converter
 from aether.sdk.define import Activity, Workflow
 from aether.sdk.execute import Attempt
 from aether.sdk.failures import to_failure
-from aether.sdk.gate import Gate
+from aether.sdk.gate import Gate, event_maker
 from aether.sdk.run import Run
 from aether.sdk.steps import Lane, ThreadLane
 from aether.sdk.transport import TransportStream
 from aether.sdk.watchdog import Watchdog
-from aether.wire.convert import command_to_proto, event_from_proto
+from aether.wire.convert import event_from_proto, fill_command
 from aether.wire.errors import error_from_refusal
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.status import Code, RpcError
@@ -108,6 +108,7 @@ class Session:
     ) -> None:
         self.settings = settings
         self.converter = converter
+        self.new_event = event_maker()
         self.steps = settings.make_lane(_STEP_THREADS)
         self.attempts = settings.make_lane(settings.activity_slots or DEFAULT_LIMITS.activity_slots_default)
         self.is_draining = False
@@ -126,6 +127,8 @@ class Session:
         self._has_fidgety = Gate()
         self._is_idle = Gate()
         self._clock_offset: float | None = None
+        # When the message came that is being read, by the local clock.
+        self._arrived_at = 0.0
 
     # The tasks.
 
@@ -248,6 +251,7 @@ class Session:
                 self._take(_parse(data))
 
     def _take(self, message: pb.ServerMessage) -> None:
+        self._arrived_at = anyio.current_time() * 1e6
         for delivery in message.deliveries:
             if delivery.HasField("response"):
                 self._on_response(delivery.response)
@@ -352,7 +356,7 @@ class Session:
 
     def _see(self, at: int) -> None:
         """The server's clock, as late as it was seen: times in a history are all of one clock."""
-        offset = at - anyio.current_time() * 1e6
+        offset = at - self._arrived_at
         if self._clock_offset is None or offset > self._clock_offset:
             self._clock_offset = offset
 
@@ -421,6 +425,6 @@ def _parse(data: bytes) -> pb.ServerMessage:
 
 def _add_command(request: pb.CompleteStepRequest, command: c.Command) -> int:
     """About how many bytes it is."""
-    message = command_to_proto(command)
-    request.commands.append(message)
+    message = request.commands.add()
+    fill_command(message, command)
     return message.ByteSize()

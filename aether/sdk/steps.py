@@ -19,13 +19,12 @@ from aether.model import commands as c
 from aether.model.payload import Failure
 from aether.model.policy import RetryPolicy
 from aether.sdk.arguments import hints_of
-from aether.sdk.converters import UNDECLARED, Converter
+from aether.sdk.converters import UNDECLARED, Converter, is_scalar
 from aether.sdk.define import is_coroutine_function
 from aether.sdk.waiters import Waiter
 
 # More code objects than any program has; one that makes functions at run time starts over.
 _PLANS_MAX: Final = 10_000
-_SCALARS: Final = frozenset((str, int, float, bool, type(None)))
 
 
 class Lane(Protocol):
@@ -139,7 +138,7 @@ def completed(waiter: Waiter, value: Any, hint: Any, started_at: int, converter:
     place = f"the result of step {waiter.name!r}"
     plain = converter.encode_plain(value, place, hint)
     # What replay will return is what this run goes on with.
-    if type(value) not in _SCALARS or hint not in (type(value), UNDECLARED):
+    if not is_scalar(value, hint):
         value = converter.decode_plain(plain, place, hint)
     waiter.memo = (value,)
     return c.RecordStep(waiter.path, waiter.name, converter.seal(plain, place), None, waiter.attempt, started_at)

@@ -171,9 +171,17 @@ def decode_event(body: bytes) -> e.Event:
 
 
 def command_to_proto(command: c.Command) -> wpb.Command:
+    message = wpb.Command()
+    fill_command(message, command)
+    return message
+
+
+def fill_command(message: wpb.Command, command: c.Command) -> None:
+    """The command into an empty message, in the place where it is sent from."""
     if type(command) is c.RecordStep and command.result is not None and command.failure is None:
-        return _record_to_proto(command, command.result)
-    return wpb.Command(**_COMMANDS[type(command)].to_proto(command))  # type: ignore[arg-type]
+        _fill_record(message.record_step, command, command.result)
+    else:
+        message.MergeFrom(wpb.Command(**_COMMANDS[type(command)].to_proto(command)))  # type: ignore[arg-type]
 
 
 def command_from_proto(message: wpb.Command) -> c.Command:
@@ -202,9 +210,7 @@ def _step_to_proto(fact: e.StepCompleted) -> pb.Event:
     return message
 
 
-def _record_to_proto(command: c.RecordStep, result: Payload) -> wpb.Command:
-    message = wpb.Command()
-    step = message.record_step
+def _fill_record(step: wpb.RecordStep, command: c.RecordStep, result: Payload) -> None:
     step.path = command.path
     step.name = command.name
     step.attempt = command.attempt
@@ -212,7 +218,6 @@ def _record_to_proto(command: c.RecordStep, result: Payload) -> wpb.Command:
     step.result.data = result.data
     if result.encoding:
         step.result.encoding = result.encoding
-    return message
 
 
 def _record_from_proto(step: wpb.RecordStep) -> c.RecordStep:

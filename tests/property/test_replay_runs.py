@@ -7,6 +7,7 @@ nothing, and end the same way.
 """
 
 import random
+from collections.abc import Callable
 
 import anyio
 import pytest
@@ -206,6 +207,7 @@ class WorkerEnd:
     nursery: trio.Nursery
     world: World
     converter: Converter = field(factory=Converter)
+    new_event: Callable[[], anyio.Event] = anyio.Event
     threads: anyio.CapacityLimiter = field(factory=lambda: anyio.CapacityLimiter(1))
     is_draining: bool = False
     restless: bool = False
