@@ -103,6 +103,7 @@ class OpenRuns:
     retrying: int
     # The code of the workers does not fit.
     blocked: int
+    paused: int
 
 
 @frozen
@@ -244,7 +245,13 @@ def _latency(message: pb.Latency) -> Latency:
 
 def _open_from_proto(message: pb.OpenRuns) -> OpenRuns:
     return OpenRuns(
-        message.running, message.queued, message.sleeping, message.waiting, message.retrying, message.blocked
+        message.running,
+        message.queued,
+        message.sleeping,
+        message.waiting,
+        message.retrying,
+        message.blocked,
+        message.paused,
     )
 
 

@@ -114,9 +114,13 @@ def test_from_the_overview_to_a_run_and_to_its_cancellation(terminal, world):
     terminal.wait_for("ended-with-0")
 
 
-def test_a_signal_is_asked_for_and_sent(terminal, world):
+def test_a_run_is_held_let_go_on_and_sent_a_signal(terminal, world):
     terminal.start("--run", "wait-2")
     terminal.wait_for("approval", "RUNNING")
+    terminal.type("P", "y")
+    terminal.wait_for("PAUSED")
+    terminal.type("G", "y")
+    terminal.wait_for("RUNNING")
     terminal.type("S", "approve", "Enter", '"yes"', "Enter")
     terminal.wait_for("signal?", "name of the signal: approve", 'its value, as JSON (nothing: null): "yes"')
     terminal.type("y")

@@ -81,6 +81,16 @@ async def _signal(handle: Handle[Any], answers: tuple[str, ...]) -> str:
     return ""
 
 
+async def _pause(handle: Handle[Any], answers: tuple[str, ...]) -> str:
+    await handle.pause("paused from aether top")
+    return ""
+
+
+async def _resume(handle: Handle[Any], answers: tuple[str, ...]) -> str:
+    await handle.resume()
+    return ""
+
+
 async def _retry(handle: Handle[Any], answers: tuple[str, ...]) -> str:
     return f"goes on as run {(await handle.retry()).run_id}"
 
@@ -115,6 +125,14 @@ ACTIONS: Final = {
         _signal,
         (Question("name of the signal", _is_name), Question("its value, as JSON (nothing: null)", _is_json)),
     ),
+    "pause": Action(
+        "P",
+        "pause",
+        "hold the run where it is",
+        "holds it: no worker gets it and no attempt of its activities begins; what is under way may finish",
+        _pause,
+    ),
+    "resume": Action("G", "go on", "let a paused run go on", "lets it go on from where it was paused", _resume),
     "retry": Action(
         "R",
         "retry",

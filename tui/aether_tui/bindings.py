@@ -54,6 +54,7 @@ BINDINGS: Final = (
     Binding(("p",), "preset", "the next common filter: open, failed, …", (View.WORKFLOWS,)),
     Binding(("f",), "follow", "follow the selected row, or the newest line", _LISTS, foot="follow"),
     Binding(("i",), "idle", "cut out of a timeline what is idle for long", (View.RUN,), foot="idle"),
+    Binding(("x",), "zoom", "zoom a timeline to the rows in sight", (View.RUN,), foot="zoom"),
     Binding(("z",), "freeze", "freeze the picture; data still comes in", foot="freeze"),
     Binding(("+", "="), "faster", "look more often"),
     Binding(("-",), "slower", "look less often"),

@@ -382,6 +382,7 @@ COMMANDS: Final[dict[str, Callable[[Ui, Known], Outcome]]] = {
     "unmark": lambda ui, known: (evolve(ui, marked=frozenset()), ()),
     "preset": _preset,
     "idle": lambda ui, known: (evolve(ui, hides_idle=not ui.hides_idle), ()),
+    "zoom": lambda ui, known: (evolve(ui, zooms=not ui.zooms), ()),
     "freeze": _freeze,
     "faster": lambda ui, known: _pace(ui, -1),
     "slower": lambda ui, known: _pace(ui, 1),

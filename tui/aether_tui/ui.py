@@ -83,6 +83,8 @@ class Ui:
     follow: bool = False
     is_frozen: bool = False
     hides_idle: bool = False
+    # The timeline shows the time of the rows in sight only.
+    zooms: bool = False
     rate: int = 2
     panel: int = 0
     mode: Mode = Mode.LOOK

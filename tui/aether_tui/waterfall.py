@@ -50,6 +50,8 @@ class Scale:
     end_us: int
     width: int
     cuts: tuple[tuple[int, int], ...] = ()
+    # What times are counted from on the axis.
+    origin_us: int = 0
 
     def cell(self, at_us: int) -> int:
         """The cell that a time falls into."""
@@ -122,7 +124,17 @@ def scale_of(rows: Sequence[TimelineRow], now_us: int, width: int, *, hides_idle
     cuts: tuple[tuple[int, int], ...] = ()
     if hides_idle:
         cuts = tuple(_idle(rows[1:], start, end, now_us))[: max(width // (4 * _BREAK_CELLS), 0)]
-    return Scale(start, end, max(width, 1), cuts)
+    return Scale(start, end, max(width, 1), cuts, start)
+
+
+def zoomed(scale: Scale, rows: Sequence[TimelineRow], now_us: int) -> Scale:
+    """The time in which these rows happened; the run itself, which is around everything, left out."""
+    parts = [row for row in rows if row.kind != "run"]
+    if not parts:
+        return scale
+    start = min(micros(row.created_at) for row in parts)
+    end = max(micros(row.ended_at) if row.ended_at else now_us for row in parts)
+    return Scale(start, max(end, start + 1), scale.width, (), scale.origin_us)
 
 
 def _idle(rows: Iterable[TimelineRow], start: int, end: int, now_us: int) -> Iterable[tuple[int, int]]:
@@ -178,7 +190,7 @@ def axis(scale: Scale) -> str:
     length = scale.end_us - scale.start_us
     for index in range(marks + 1):
         at = scale.start_us + length * index // marks
-        text = span(at - scale.start_us) if index else "0"
+        text = span(at - scale.origin_us) if at > scale.origin_us else "0"
         cell = scale.cell(at)
         left = min(cell, scale.width - len(text))
         if left >= 0 and all(out[each] == " " for each in range(max(left - 1, 0), left + len(text))):

@@ -31,7 +31,7 @@ async def test_the_numbers_of_a_server_are_typed_and_carry_times():
         version="1", node="a", persistence="memory", started_at_us=1_000_000, runs_started=5, runs_closed=2, events=9,
         commits=3, connections=4, storage_fault="disk is full",
         at_us=9_000_000, steps=28, timers_fired=29, rss_bytes=30, not_ready="stopping",
-        open=pb.OpenRuns(running=1, queued=2, sleeping=3, waiting=4, retrying=5, blocked=6),
+        open=pb.OpenRuns(running=1, queued=2, sleeping=3, waiting=4, retrying=5, blocked=6, paused=7),
         start_lag=pb.Latency(count=7, p50_us=8, p90_us=9, p99_us=10),
         queue_traffic=[
             pb.QueueTraffic(task_queue="q", kind="workflow", added=11, taken=12, wait_p50_us=13, wait_p99_us=14)
@@ -72,7 +72,7 @@ async def test_the_numbers_of_a_server_are_typed_and_carry_times():
     assert (metrics.runs_started, metrics.runs_closed, metrics.events, metrics.commits) == (5, 2, 9, 3)
     assert (dict(worker.labels), dict(metrics.queues[0].labels)) == ({"zone": "b"}, {"gpu": "a"})
     assert metrics.at == datetime(1970, 1, 1, 0, 0, 9, tzinfo=UTC)
-    assert metrics.open == aether.OpenRuns(1, 2, 3, 4, 5, 6)
+    assert metrics.open == aether.OpenRuns(1, 2, 3, 4, 5, 6, 7)
     assert metrics.start_lag == aether.Latency(7, 8, 9, 10)
     assert metrics.queue_traffic == (aether.QueueTraffic("q", "workflow", 11, 12, 13, 14),)
     assert metrics.writer == aether.WriterStats(15, 16, 17, 18, aether.Latency(19, 20, 21, 22), 23, 24)

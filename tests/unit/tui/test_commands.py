@@ -113,6 +113,7 @@ def test_switches_and_paces():
     chosen, _ = pressed(ui(View.WORKFLOWS), "f", "z")
     assert (chosen.follow, chosen.is_frozen) == (True, True)
     assert pressed(ui(View.RUN), "i")[0].hides_idle
+    assert pressed(ui(View.RUN), "x")[0].zooms
     assert pressed(ui(), "+", "+", "+", "+")[0].rate_s == 0.25
     assert pressed(ui(), *("-" * 9))[0].rate_s == 10
 

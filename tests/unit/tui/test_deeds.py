@@ -39,6 +39,12 @@ class Handle:
     async def cancel(self, reason, *, force=False):
         await self._do("cancel", force)
 
+    async def pause(self, reason):
+        await self._do("pause")
+
+    async def resume(self):
+        await self._do("resume")
+
     async def retry(self):
         await self._do("retry")
         return Handle(self.client, self.workflow_id, "2")
@@ -66,6 +72,10 @@ def test_each_action_does_what_it_says():
     assert done(client, Intent("retry", (("a", "1"),))) == (1, {"a": (True, "goes on as run 2")})
     assert done(client, Intent("fork", (("a", "1"),), ("8", " "))) == (1, {"a": (True, "the fork is made-up")})
     assert client.done == [("a", "cancel", False), ("a", "retry"), ("a", "fork", 8)]
+    client.done.clear()
+    done(client, Intent("pause", (("a", "1"),)))
+    done(client, Intent("resume", (("a", "1"),)))
+    assert client.done == [("a", "pause"), ("a", "resume")]
     client.done.clear()
     done(client, Intent("end", (("a", "1"),)))
     done(client, Intent("signal", (("a", "1"),), (" go ", '{"x": 1}')))

@@ -15,7 +15,7 @@ from aether_tui.sizes import clock, count, rate, span
 from aether_tui.spark import bar, sparkline
 from aether_tui.theme import STYLES, Theme
 from aether_tui.views.overview import shares
-from aether_tui.waterfall import axis, scale_of, stretches
+from aether_tui.waterfall import axis, scale_of, stretches, zoomed
 from aether_tui.waterfall import bar as timeline_bar
 from tests.unit.tui.world import DECLINED, EVENTS, NOW_US, TIMELINE, attempt, payload, row
 
@@ -173,6 +173,14 @@ def test_bars_and_axis_are_exactly_as_wide_as_the_scale(width, hides_idle):
     cells = [scale.cell(at_us) for at_us in range(scale.start_us, scale.end_us, 500_000)]
     assert cells == sorted(cells)
     assert 0 <= cells[0] <= cells[-1] < width
+
+
+def test_a_timeline_can_be_zoomed_to_some_rows():
+    whole = scale_of(TIMELINE, NOW_US, 60)
+    near = zoomed(whole, TIMELINE[1:2], NOW_US)
+    assert plain([timeline_bar(TIMELINE[1], near, NOW_US, RICH)]) == "░" * 30 + "━" * 30
+    assert axis(near).startswith("100ms")
+    assert zoomed(whole, TIMELINE[:1], NOW_US) == whole
 
 
 def test_idle_time_can_be_cut_out():

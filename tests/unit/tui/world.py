@@ -80,7 +80,7 @@ METRICS = aether.Metrics(
         aether.StateCount("order", RunState.FAILED, 42),
         aether.StateCount("order", RunState.CANCELLED, 7),
     ),
-    open=aether.OpenRuns(running=1204, queued=318, sleeping=8911, waiting=42, retrying=17, blocked=1),
+    open=aether.OpenRuns(running=1204, queued=318, sleeping=8911, waiting=42, retrying=17, blocked=1, paused=2),
     queues=(
         aether.QueueDepth("default", "workflow", "order", 118, ago(0.4), {}),
         aether.QueueDepth("gpu", "activity", "render", 200, ago(92), {"gpu": "a100"}),

@@ -31,6 +31,7 @@ _OPEN: Final = {
     "waiting": "WAITING",
     "retrying": "RETRYING",
     "blocked": "BLOCKED",
+    "paused": "PAUSED",
 }
 
 

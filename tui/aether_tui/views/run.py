@@ -23,7 +23,7 @@ from aether_tui.sizes import age, clock, micros, span
 from aether_tui.theme import style_of
 from aether_tui.ui import Tab
 from aether_tui.views.scene import Drawn, Scene
-from aether_tui.waterfall import axis, bar, scale_of
+from aether_tui.waterfall import axis, bar, scale_of, zoomed
 
 # Signs of a row's state, by the words of timelines.
 SIGNS: Final = {
@@ -75,7 +75,7 @@ def _headline(run: RunLook, scene: Scene) -> Picture:
     if status is None:
         return [words((f" {run.key[0]}", "head"))]
     info, now_us = status.info, scene.now_us
-    state = "BLOCKED" if status.blocked else info.state.name
+    state = "BLOCKED" if status.blocked else "PAUSED" if status.paused else info.state.name
     created = micros(info.created_at)
     closed = micros(info.closed_at) if info.closed_at else 0
     took = span((closed or now_us) - created)
@@ -120,6 +120,8 @@ def _timeline(run: RunLook, scene: Scene) -> Drawn:
     label = max(min(width // 3, 44), 12)
     chart = max(width - label - 3 - 8, 1)
     scale = scale_of(run.timeline, scene.now_us, chart, hides_idle=scene.ui.hides_idle)
+    if scene.ui.zooms:
+        scale = zoomed(scale, rows.things[shown_rows.top : shown_rows.bottom], scene.now_us)
     inside: Picture = [[cell("", label + 3), cell(axis(scale), chart, "dim")]]
     for index in range(shown_rows.top, shown_rows.bottom):
         row = rows.things[index]
@@ -134,6 +136,7 @@ def _timeline(run: RunLook, scene: Scene) -> Drawn:
             line[0] = restyled([line[0]], "selected")[0]
         inside.append(line)
     title = f"timeline {shown_rows.note}".rstrip() + (" · idle cut" if scale.cuts else "")
+    title += " · zoomed" if scene.ui.zooms else ""
     picture = boxed(title, inside, scene.width, height, scene.theme)
     if has_detail and chosen is not None:
         picture += _row_detail(rows.things[chosen], run, scene)
