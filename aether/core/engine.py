@@ -72,6 +72,10 @@ class Engine:
         for event in history:
             fold(run, event)
 
+    def withhold(self, workflow_id: str, run_id: str) -> None:
+        """Know of an open run that can not be adopted, because its history is damaged: its id stays taken."""
+        self.state.withheld[workflow_id] = run_id
+
     def take_up(self, now: int) -> Decision:
         """Go on with the runs that were adopted."""
         state = self.state

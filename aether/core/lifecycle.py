@@ -77,6 +77,8 @@ def _why_not_anew(state: State, item: StartRun, closed: RunState | None) -> Aeth
         return LimitExceeded(too_many(state))
     if item.awaited and state.waiter_count >= state.limits.waiters_max:
         return LimitExceeded(_too_many_wait(state))
+    if item.workflow_id in state.withheld:
+        return WorkflowAlreadyExists(_withheld(state, item.workflow_id))
     if closed is not None and not may_reuse(item.reuse, closed):
         return id_is_used(item.workflow_id, closed)
     return None
@@ -402,6 +404,8 @@ def _why_no_child(state: State, fact: e.ChildStarted) -> Failure | None:
     if there is not None:
         message = f"workflow id {fact.workflow_id!r} is open (run {there.run_id}); choose another id for the child"
         return Failure("WorkflowAlreadyExists", message)
+    if fact.workflow_id in state.withheld:
+        return Failure("WorkflowAlreadyExists", _withheld(state, fact.workflow_id))
     longest = state.limits.name_max
     if len(fact.workflow_id) > longest:
         message = (
@@ -411,6 +415,13 @@ def _why_no_child(state: State, fact: e.ChildStarted) -> Failure | None:
     if len(state.runs) >= state.limits.open_runs_max:
         return Failure("LimitExceeded", too_many(state))
     return None
+
+
+def _withheld(state: State, workflow_id: str) -> str:
+    return (
+        f"workflow id {workflow_id!r} is open, and its run {state.withheld[workflow_id]} can not go on, because its "
+        "history is damaged; choose another id, or restore a backup"
+    )
 
 
 def too_many(state: State) -> str:

@@ -52,6 +52,8 @@ class State:
     queues: TaskQueues = field(factory=TaskQueues)
     # Runs whose code did not fit, by the line in which they would wait and by the session that had that code.
     blocked: dict[QueueKey, dict[int, dict[int, Run]]] = field(factory=dict)
+    # Ids of runs that are open and can not be served, because their history is damaged: with their run ids.
+    withheld: dict[str, str] = field(factory=dict)
     waiter_count: int = 0
     # Ids whose run was closed a moment ago, which it was, and how.
     recently_closed: OrderedDict[str, tuple[str, RunState]] = field(factory=OrderedDict)

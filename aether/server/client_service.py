@@ -29,7 +29,7 @@ from aether.server.entropy import new_id
 from aether.server.message_service import MessageService
 from aether.server.pause_service import PauseService
 from aether.server.readiness import Readiness
-from aether.server.replies import fail, find_row, refuse, respond_later
+from aether.server.replies import fail, find_closed, refuse, respond_later
 from aether.store.interface import Reader, RunRow
 from aether.wire.calls import Call, Method
 from aether.wire.convert import decode_event
@@ -268,7 +268,7 @@ def _start_options(
 
 def _closed_run(workflow_id: str, run_id: str, reader: Reader) -> tuple[RunRow, e.Event | None, e.Event | None]:
     """(run, its first event, its last one), without events if it is not closed."""
-    row = find_row(workflow_id, run_id, reader)
+    row = find_closed(workflow_id, run_id, reader)
     if row.closed_at is None:
         return row, None, None
     first, last = reader.events(row.key, 0, 1), reader.last_event(row.key)

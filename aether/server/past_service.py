@@ -27,7 +27,7 @@ from aether.server.archive import PAGE_EVENTS, Archive
 from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
 from aether.server.readiness import Readiness
-from aether.server.replies import fail, find_row, refuse, respond_later, room, stream_later
+from aether.server.replies import fail, find_closed, find_row, refuse, respond_later, room, stream_later
 from aether.store.interface import EventRow, Reader, RunRow
 from aether.wire.calls import Call, Method
 from aether.wire.convert import KINDS, decode_event
@@ -238,7 +238,7 @@ def _add_until(past: PastRun, run_key: int, seq: int, reader: Reader) -> bool:
 
 
 def _explain_closed(workflow_id: str, run_id: str, reader: Reader) -> Explanation:
-    row = find_row(workflow_id, run_id, reader)
+    row = find_closed(workflow_id, run_id, reader)
     last = reader.last_event(row.key)
     fact = decode_event(last.body).fact if last is not None and row.closed_at is not None else None
     if row.closed_at is None or not isinstance(fact, e.RunCompleted | e.RunFailed | e.RunCancelled):

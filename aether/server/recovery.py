@@ -46,6 +46,10 @@ class Recovery:
             self.events += len(log)
             self.newest_at = max(self.newest_at, log[-1].at)
             engine.adopt(_opened(run), self._decoded(log))
+        for key in self.damage:
+            # Whoever starts it again must not do twice what it has done already.
+            for row in reader.list_runs(before_key=key + 1, limit=1):
+                engine.withhold(row.workflow_id, row.run_id)
 
     def _histories(self, reader: Reader) -> Iterator[tuple[RunRow, list[EventRow]]]:
         logs = groupby(self._sound(reader.open_events()), key=lambda event: event.run_key)

@@ -6,8 +6,9 @@ import trio
 from google.protobuf.message import DecodeError
 
 from aether.errors import AetherError, InvalidArgument, ServerFault, StorageUnavailable, WorkflowNotFound
+from aether.server.archive import PAGE_EVENTS
 from aether.server.telemetry import Log
-from aether.store.interface import Reader, RunRow, StoreError
+from aether.store.interface import Reader, RunRow, StoreDamaged, StoreError
 from aether.wire.calls import Call
 from aether.wire.errors import status_of
 
@@ -20,6 +21,15 @@ def find_row(workflow_id: str, run_id: str, reader: Reader) -> RunRow:
     if row is None:
         which = f" with run id {run_id}" if run_id else ""
         raise WorkflowNotFound(f"no workflow {workflow_id!r}{which}; `aether workflow list` shows what there is")
+    return row
+
+
+def find_closed(workflow_id: str, run_id: str, reader: Reader) -> RunRow:
+    """The same for a run that the engine does not have. Raises StoreDamaged if its history is damaged."""
+    row = find_row(workflow_id, run_id, reader)
+    after = 0
+    while row.closed_at is None and (page := reader.events(row.key, after, PAGE_EVENTS)):
+        after = page[-1].seq
     return row
 
 
@@ -70,6 +80,9 @@ def fail(call: Call, fault: Exception) -> None:
         log.error("answer_failed", path=call.path, exc_info=fault)
     if not isinstance(fault, AetherError):
         fault = ServerFault("internal error")
+    elif isinstance(fault, StoreDamaged):
+        # Not to be asked for again and again, as what is only unavailable.
+        fault = ServerFault(f"damaged on disk: {fault.what}; restore a backup, `aether db check` tells more")
     elif isinstance(fault, StoreError):
         fault = StorageUnavailable("the server can not read its database; its log tells more")
     refuse(call, fault)

@@ -50,7 +50,7 @@ from aether.server.tiers import Tier
 from aether.server.timekeeper import Timekeeper
 from aether.server.windows import Window, bind_windows, close_windows, keep_open
 from aether.server.worker_service import WorkerService
-from aether.store.interface import Store, StoreError
+from aether.store.interface import Opened, Store, StoreError
 from aether.store.open import open_store
 from aether.wire.calls import Method
 
@@ -118,7 +118,7 @@ async def run_engine(
             async with trio.open_nursery() as root:
                 await root.start(writer.run)
                 async with trio.open_nursery() as deciders:
-                    await _recover(loop, archive)
+                    await _recover(loop, archive, opened)
                     deciders.start_soon(loop.run)
                     deciders.start_soon(timekeeper.run)
                     if keep is not None:
@@ -148,7 +148,7 @@ def _services(
     return Running({method.path: method for method in methods}, client, past, worker, health, readiness, loop, report)
 
 
-async def _recover(loop: EngineLoop, archive: Archive) -> None:
+async def _recover(loop: EngineLoop, archive: Archive, opened: Opened) -> None:
     """Fold what the disk has of open runs, and go on from there."""
     recovery = Recovery()
     await archive.read(partial(recovery.read, loop.engine))
@@ -159,6 +159,9 @@ async def _recover(loop: EngineLoop, archive: Archive) -> None:
     loop.begin(loop.engine.take_up(loop.clock.now()))
     for run_key, fault in sorted(recovery.damage.items()):
         log.error("run_damaged", run_key=run_key, error=fault)
+    for damage in opened.damage:
+        if damage.run_key not in recovery.damage:
+            log.error("closed_run_damaged", run_key=damage.run_key, error=damage.what)
     if recovery.runs or recovery.damage:
         log.info("recovered", open_runs=recovery.runs, events=recovery.events, damaged=len(recovery.damage))
 

@@ -274,9 +274,9 @@ class Writer:
             except StoreError as error:
                 if not error.is_retryable or is_last_try:
                     raise
-                if self.fault is None:
-                    log.warning("storage_unavailable", error=str(error))
-                self.fault = str(error)
+                is_news, self.fault = self.fault is None, str(error)
+                if is_news:
+                    log.warning("storage_unavailable", error=self.fault)
             else:
                 if self.fault is not None:
                     log.info("storage_available")

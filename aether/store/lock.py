@@ -1,7 +1,8 @@
 """One server per file: a lock file beside it that the system lets go of however the process ends.
 
-The file is never removed: to unlink it would let two servers hold two locks of one name. It says who holds
-it, for people.
+It says who holds it, for people. It stays: to unlink it would let two servers hold two locks of one name, unless its
+holder does it and whoever takes it looks whether it is still there, which both do. So it is removed where it was made
+in vain, beside what turned out not to be a database of ours.
 """
 
 import contextlib
@@ -22,15 +23,23 @@ class FileLock:
     def __init__(self, path: str) -> None:
         """Take the lock or raise StoreLocked, naming the process that holds it."""
         self._path = path
+        is_new = not Path(path).exists()
         for _ in range(_ATTEMPTS):
             self._file = self._take()
             if _is_at(self._file, path):
+                self._is_new = is_new
                 return
             os.close(self._file)  # somebody removed the file in between: what we hold guards nothing
         raise StoreFailed("it is being removed again and again", where=path, advice="find out which program does that")
 
     def release(self) -> None:
         os.close(self._file)
+
+    def discard(self) -> None:
+        """Release it, and leave no file where there was none."""
+        if self._is_new:
+            Path(self._path).unlink(missing_ok=True)
+        self.release()
 
     def _take(self) -> int:
         try:

@@ -79,7 +79,9 @@ class SqliteStore:
         try:
             return self._open_locked()
         except BaseException:
+            lock, self._lock = self._lock, None
             self.close()
+            lock.discard()
             raise
 
     def commit(self, batches: Sequence[Batch]) -> None:
@@ -152,6 +154,8 @@ class SqliteStore:
             ) from error
         if self._file.is_dir():
             raise StoreFailed("this is a directory", where=self._path, advice="give the path of a file in it")
+        if self._file.exists() and not self._file.is_file():
+            raise StoreFailed("this is a device or the like", where=self._path, advice="give the path of a file")
 
     def _open_locked(self) -> Opened:
         self._refuse_remains()

@@ -7,6 +7,7 @@ import pytest
 from aether.core import inputs as i
 from aether.core.effects import EventRecorded, RunOpened
 from aether.core.engine import Engine
+from aether.errors import WorkflowAlreadyExists
 from aether.model import commands as c
 from aether.model import events as e
 from tests.unit.core.engine_room import BOOM, Room, S, activity, child, data, done, step
@@ -233,3 +234,21 @@ def test_a_run_without_events_is_taken_up_as_new():
     engine.adopt(RunOpened(1, "w", "r", "order", "q", None, 0), [])
     engine.take_up(0)
     assert engine.state.runs[1].queued
+
+
+def test_the_id_of_an_open_run_that_can_not_be_taken_up_stays_taken():
+    room = Room()
+    room.engine.withhold("w", "lost")
+    room.engine.withhold("kid", "lost too")
+    refusal = room.start("w")
+    assert isinstance(refusal, WorkflowAlreadyExists)
+    assert str(refusal) == (
+        "workflow id 'w' is open, and its run lost can not go on, because its history is damaged; "
+        "choose another id, or restore a backup"
+    )
+    room.open()
+    room.start("parent")
+    room.complete(room.token("parent"), child(id="kid"))
+    failure = room.last("parent").failure
+    assert failure.type == "WorkflowAlreadyExists"
+    assert "its run lost too can not go on" in failure.message

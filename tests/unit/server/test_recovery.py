@@ -115,6 +115,7 @@ def test_a_damaged_run_is_left_out_and_told_and_all_others_go_on(path: str, key:
     reader.close()
     assert sorted(engine.state.runs) == [each for each in range(1, 8) if each != key]
     assert list(recovery.damage) == [key]
+    assert engine.state.withheld == {f"w-{key}": f"r-{key}"}
     assert words.format(key) in recovery.damage[key]
 
 

@@ -69,3 +69,14 @@ def test_a_file_that_is_removed_for_ever_ends_in_an_error(tmp_path: Path, monkey
     monkeypatch.setattr(fcntl, "flock", remove_before(fcntl.flock, path, 1000))
     with pytest.raises(StoreFailed, match="removed again and again"):
         FileLock(str(path))
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+def test_a_lock_that_was_taken_in_vain_leaves_no_file_where_there_was_none(tmp_path: Path, was_there: bool):
+    path = tmp_path / "a.lock"
+    if was_there:
+        path.touch()
+    lock = FileLock(str(path))
+    lock.discard()
+    assert path.exists() == was_there
+    FileLock(str(path)).release()

@@ -1,5 +1,6 @@
 """Claims about the SQLite store that need a failing disk, other hands, or a look into the file."""
 
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -244,6 +245,10 @@ def test_paths_that_cannot_be_are_named(tmp_path: Path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(StoreFailed, match=r"loop: it cannot be opened for writing \(unable to open"):
         SqliteStore(str(tmp_path / "loop")).open()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StoreFailed, match="this is a device or the like; give the path of a file"):
+        SqliteStore(str(tmp_path / "pipe")).open()
+    assert not list(tmp_path.rglob("*.lock"))
 
 
 def test_a_log_without_its_database_is_not_thrown_away(tmp_path: Path):
