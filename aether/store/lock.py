@@ -37,8 +37,8 @@ class FileLock:
 
     def discard(self) -> None:
         """Release it, and leave no file where there was none."""
-        if self._is_new:
-            Path(self._path).unlink(missing_ok=True)
+        if self._is_new and _is_at(self._file, self._path):
+            Path(self._path).unlink()
         self.release()
 
     def _take(self) -> int:

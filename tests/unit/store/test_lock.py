@@ -80,3 +80,14 @@ def test_a_lock_that_was_taken_in_vain_leaves_no_file_where_there_was_none(tmp_p
     lock.discard()
     assert path.exists() == was_there
     FileLock(str(path)).release()
+
+
+def test_a_lock_whose_file_is_somebody_elses_by_now_is_let_go_and_that_file_stays(tmp_path: Path):
+    path = tmp_path / "a.lock"
+    lock = FileLock(str(path))
+    path.unlink()
+    other = FileLock(str(path))
+    lock.discard()
+    with pytest.raises(StoreLocked):
+        FileLock(str(path))
+    other.release()
