@@ -40,10 +40,17 @@ class Case:
     mode: Persistence = Persistence.STATE_ACTION_LOG
     # How far the clock of the machine goes forward with each new server.
     clock_step_s: int = 0
+    # How much of the write-ahead log each death leaves: less than all of it is what a disk that lies makes of one.
+    left: float = 1.0
+
+    @property
+    def may_lose(self) -> bool:
+        """Whether what was acknowledged may be gone after a death."""
+        return self.mode is Persistence.SNAPSHOT or self.left < 1
 
     def __str__(self) -> str:
         places = ", then ".join(f"{place} event {seq} of run {run_key}" for run_key, seq, place in self.deaths)
-        return f"{self.mode}: {places}"
+        return f"{self.mode}: {places}, {self.left:.0%} of the log left"
 
 
 @define
@@ -150,7 +157,7 @@ class Lane:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._start_again, case, db, plan[1:], seen)
             with trio.move_on_after(PATIENCE_S) as scope:
-                await workload(f"http://127.0.0.1:{self._forge.port}", case.mode, seen)
+                await workload(f"http://127.0.0.1:{self._forge.port}", seen, may_lose=case.may_lose)
             assert not scope.cancelled_caught, f"{case}: did not end, {seen}"
             nursery.cancel_scope.cancel()
         await self._forge.kill()
@@ -163,16 +170,23 @@ class Lane:
                 code = await self._forge.wait()
                 assert code == -9, code
             seen.deaths += 1
+            tear(db, case.left)
             with trio.CancelScope(shield=True):
                 has_served = await self._forge.start(case, db, die, number * case.clock_step_s)
 
 
-async def workload(url: str, mode: Persistence, seen: Seen) -> None:
+def tear(db: Path, left: float) -> None:
+    log = db.with_name(f"{db.name}-wal")
+    if left < 1:
+        os.truncate(log, int(log.stat().st_size * left))
+
+
+async def workload(url: str, seen: Seen, *, may_lose: bool) -> None:
     """Two runs with a worker and a client: one that does everything once, and one that is cancelled."""
     client = aether.Client(url)
     main, other = define_on(client, seen.notes)
     # Where what was acknowledged may be lost, whoever wants to be sure asks again.
-    patience_s = 0.3 if mode is Persistence.SNAPSHOT else PATIENCE_S
+    patience_s = 0.3 if may_lose else PATIENCE_S
 
     async def finish(handle: aether.Handle[list[object]]) -> None:
         while MAIN not in seen.results:
@@ -182,7 +196,7 @@ async def workload(url: str, mode: Persistence, seen: Seen) -> None:
                 with trio.move_on_after(patience_s):
                     seen.results[MAIN] = await handle.result()
             except WorkflowNotFound:
-                if mode is not Persistence.SNAPSHOT:
+                if not may_lose:
                     raise
                 handle = await main.options(workflow_id=MAIN).start(1)
 
@@ -202,7 +216,7 @@ async def workload(url: str, mode: Persistence, seen: Seen) -> None:
             except aether.WorkflowCancelled as cancelled:
                 seen.results[OTHER] = str(cancelled)
             except WorkflowNotFound:
-                if mode is not Persistence.SNAPSHOT:
+                if not may_lose:
                     raise
                 handle = await other.options(workflow_id=OTHER).start()
 
