@@ -4,6 +4,7 @@ Nothing heavy is imported before a command is known, so that `--help` and comple
 that.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -317,6 +318,7 @@ def top(
 ) -> None:
     """Watch a server: runs, queues, workers, what goes wrong. Press ? for the keys."""
     from aether.cli.clock import now_us
+    from aether.cli.output import render_data
     from aether_tui.top import Options, run_top
 
     options = Options(
@@ -330,7 +332,7 @@ def top(
         is_once=once,
         is_plain=plain,
         ascii_only=ascii_only,
-        is_json=output is Format.JSON,
+        data=partial(render_data, output) if output.is_data else None,
         export=export,
         record=record,
         replay=replay,

@@ -1,4 +1,4 @@
-"""A picture as a file: SVG, HTML, text; and what it shows as JSON."""
+"""A picture as a file: SVG, HTML, text; and what it shows as data."""
 
 import io
 import json
@@ -53,7 +53,7 @@ class _Renderable:
 def render(scene: Scene, form: str) -> str:
     """The scene as the text of a file; `form` is one of `FORMS`."""
     if form == "json":
-        return document(scene.known)
+        return json.dumps(document(scene.known), indent=2) + "\n"
     picture = frame(scene).picture
     if form == "txt":
         return plain(picture) + "\n"
@@ -67,8 +67,8 @@ def render(scene: Scene, form: str) -> str:
     return console.export_svg(title="aether top", theme=_COLOURS, code_format=_SVG, unique_id="top")
 
 
-def document(known: Known) -> str:
-    """The last look at the server, and at the run that is open."""
+def document(known: Known) -> dict[str, object]:
+    """The last look at the server, and at the run that is open, as what JSON knows."""
     from aether.sdk.structure import unstructure
     from aether_tui.known import Look, RunLook
 
@@ -77,7 +77,9 @@ def document(known: Known) -> str:
         held["look"] = unstructure(known.look, Look)
     if known.run is not None:
         held["run"] = unstructure(known.run, RunLook)
-    return json.dumps(held, indent=2, ensure_ascii=True, default=str) + "\n"
+    # What users keep in memos and heartbeats may be anything.
+    plain: dict[str, object] = json.loads(json.dumps(held, default=str))
+    return plain
 
 
 def export_name(ui: Ui, now_us: int, form: str) -> str:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Final
@@ -46,7 +46,8 @@ class Options:
     read_only: bool = False
     is_once: bool = False
     is_plain: bool = False
-    is_json: bool = False
+    # Makes text of a document, and of the names of what is in it; None: a picture is wanted.
+    data: Callable[[object, Sequence[str]], str] | None = None
     ascii_only: bool = False
     export: Path | None = None
     record: Path | None = None
@@ -62,7 +63,7 @@ def run_top(options: Options) -> int:
     terminal = find_terminal() if sys.stdout.isatty() else None
     if options.is_plain:
         return trio.run(run_plain, _feed(options, recording), Known(_target(options)), ui, options.now_us)
-    if options.is_once or options.is_json or options.export is not None or terminal is None:
+    if options.is_once or options.data is not None or options.export is not None or terminal is None:
         return trio.run(_once, options, ui, recording)
     return _on_screen(options, ui, recording, terminal)
 
@@ -127,8 +128,9 @@ async def _once(options: Options, ui: Ui, recording: Recording | None) -> int:
         now_us = known.look.at_us if known.look else now_us
     else:
         await _look(options, ui, known)
-    if options.is_json:
-        _write(document(known))
+    if options.data is not None:
+        names = [info.workflow_id for info in known.look.runs] if known.look else []
+        _write(options.data(document(known), names))
         return 0
     size = get_terminal_size((_WIDTH, _HEIGHT))
     width, height = (size.columns, size.lines - 1) if sys.stdout.isatty() else (_WIDTH, _HEIGHT)

@@ -1,5 +1,6 @@
 """Workers: what they take, how full they are, and when they were heard of last."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from aether import WorkerInfo
@@ -33,9 +34,20 @@ def draw(scene: Scene) -> Drawn:
     shown, chosen = scene.window(rows, height)
     inside: Picture = [words("no worker is there; start one with `aether worker MODULE:CLIENT`")]
     if rows.things:
-        inside = grid(_COLUMNS, shown, lambda index: row(rows.things[index], scene), scene.width - 4, selected=chosen)
+        inside = grid(
+            columns_of(rows.things),
+            shown,
+            lambda index: row(rows.things[index], scene),
+            scene.width - 4,
+            selected=chosen,
+        )
     title = f"{headline(scene)} {shown.note}".rstrip()
     return Drawn(boxed(title, inside, scene.width, scene.height, scene.theme), shown.top, height)
+
+
+def columns_of(workers: Sequence[WorkerInfo]) -> Sequence[Column]:
+    """Labels only if some worker has any."""
+    return _COLUMNS if any(worker.labels for worker in workers) else _COLUMNS[:-1]
 
 
 def headline(scene: Scene) -> str:
@@ -74,4 +86,4 @@ def small(scene: Scene) -> Picture:
         look.metrics.workers, key=lambda each: (-each.workflow_slots_used - each.activity_slots_used, each.worker_id)
     )
     shown = Window(0, min(len(workers), max(scene.height - 1, 0)), len(workers))
-    return grid(_COLUMNS, shown, lambda index: row(workers[index], scene), scene.width)
+    return grid(columns_of(workers), shown, lambda index: row(workers[index], scene), scene.width)
