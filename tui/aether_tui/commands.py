@@ -255,8 +255,9 @@ def fits(known: Known, run: RunKey, of: Of) -> bool:
 
 
 def _is_closed(known: Known, run: RunKey) -> bool | None:
-    if known.run is not None and known.run.key == run and known.run.status is not None:
-        return known.run.status.state.is_closed
+    status = known.run.status if known.run is not None else None
+    if status is not None and run_key(status.info) == run:
+        return status.state.is_closed
     infos = known.look.runs if known.look else ()
     return next((info.state.is_closed for info in infos if run_key(info) == run), None)
 

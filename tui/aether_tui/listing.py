@@ -67,10 +67,16 @@ def listing(ui: Ui, known: Known) -> Listing:
 def run_chosen(ui: Ui, known: Known) -> RunKey | None:
     """The run that actions are about: the one that is open, else the one that is selected."""
     if ui.view is View.RUN:
-        return ui.opened[-1]
+        return exactly(ui.opened[-1], known)
     rows = listing(ui, known)
     index = rows.chosen(ui)
     return None if index is None else rows.run_of(rows.things[index])
+
+
+def exactly(key: RunKey, known: Known) -> RunKey:
+    """With the run id of the newest run where none was given: by the time it is acted on, another may be the newest."""
+    status = known.run.status if known.run is not None and known.run.key == key else None
+    return key if key[1] or status is None else run_key(status.info)
 
 
 # Runs.

@@ -33,11 +33,12 @@ class TerminalGone(Exception):
 
 
 def find_terminal() -> str | None:
-    """The name of the terminal that stdin leads to; None when there is none."""
-    try:
-        return os.ttyname(0)
-    except OSError:
-        return None
+    """The name of the terminal that we were started from; None when there is none."""
+    # Also where stdin is something else: keys come from the terminal itself.
+    for fd in (0, 1, 2):
+        with contextlib.suppress(OSError):
+            return os.ttyname(fd)
+    return None
 
 
 @define

@@ -60,7 +60,8 @@ def run_top(options: Options) -> int:
     if options.replay is not None and options.record is not None:
         raise InvalidArgument("--record and --replay do not go together", field="--replay")
     recording = None if options.replay is None else Recording.opened(options.replay)
-    terminal = find_terminal() if sys.stdout.isatty() else None
+    # A dumb terminal can not move its cursor.
+    terminal = find_terminal() if sys.stdout.isatty() and os.environ.get("TERM") != "dumb" else None
     if options.is_plain:
         return trio.run(run_plain, _feed(options, recording), Known(_target(options)), ui, options.now_us)
     if options.is_once or options.data is not None or options.export is not None or terminal is None:

@@ -157,6 +157,14 @@ def test_the_target_is_what_was_selected_when_the_key_was_pressed():
     assert wishes[0].intent.runs == ((RUNS[1].workflow_id, RUNS[1].run_id),)
 
 
+def test_a_run_that_was_named_by_its_workflow_alone_is_meant_by_its_run_id():
+    seen = still_open()
+    seen.run = evolve(seen.run, key=(ORDER[0], ""))
+    chosen = evolve(ui(View.RUN), opened=((ORDER[0], ""),))
+    _, wishes = pressed(chosen, "C", "y", seen=seen)
+    assert wishes[0].intent.runs == (ORDER,)
+
+
 def test_a_grave_action_wants_the_end_of_the_id():
     chosen, _ = pressed(ui(View.RUN), "X", seen=still_open())
     for keys in (("y",), ("enter",), (*"2c12", "enter"), ("esc",)):
