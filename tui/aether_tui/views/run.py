@@ -172,7 +172,7 @@ def _row_detail(row: TimelineRow, run: RunLook, scene: Scene) -> Picture:
     said.append(f"events {row.first_seq} to {row.last_seq}")
     inside = [words(", ".join(said))]
     if row.kind == "run" and run.why:
-        inside = [words((run.why, "head")), *inside]
+        inside = [*(words((line, "head")) for line in folded(run.why, scene.width - 4)), *inside]
     tries = [_attempt_text(index, row, now_us) for index in range(len(row.attempts))][-12:]
     if row.attempt_count > 1:
         inside.append(words(("attempts ", "dim"), " · ".join(tries)))
