@@ -27,6 +27,8 @@ _APP = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "no_args_is
 app = typer.Typer(help="Durable workflows in plain Python.", **_APP)  # type: ignore[arg-type]
 workflow = typer.Typer(help="Look at many runs.", **_APP)  # type: ignore[arg-type]
 app.add_typer(workflow, name="workflow")
+queue = typer.Typer(help="Look at task queues, pause and limit them.", **_APP)  # type: ignore[arg-type]
+app.add_typer(queue, name="queue")
 db = typer.Typer(help="Take care of the database.", **_APP)  # type: ignore[arg-type]
 app.add_typer(db, name="db")
 
@@ -250,6 +252,57 @@ def replay(
 
 
 changes.register(app)
+
+
+_QueueArgument = Annotated[str, typer.Argument(metavar="NAME", help="The task queue.")]
+
+
+@queue.command("list")
+@reported
+def list_queues(server: ServerOption = DEFAULT_SERVER, output: OutputOption = Format.TABLE) -> None:
+    """List task queues: what they hand out, who takes from them, what waits."""
+    from aether.cli import queues
+
+    queues.list_queues(server, output)
+
+
+@queue.command("pause")
+@reported
+def pause_queue(
+    name: _QueueArgument,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; shown to whoever looks.")] = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Hand out nothing more from a task queue, until it is resumed or the server restarts."""
+    from aether.cli.queues import update_queue
+
+    update_queue(server, output, name, paused=True, reason=reason)
+
+
+@queue.command("resume")
+@reported
+def resume_queue(
+    name: _QueueArgument, server: ServerOption = DEFAULT_SERVER, output: OutputOption = Format.TABLE
+) -> None:
+    """Let a paused task queue go on."""
+    from aether.cli.queues import update_queue
+
+    update_queue(server, output, name, paused=False)
+
+
+@queue.command("limit")
+@reported
+def limit_queue(
+    name: _QueueArgument,
+    activities: Annotated[int, typer.Argument(metavar="COUNT", min=0, help="Attempts at a time; 0: no limit.")],
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Limit how many attempts of activities the workers of a task queue have at a time, until the server restarts."""
+    from aether.cli.queues import update_queue
+
+    update_queue(server, output, name, limit=activities)
 
 
 @app.command()

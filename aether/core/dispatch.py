@@ -162,6 +162,8 @@ def grant(state: State, session: Session, item: Run | Activity) -> None:
     state.leases[lease.token] = lease
     session.leases[lease.token] = lease
     session.used[lease.kind] += 1
+    if session.gate is not None and lease.activity is not None:
+        session.gate.running += 1
 
 
 def _start_run(state: State, lease: Lease) -> None:
@@ -219,6 +221,9 @@ def drop_lease(state: State, lease: Lease) -> None:
         lease.run.lease = None
     else:
         lease.activity.lease = None
+        if session.gate is not None:
+            session.gate.running -= 1
+            state.opened_gates.append(session.gate)
         if lease.activity.concurrency is not None:
             state.queues.end(lease.activity.concurrency)
 
@@ -247,6 +252,10 @@ def fill(state: State, session: Session) -> None:
 
 def serve_opened(state: State) -> None:
     """The end of an input: tasks whose turn has come may be for others than the worker that made room for them."""
+    for gate in state.opened_gates:
+        for member in [each for each in state.sessions.values() if each.gate is gate]:
+            fill(state, member)
+    state.opened_gates.clear()
     queues = state.queues
     while queues.opened:
         group = queues.opened.popitem()[1]

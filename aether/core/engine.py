@@ -45,7 +45,7 @@ class Engine:
         """Decide what `item` means at `now`."""
         self.state.now = now
         _RULES[type(item)](self.state, item)
-        if self.state.queues.opened:
+        if self.state.queues.opened or self.state.opened_gates:
             serve_opened(self.state)
         return self.state.take_decision()
 
@@ -173,6 +173,7 @@ _RULES: dict[type, Callable[[State, inputs.Input], None]] = {
     inputs.AwaitRun: lifecycle.await_run,  # type: ignore[dict-item]
     inputs.ForgetAwait: lifecycle.forget_await,  # type: ignore[dict-item]
     inputs.CancelRun: lifecycle.cancel,  # type: ignore[dict-item]
+    inputs.SetQueue: pausing.set_queue,  # type: ignore[dict-item]
     inputs.PauseRun: pausing.pause,  # type: ignore[dict-item]
     inputs.ResumeRun: pausing.resume,  # type: ignore[dict-item]
     inputs.SignalRun: messages.signal,  # type: ignore[dict-item]

@@ -18,7 +18,7 @@ from aether.core.queues import Item, QueueKey, key_of
 from aether.core.run import Activity, Child, Pending, Promise, Run, Timer
 from aether.core.sessions import Lease
 from aether.core.state import State
-from aether.core.views import awaited_turn, lacking_labels, takers_of
+from aether.core.views import awaited_turn, lacking_labels, takers_of, why_shut
 from aether.model import events as e
 from aether.model.payload import Failure
 from aether.model.runs import RunState, TaskKind
@@ -180,6 +180,10 @@ def _place(state: State, run: Run) -> list[Reason]:
 def _at_worker(lease: Lease) -> Reason:
     session = lease.session
     worker = f"worker {session.worker_id}" + (", which is draining" if session.draining else "")
+    gate = session.gate
+    if lease.is_waking and gate is not None and gate.paused:
+        text = f"has news and waits for {worker}: {gate.why_shut(TaskKind.WORKFLOW)}"
+        return Reason(ReasonKind.SLOT, text, worker_id=session.worker_id)
     if lease.is_waking:
         slots = session.slots[TaskKind.WORKFLOW]
         text = f"has news and waits for a slot of {worker}, all {slots} of which are in use"
@@ -199,6 +203,8 @@ def _line(state: State, item: Item) -> Reason:
     lacking = lacking_labels(takers, item.labels)
     if lacking:
         return Reason(ReasonKind.NO_WORKER, f"no worker that has {what} has {lacking}")
+    if shut := why_shut(state, item):
+        return Reason(ReasonKind.QUEUE, f"{what}: {shut}")
     place, count = state.queues.place(key, item, _LOOK_MAX), state.queues.count(key)
     where = f"number {place} of {count}" if place else f"one of {count}"
     return Reason(ReasonKind.QUEUE, f"it is {where} for {what}, and {_who_is_busy(state, key)}")

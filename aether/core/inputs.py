@@ -101,6 +101,17 @@ class ResumeRun:
 
 
 @frozen
+class SetQueue:
+    """What is None stays as it is."""
+
+    reply: object
+    task_queue: str
+    paused: bool | None = None
+    reason: str = ""
+    activity_limit: int | None = None
+
+
+@frozen
 class SignalRun:
     reply: object
     workflow_id: str
@@ -191,6 +202,7 @@ Input = (
     | CancelRun
     | PauseRun
     | ResumeRun
+    | SetQueue
     | SignalRun
     | CompletePromise
     | ReadValue

@@ -32,6 +32,7 @@ def check(state: State) -> None:
     _check_takers(state)
     _check_queues(state)
     _check_groups(state)
+    _check_gates(state)
     _check_blocked(state)
     _check_timers(state)
     waiting = sum(len(run.awaited_by) for run in state.runs.values() if run.awaited_by)
@@ -173,6 +174,18 @@ def _check_queues(state: State) -> None:
         takers = state.takers.get(key.plain, {}).values()
         idle = [session for session in takers if session.has_slot(key.kind) and session.has_labels(key.labels)]
         assert not idle, f"tasks wait in {key}, and session {idle[0].session_id} has a slot for them"
+
+
+def _check_gates(state: State) -> None:
+    assert not state.opened_gates, "task queues that have opened and nobody was told"
+    for name, gate in state.gates.items():
+        assert gate.task_queue == name, f"the gate of {gate.task_queue} is filed under {name}"
+        assert gate.is_needed, f"the gate of {name} keeps nothing"
+        used = sum(each.used[TaskKind.ACTIVITY] for each in state.sessions.values() if each.task_queue == name)
+        assert gate.running == used, f"{gate.running} attempts are counted for queue {name}, {used} run"
+    for session in state.sessions.values():
+        its = state.gates.get(session.task_queue)
+        assert session.gate is its, f"session {session.session_id} knows another gate"
 
 
 def _check_groups(state: State) -> None:

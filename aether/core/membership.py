@@ -24,6 +24,7 @@ def open_session(state: State, item: OpenSession) -> None:
         state.now,
         dict(item.labels),
     )
+    session.gate = state.gates.get(item.task_queue)
     state.sessions[session.session_id] = session
     for key in _keys(session):
         state.takers.setdefault(key, {})[session.session_id] = session

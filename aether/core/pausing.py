@@ -1,4 +1,4 @@
-"""Holding a run where it is, and letting it go on.
+"""Holding a run where it is, and letting it go on; the same for task queues.
 
 A run that is paused is given to no worker, and none of its activities begins an attempt. What would have happened is
 held: `wake_run` and `queue_activity` look whether the run is paused, and leave a mark for `resume`. A run that a worker
@@ -7,14 +7,17 @@ executes is taken from it with its next request, when what it was at is recorded
 
 from __future__ import annotations
 
-from aether.core.dispatch import let_go, record_quietly, unblock, unqueue
+from aether.core.dispatch import fill, let_go, record_quietly, unblock, unqueue
 from aether.core.effects import NotOpen, PauseChanged
-from aether.core.inputs import PauseRun, ResumeRun
+from aether.core.gates import Gate
+from aether.core.inputs import PauseRun, ResumeRun, SetQueue
 from aether.core.lifecycle import find
 from aether.core.run import Activity, Run
 from aether.core.state import State
+from aether.core.views import queue_state
 from aether.errors import LimitExceeded
 from aether.model import events as e
+from aether.model.runs import TaskKind
 
 
 def pause(state: State, item: PauseRun) -> None:
@@ -60,3 +63,33 @@ def _hold(state: State, run: Run) -> None:
         if isinstance(pending, Activity) and pending.queued:
             unqueue(state, pending)
             pending.held = True
+
+
+def set_queue(state: State, item: SetQueue) -> None:
+    gate = state.gates.get(item.task_queue)
+    if gate is None and len(state.gates) >= state.limits.gates_max:
+        state.reply(item.reply, LimitExceeded(f"{len(state.gates)} task queues are paused or have a limit, the most"))
+        return
+    if gate is None:
+        gate = _make_gate(state, item.task_queue)
+    if item.paused is not None:
+        gate.paused, gate.reason = item.paused, item.reason if item.paused else ""
+    if item.activity_limit is not None:
+        gate.limit = item.activity_limit
+    sessions = [session for session in state.sessions.values() if session.gate is gate]
+    if not gate.is_needed:
+        del state.gates[gate.task_queue]
+        for session in sessions:
+            session.gate = None
+    for session in sessions:
+        fill(state, session)
+    state.reply(item.reply, queue_state(state, item.task_queue))
+
+
+def _make_gate(state: State, task_queue: str) -> Gate:
+    gate = state.gates[task_queue] = Gate(task_queue)
+    for session in state.sessions.values():
+        if session.task_queue == task_queue:
+            session.gate = gate
+            gate.running += session.used[TaskKind.ACTIVITY]
+    return gate

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from attrs import define, field
 
+from aether.core.gates import Gate
 from aether.core.run import Activity, Run
 from aether.model.runs import Labels, TaskKind
 
@@ -56,9 +57,13 @@ class Session:
     # The timer by which those go elsewhere is armed.
     is_watched: bool = False
     draining: bool = False
+    # What may keep its task queue from handing out more.
+    gate: Gate | None = None
 
     def has_slot(self, kind: TaskKind) -> bool:
-        return not self.draining and self.used[kind] < self.slots[kind]
+        if self.draining or self.used[kind] >= self.slots[kind]:
+            return False
+        return self.gate is None or self.gate.admits(kind)
 
     def has_labels(self, wanted: Labels) -> bool:
         return all(self.labels.get(name) == value for name, value in wanted)

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from attrs import define, field
 
 from aether.core.effects import Decision, Effect, EventRecorded, Record, Reply, RunChanged, RunOpened
+from aether.core.gates import Gate
 from aether.core.meters import Meters, Problem
 from aether.core.queues import QueueKey, TaskQueues
 from aether.core.run import Run, fold
@@ -50,6 +51,9 @@ class State:
     # Which sessions take a kind of task, the one that was served longest ago first.
     takers: dict[QueueKey, dict[int, Session]] = field(factory=dict)
     queues: TaskQueues = field(factory=TaskQueues)
+    # By task queue, of those that are paused or have a limit; and those that have opened during this input.
+    gates: dict[str, Gate] = field(factory=dict)
+    opened_gates: list[Gate] = field(factory=list)
     # Runs whose code did not fit, by the line in which they would wait and by the session that had that code.
     blocked: dict[QueueKey, dict[int, dict[int, Run]]] = field(factory=dict)
     # Ids of runs that are open and can not be served, because their history is damaged: with their run ids.

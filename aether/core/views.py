@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 
 from attrs import frozen
 
+from aether.core.gates import QueueState
 from aether.core.groups import limit_of
 from aether.core.queues import QueueKey, key_of
 from aether.core.run import Activity, ActivityState, Child, Pending, Promise, Run, Timer
@@ -171,7 +173,47 @@ def why_queued(state: State, item: Run | Activity) -> str:
     if not takers:
         return "no worker has its type"
     lacking = lacking_labels(takers, item.labels)
-    return f"no worker has {lacking}" if lacking else f"waits in task queue {item.task_queue}"
+    if lacking:
+        return f"no worker has {lacking}"
+    return why_shut(state, item) or f"waits in task queue {item.task_queue}"
+
+
+def why_shut(state: State, item: Run | Activity) -> str:
+    """Empty if its task queue hands out what there are slots for."""
+    gate = state.gates.get(item.task_queue)
+    return gate.why_shut(key_of(item).kind) if gate is not None else ""
+
+
+def queue_state(state: State, task_queue: str) -> QueueState:
+    return next(each for each in queue_states(state, (task_queue,)) if each.task_queue == task_queue)
+
+
+def queue_states(state: State, wanted: Iterable[str] = ()) -> list[QueueState]:
+    """Of all task queues in which anything waits, from which a worker takes, that have a gate, or that are wanted."""
+    waiting: Counter[tuple[str, TaskKind]] = Counter()
+    for key, count, _ in state.queues.depths():
+        waiting[key.task_queue, key.kind] += count
+    active: Counter[tuple[str, TaskKind]] = Counter()
+    workers: Counter[str] = Counter()
+    for session in state.sessions.values():
+        workers[session.task_queue] += 1
+        for kind in TaskKind:
+            active[session.task_queue, kind] += session.used[kind]
+    names = {*wanted, *workers, *state.gates, *(name for name, _ in waiting)}
+    return [
+        QueueState(
+            name,
+            name in state.gates and state.gates[name].paused,
+            state.gates[name].reason if name in state.gates else "",
+            state.gates[name].limit if name in state.gates else 0,
+            workers[name],
+            waiting[name, TaskKind.WORKFLOW],
+            waiting[name, TaskKind.ACTIVITY],
+            active[name, TaskKind.WORKFLOW],
+            active[name, TaskKind.ACTIVITY],
+        )
+        for name in sorted(names)
+    ]
 
 
 def awaited_turn(state: State, item: Run | Activity) -> str:

@@ -34,6 +34,8 @@ class Limits:
     # Tags and memo of a run, keys that it publishes, ids of signals that it remembers.
     tags_max: int = 32
     memo_max: int = 32
+    # Task queues that are paused or have a limit.
+    gates_max: int = 1_000
     # Of a worker, and of what a task wants of one.
     labels_max: int = 32
     # All of a memo: it goes to the worker in one message with the input.

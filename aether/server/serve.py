@@ -37,6 +37,7 @@ from aether.server.listener import BindError, Drain, Listener, bind_tcp, serve_c
 from aether.server.machine import Machine
 from aether.server.metrics_report import MetricsReport
 from aether.server.past_service import PastService
+from aether.server.queue_service import QueueService
 from aether.server.readiness import Readiness
 from aether.server.recovery import Recovery
 from aether.server.retention import Keep, retain
@@ -143,7 +144,7 @@ def _services(
     admin = AdminService(loop.clock, limits, archive, report, readers)
     health = HealthService(readiness)
     past = PastService(loop, limits, archive, readiness, readers)
-    services = (client, worker, admin, past, health)
+    services = (client, worker, admin, QueueService(loop, limits), past, health)
     methods = [*(method for service in services for method in service.methods()), *reflection_methods()]
     return Running({method.path: method for method in methods}, client, past, worker, health, readiness, loop, report)
 

@@ -1,9 +1,11 @@
 """Which worker takes what, and when, with real processes: labels, limits, pauses."""
 
+import json
 import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -30,7 +32,7 @@ class Worker(Child):
         self.wait_for("serving")
 
 
-async def until_waiting(handle: "aether.Handle[str]", reason: str) -> None:
+async def until_waiting(handle: "aether.Handle[Any]", reason: str) -> None:
     with anyio.fail_after(30):
         while not any(reason in (item.reason or item.name) for item in (await handle.status()).pending):  # noqa: ASYNC110
             await anyio.sleep(0.005)
@@ -141,3 +143,26 @@ async def test_a_paused_run_stays_where_it_is_over_a_kill_of_the_server_until_it
                     assert again.returncode == 5
                     assert "COMPLETED already" in again.stderr
     assert ran(tmp_path) == ["part 1", "woken", "part 2"]
+
+
+async def test_a_paused_task_queue_hands_out_nothing_until_it_is_resumed(server, tmp_path):
+    def queue(*words: str) -> list[list[str]]:
+        done = command("queue", *words, AETHER_SERVER=server.url)
+        assert done.returncode == 0, done.stderr
+        return [line.split("\t") for line in done.stdout.splitlines()[1:]]
+
+    async with aether.Client(server.url) as client:
+        with Worker(tmp_path, "a", server.url):
+            shown = ["default", "nothing, paused: deploy", "1", "0", "0", "0", "0"]
+            assert queue("pause", "default", "--reason", "deploy") == [shown]
+            handle = await client.start(app.turn.options(workflow_id="t"), "ann", 1)
+            await until_waiting(handle, "task queue default is paused (deploy)")
+            assert queue("list") == [["default", "nothing, paused: deploy", "1", "1", "0", "0", "0"]]
+            assert queue("resume", "default")[0][1] == "all"
+            assert await handle.result(timeout_s=30) == 1
+            assert queue("limit", "default", "2")[0][1] == "at most 2 activities"
+            (listed,) = json.loads(command("queue", "list", "-o", "json", AETHER_SERVER=server.url).stdout)
+            assert (listed["task_queue"], listed["activity_limit"], listed["workers"]) == ("default", 2, 1)
+    refused = command("queue", "limit", "default", "1000000", AETHER_SERVER=server.url)
+    assert refused.returncode == 2
+    assert "activity_limit is 1000000; at most 100000" in refused.stderr

@@ -180,6 +180,10 @@ class EngineMachine(RuleBasedStateMachine):
     def pause(self, id: str) -> None:  # noqa: A002
         assert self.room.pause(id) is not None
 
+    @rule(queue=QUEUES, paused=st.sampled_from((None, True, False)), limit=st.sampled_from((None, 0, 1, 2)))
+    def set_queue(self, queue: str, paused: bool | None, limit: int | None) -> None:
+        assert self.room.ask(i.SetQueue, queue, paused, "lunch", limit) is not None
+
     @rule(id=IDS)
     def resume(self, id: str) -> None:  # noqa: A002
         assert self.room.resume(id) is not None
@@ -387,6 +391,8 @@ class EngineMachine(RuleBasedStateMachine):
                 queue=queue,
                 labels=dict(GPU),
             )
+        for name in ("q", "other"):
+            room.ask(i.SetQueue, name, paused=False)
         for id_ in list(room.engine.state.open_ids):
             room.resume(id_)
         for _ in range(STEPS_MAX):

@@ -23,6 +23,50 @@ class ListRequest(_message.Message):
     before_run_key: int
     def __init__(self, workflow_type: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., limit: _Optional[int] = ..., workflow_id_prefix: _Optional[str] = ..., filter: _Optional[str] = ..., before_run_key: _Optional[int] = ...) -> None: ...
 
+class ListQueuesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListQueuesResponse(_message.Message):
+    __slots__ = ("queues",)
+    QUEUES_FIELD_NUMBER: _ClassVar[int]
+    queues: _containers.RepeatedCompositeFieldContainer[QueueInfo]
+    def __init__(self, queues: _Optional[_Iterable[_Union[QueueInfo, _Mapping]]] = ...) -> None: ...
+
+class UpdateQueueRequest(_message.Message):
+    __slots__ = ("task_queue", "paused", "reason", "activity_limit")
+    TASK_QUEUE_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITY_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    task_queue: str
+    paused: bool
+    reason: str
+    activity_limit: int
+    def __init__(self, task_queue: _Optional[str] = ..., paused: bool = ..., reason: _Optional[str] = ..., activity_limit: _Optional[int] = ...) -> None: ...
+
+class QueueInfo(_message.Message):
+    __slots__ = ("task_queue", "paused", "reason", "activity_limit", "workers", "runs_waiting", "activities_waiting", "runs_active", "activities_active")
+    TASK_QUEUE_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITY_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    RUNS_WAITING_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITIES_WAITING_FIELD_NUMBER: _ClassVar[int]
+    RUNS_ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITIES_ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    task_queue: str
+    paused: bool
+    reason: str
+    activity_limit: int
+    workers: int
+    runs_waiting: int
+    activities_waiting: int
+    runs_active: int
+    activities_active: int
+    def __init__(self, task_queue: _Optional[str] = ..., paused: bool = ..., reason: _Optional[str] = ..., activity_limit: _Optional[int] = ..., workers: _Optional[int] = ..., runs_waiting: _Optional[int] = ..., activities_waiting: _Optional[int] = ..., runs_active: _Optional[int] = ..., activities_active: _Optional[int] = ...) -> None: ...
+
 class GetMetricsRequest(_message.Message):
     __slots__ = ("samples",)
     SAMPLES_FIELD_NUMBER: _ClassVar[int]
