@@ -16,6 +16,7 @@ from aether.core import lifecycle
 from aether.core.dispatch import block, drop_lease, fill, push_news, resume, revoke, wake_run
 from aether.core.effects import Recorded
 from aether.core.inputs import Complete
+from aether.core.lifecycle import arm_promise, disarm_promise
 from aether.core.retry import RetryAt, decide_retry, draw
 from aether.core.run import Activity, Child, Promise, Run, Timer
 from aether.core.sessions import Lease
@@ -287,7 +288,9 @@ def _fail_step(state: State, run: Run, command: c.FailStep) -> None:
 
 @_rule(c.CreatePromise)
 def _(state: State, run: Run, command: c.CreatePromise, parks: bool, then: list[Consequence]) -> None:
-    state.record(run, e.PromiseCreated(command.path, command.name), parked=parks)
+    expires_at = state.now + command.timeout_ms * 1000 if command.timeout_ms else 0
+    state.record(run, e.PromiseCreated(command.path, command.name, expires_at), parked=parks)
+    arm_promise(state, run, command.path)
 
 
 @_rule(c.PublishValue)
@@ -334,6 +337,7 @@ def _(state: State, run: Run, command: c.CancelPending, parks: bool, then: list[
         state.timers.cancel(("timer", run.key, pending.path))
         state.record(run, e.TimerCancelled(pending.path), parked=parks)
     elif isinstance(pending, Promise):
+        disarm_promise(state, run, pending)
         state.record(run, e.PromiseDropped(pending.path), parked=parks)
     elif isinstance(pending, Activity) and not pending.cancel_requested:
         state.record(run, e.ActivityCancelRequested(pending.path), parked=parks)

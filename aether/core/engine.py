@@ -25,7 +25,7 @@ from aether.core.dispatch import STICKY, move_waking, serve_opened, wake_run
 from aether.core.effects import Decision, RunOpened
 from aether.core.explain import explain_run
 from aether.core.fork import fork
-from aether.core.run import Activity, Run, Timer, fold
+from aether.core.run import Activity, Promise, Run, Timer, fold
 from aether.core.sessions import Tokens
 from aether.core.state import State, TimerKey
 from aether.core.timers import TimerWheel
@@ -98,6 +98,8 @@ def _take_up(state: State, run: Run) -> None:
     for pending in list(run.pending.values()):
         if isinstance(pending, Timer):
             state.timers.arm(("timer", run.key, pending.path), pending.fire_at)
+        elif isinstance(pending, Promise):
+            lifecycle.arm_promise(state, run, pending.path)
         elif isinstance(pending, Activity):
             activities.recover(state, pending)
     lifecycle.arm(state, run)
@@ -138,6 +140,12 @@ def _activity_due(state: State, key: TimerKey) -> None:
         activities.timed_out(state, activity, key[0])
 
 
+def _promise_due(state: State, key: TimerKey) -> None:
+    run = state.runs.get(key[1])
+    if run is not None:
+        lifecycle.promise_due(state, run, key[2])
+
+
 def _run_due(state: State, key: TimerKey) -> None:
     run = state.runs.get(key[1])
     if run is not None:
@@ -160,6 +168,7 @@ def _sticky_due(state: State, key: TimerKey) -> None:
 _DUE: dict[str, Callable[[State, TimerKey], None]] = {
     "timer": _timer_due,
     "session": _session_due,
+    lifecycle.PROMISE: _promise_due,
     STICKY: _sticky_due,
     **dict.fromkeys(("retry", activities.PROGRESS, *activities.TIMEOUTS), _activity_due),
     **dict.fromkeys(lifecycle.RUN_TIMERS, _run_due),

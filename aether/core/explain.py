@@ -231,8 +231,9 @@ def _pending(state: State, item: Pending) -> Reason:
     if isinstance(item, Timer):
         return _timer(state, item)
     if isinstance(item, Promise):
-        text = f"promise {item.name!r} at {item.path}, which somebody outside keeps"
-        return Reason(ReasonKind.PROMISE, text, item.path, item.name)
+        until = f", {_due(state, item.expires_at)}" if item.expires_at else ""
+        text = f"promise {item.name!r} at {item.path}, which somebody outside keeps{until}"
+        return Reason(ReasonKind.PROMISE, text, item.path, item.name, item.expires_at)
     if isinstance(item, Child):
         return _child(state, item)
     return _activity(state, item)

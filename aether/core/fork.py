@@ -5,7 +5,7 @@
     activities, children   their events are left out, so the code asks for them again; attempts count from 1
     steps between attempts the same
     timers                 kept, with the time at which they fire
-    promises               kept open, under the token of the new run
+    promises               kept open, under the token of the new run, with the time at which they expire
     signals                those that had come are kept
     pauses                 left out: whoever forks a run wants the new one to run
 
@@ -25,7 +25,7 @@ from attrs import evolve
 from aether.core import lifecycle
 from aether.core.effects import EventRecorded, RunChanged, Started
 from aether.core.inputs import ForkRun
-from aether.core.run import Run, Timer, fold
+from aether.core.run import Promise, Run, Timer, fold
 from aether.core.state import State
 from aether.errors import InvalidArgument, LimitExceeded, WorkflowAlreadyExists, WorkflowClosed
 from aether.model import events as e
@@ -126,6 +126,8 @@ def fork(state: State, item: ForkRun) -> None:
     for pending in run.pending.values():
         if isinstance(pending, Timer):
             state.timers.arm(("timer", run.key, pending.path), pending.fire_at)
+        elif isinstance(pending, Promise):
+            lifecycle.arm_promise(state, run, pending.path)
     lifecycle.begin(state, run)
 
 

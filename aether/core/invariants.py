@@ -263,6 +263,8 @@ def _deadlines(run: Run, pending: Pending) -> Iterator[tuple[TimerKey, int | Non
     """Timers that must be armed for it; None where the deadline moves with the signs of life."""
     if isinstance(pending, Timer):
         yield ("timer", run.key, pending.path), pending.fire_at
+    if isinstance(pending, Promise) and pending.expires_at:
+        yield ("promise", run.key, pending.path), pending.expires_at
     if not isinstance(pending, Activity):
         return
     bounds = pending.timeouts

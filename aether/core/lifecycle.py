@@ -9,7 +9,7 @@ from aether.core import activity as activities
 from aether.core.dispatch import drop_lease, fill, let_go, revoke, unblock, unqueue, wake_run
 from aether.core.effects import CancelAccepted, Closed, NotOpen, Started
 from aether.core.inputs import AwaitRun, CancelRun, DescribeRun, ForgetAwait, StartRun
-from aether.core.run import Activity, Child, Run, Timer, digest
+from aether.core.run import Activity, Child, Promise, Run, Timer, digest
 from aether.core.sessions import Session
 from aether.core.state import State
 from aether.core.views import describe
@@ -21,6 +21,7 @@ from aether.model.runs import IdReusePolicy, ParentClosePolicy, RunState
 
 # Timers of a run as a whole; the others are of its positions.
 RUN_TIMERS = ("start", "expiry", "grace")
+PROMISE = "promise"
 ClosingFact = e.RunCompleted | e.RunFailed | e.RunCancelled
 _PARENT_CLOSED = "its parent is closed"
 
@@ -113,6 +114,30 @@ def arm(state: State, run: Run) -> None:
     if run.cancel_requested:
         # From now and not from the request: while the server was down, nobody could clean up.
         state.timers.arm(("grace", run.key, ""), state.now + state.limits.cancel_grace_ms * 1000)
+
+
+def arm_promise(state: State, run: Run, path: str) -> None:
+    """The bound of a promise, if it has one."""
+    promise = run.pending[path]
+    assert isinstance(promise, Promise)
+    if promise.expires_at:
+        state.timers.arm((PROMISE, run.key, path), promise.expires_at)
+
+
+def disarm_promise(state: State, run: Run, promise: Promise) -> None:
+    if promise.expires_at:
+        state.timers.cancel((PROMISE, run.key, promise.path))
+
+
+def promise_due(state: State, run: Run, path: str) -> None:
+    """Nobody has completed it in time."""
+    promise = run.pending.get(path)
+    if not isinstance(promise, Promise):
+        # Another timer of the same tick has ended what it was for.
+        return
+    failure = Failure("PromiseTimeout", f"nobody has completed promise {promise.name!r} in time")
+    state.record(run, e.PromiseRejected(path, failure))
+    wake_run(state, run)
 
 
 def start_due(state: State, run: Run) -> None:
@@ -339,6 +364,8 @@ def _clear_pending(state: State, run: Run, freed: list[Session]) -> list[Child]:
     for pending in run.pending.values():
         if isinstance(pending, Timer):
             state.timers.cancel(("timer", run.key, pending.path))
+        elif isinstance(pending, Promise):
+            disarm_promise(state, run, pending)
         elif isinstance(pending, Activity):
             freed += activities.abandon(state, pending)
         elif isinstance(pending, Child):

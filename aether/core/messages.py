@@ -9,7 +9,7 @@ from __future__ import annotations
 from aether.core.dispatch import wake_run
 from aether.core.effects import NotOpen, PromiseCompleted, Signalled, ValueRead
 from aether.core.inputs import CompletePromise, ReadValue, SignalRun
-from aether.core.lifecycle import find
+from aether.core.lifecycle import disarm_promise, find
 from aether.core.run import Promise
 from aether.core.state import State
 from aether.errors import InvalidArgument, LimitExceeded
@@ -48,9 +48,11 @@ def complete_promise(state: State, item: CompletePromise) -> None:
         state.reply(item.reply, InvalidArgument(f"run {run_id} has made no promise at path {path!r}", field="token"))
         return
     # By now, something else may wait at that path.
-    if not isinstance(run.pending.get(path), Promise):
+    promise = run.pending.get(path)
+    if not isinstance(promise, Promise):
         state.reply(item.reply, PromiseCompleted(duplicate=True))
         return
+    disarm_promise(state, run, promise)
     if item.failure is not None:
         state.record(run, e.PromiseRejected(path, item.failure))
     else:

@@ -114,7 +114,7 @@ class PastRun:
         if isinstance(item, Child):
             return PendingView(item.path, "child", item.workflow_id)
         if isinstance(item, Promise):
-            return PendingView(item.path, "promise", item.name)
+            return PendingView(item.path, "promise", item.name, due_at=item.expires_at)
         return self._view_activity(item)
 
     def _view_activity(self, item: Activity) -> PendingView:

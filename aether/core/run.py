@@ -84,6 +84,8 @@ class Child:
 class Promise:
     path: str
     name: str
+    # When it is rejected if nobody has completed it; 0: never.
+    expires_at: int = 0
 
 
 @define(eq=False)
@@ -258,7 +260,7 @@ def _(run: Run, fact: e.SignalReceived, at: int) -> None:
 
 @_folds(e.PromiseCreated)
 def _(run: Run, fact: e.PromiseCreated, at: int) -> None:
-    run.pending[fact.path] = Promise(fact.path, fact.name)
+    run.pending[fact.path] = Promise(fact.path, fact.name, fact.expires_at)
     if run.promises is None:
         run.promises = set()
     run.promises.add(fact.path)

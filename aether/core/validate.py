@@ -120,6 +120,7 @@ def _check_child(limits: Limits, command: c.StartChild) -> None:
 def _check_promise(limits: Limits, command: c.CreatePromise) -> None:
     check_path(limits, command.path)
     check_name(limits, command.name, "name")
+    check_delay(limits, command.timeout_ms, "timeout_ms")
 
 
 def _check_publish(limits: Limits, command: c.PublishValue) -> None:

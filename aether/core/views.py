@@ -263,7 +263,7 @@ def overview(state: State) -> EngineView:
 
 def _pending(state: State, item: Pending) -> PendingView:
     if isinstance(item, Promise):
-        return PendingView(item.path, "promise", item.name)
+        return PendingView(item.path, "promise", item.name, due_at=item.expires_at)
     if isinstance(item, Timer):
         kind = "step" if item.step_name else "timer"
         return PendingView(

@@ -33,6 +33,7 @@ class FailStep:
 class CreatePromise:
     path: str
     name: str
+    timeout_ms: int = 0
 
 
 @frozen

@@ -231,6 +231,7 @@ class SignalReceived:
 class PromiseCreated:
     path: str
     name: str
+    expires_at: int = 0
 
 
 @frozen

@@ -191,20 +191,26 @@ class Context:
         )
 
     @overload
-    async def promise(self, name: str = "promise", /) -> Promise[Any]: ...
+    async def promise(self, name: str = "promise", /, *, timeout_s: float | None = None) -> Promise[Any]: ...
     @overload
-    async def promise(self, name: str = "promise", /, *, result_type: type[T]) -> Promise[T]: ...
-    async def promise(self, name: str = "promise", /, *, result_type: Any = UNDECLARED) -> Promise[Any]:
+    async def promise(
+        self, name: str = "promise", /, *, result_type: type[T], timeout_s: float | None = None
+    ) -> Promise[T]: ...
+    async def promise(
+        self, name: str = "promise", /, *, result_type: Any = UNDECLARED, timeout_s: float | None = None
+    ) -> Promise[Any]:
         """Something that somebody outside will bring about: hand out its `token`, then `await promise.result()`.
 
         Any process completes it with `client.complete_promise(token, value)` or `client.fail_promise(token, error)`,
-        also while no worker is there.
+        also while no worker is there. When nobody has within `timeout_s` seconds, counted from here, it is over, and
+        its result is a TimeoutError.
         """
         branch = self._run.branch("promise")
+        if timeout_s is not None and not 0 < timeout_s * 1000 <= DEFAULT_LIMITS.delay_max_ms:
+            raise InvalidArgument(f"ctx.promise: timeout_s must be above 0 and at most ten years, not {timeout_s}")
         await self._run.admit()
-        waiter = self._run.register(
-            branch, "promise", name, c.CreatePromise(branch.next_path(), name), is_detached=True
-        )
+        command = c.CreatePromise(branch.next_path(), name, ceil((timeout_s or 0) * 1000))
+        waiter = self._run.register(branch, "promise", name, command, is_detached=True)
         await self._run.wait_for_start(waiter)
         return Promise(self._run, waiter, result_type, self._converter)
 

@@ -1,6 +1,6 @@
 """Calls that let their branch go on while they last: children that were spawned, promises."""
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from aether.errors import ChildCancelled, ChildFailed, PromiseFailed
 from aether.model.payload import Failure
@@ -11,6 +11,8 @@ from aether.sdk.run import Run
 from aether.sdk.waiters import Waiter
 
 T = TypeVar("T")
+# The server's word for a promise that nobody has completed in time.
+_TIMEOUT: Final = "PromiseTimeout"
 
 
 class Spawned(Generic[T]):
@@ -51,11 +53,14 @@ class Promise(Generic[T]):
 
         Raises:
             PromiseFailed: It was completed with a failure.
+            TimeoutError: Nobody has completed it within its `timeout_s`.
 
         """
         branch = self._run.branch("promise.result")
         await self._run.join_call(self._waiter, branch)
         waiter, subject = self._waiter, f"promise {self._waiter.name!r}"
+        if waiter.failure is not None and waiter.failure.type == _TIMEOUT:
+            raise TimeoutError(waiter.failure.message)
         if waiter.failure is not None:
             raise from_failure(PromiseFailed, subject, waiter.failure)
         assert waiter.result is not None

@@ -358,3 +358,40 @@ async def test_start_options_are_kept(client: aether.Client) -> None:
         await forced.cancel("stuck", force=True)
         with pytest.raises(aether.WorkflowCancelled):
             await forced.result()
+
+
+async def test_a_promise_that_nobody_completes_in_time_is_a_timeout(client: aether.Client) -> None:
+    tokens: list[str] = []
+
+    @client.workflow("w")
+    async def w(ctx: aether.Context) -> str:
+        late = await ctx.promise("late", timeout_s=0.2)
+        kept = await ctx.promise("kept", timeout_s=3600, result_type=str)
+        tokens.extend((late.token, kept.token))
+        try:
+            await late.result()
+        except TimeoutError as error:
+            return f"{error}; {await kept.result()}"
+        return "kept"
+
+    async with client.serve():
+        handle = await w.start()
+        while "PromiseRejected" not in await facts(handle):  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+        assert await client.complete_promise(tokens[0]) is False
+        assert await client.complete_promise(tokens[1], "yes") is True
+        assert await handle.result() == "nobody has completed promise 'late' in time; yes"
+        kinds = await facts(handle)
+    assert kinds.count("PromiseRejected") == 1
+    assert kinds.count("PromiseResolved") == 1
+
+
+async def test_the_limit_of_a_promise_is_a_time(client: aether.Client) -> None:
+    @client.workflow("w")
+    async def w(ctx: aether.Context) -> None:
+        for nonsense in (0, -1, 1e12, float("nan")):
+            with pytest.raises(aether.InvalidArgument, match="timeout_s must be above 0"):
+                await ctx.promise(timeout_s=nonsense)
+
+    async with client.serve():
+        await w.start_and_wait()

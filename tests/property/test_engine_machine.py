@@ -73,7 +73,7 @@ RUN_COMMANDS = st.one_of(
         POLICIES,
     ),
     st.builds(c.FailStep, PATHS, st.just("pack"), st.just(BOOM), st.sampled_from((0, 1, 2)), RETRIES),
-    st.builds(c.CreatePromise, PATHS, st.just("answer")),
+    st.builds(c.CreatePromise, PATHS, st.just("answer"), st.sampled_from((0, 0, 1_000))),
     st.builds(c.PublishValue, PATHS, st.sampled_from(KEYS), st.just(data("shown"))),
     st.builds(c.CancelPending, PATHS),
 )
@@ -94,7 +94,7 @@ MOVES = st.one_of(
         LIMITS,
     ),
     st.builds(c.FailStep, st.just(""), st.just("pack"), st.just(BOOM), st.sampled_from((1, 2)), RETRIES),
-    st.just(c.CreatePromise("", "answer")),
+    st.sampled_from((c.CreatePromise("", "answer"), c.CreatePromise("", "answer", 1_000))),
     st.just(c.PublishValue("", "progress", data("shown"))),
     st.just(c.CancelPending("")),
 )

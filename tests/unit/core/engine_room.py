@@ -96,7 +96,7 @@ def _durable(pending: Pending) -> tuple[object, ...]:
     if isinstance(pending, Timer):
         return ("timer", pending.path, pending.fire_at, pending.step_name, pending.attempt, pending.last_failure)
     if isinstance(pending, Promise):
-        return "promise", pending.path, pending.name
+        return "promise", pending.path, pending.name, pending.expires_at
     if isinstance(pending, Child):
         return ("child", pending.path, pending.workflow_id, pending.run_id, pending.policy, pending.cancel_requested)
     return (

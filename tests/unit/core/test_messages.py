@@ -4,9 +4,11 @@ import pytest
 
 from aether.core import inputs as i
 from aether.core.effects import NotOpen, PromiseCompleted, Signalled, ValueRead
+from aether.core.views import describe
 from aether.errors import InvalidArgument, LimitExceeded
 from aether.model import commands as c
 from aether.model import events as e
+from aether.model.payload import Failure
 from tests.unit.core.engine_room import BOOM, T0, Room, S, activity, data, done, step
 
 PROMISE = c.CreatePromise("1", "approval")
@@ -208,3 +210,53 @@ def test_a_run_publishes_under_so_many_keys_and_no_more():
     both.start()
     refusal = both.complete(both.token(), *(c.PublishValue(key, key, data()) for key in ("1", "2")))
     assert isinstance(refusal, LimitExceeded)
+
+
+# A promise with a limit.
+
+
+@pytest.fixture
+def bounded():
+    room = Room()
+    room.open()
+    room.start()
+    room.park(room.token(), c.CreatePromise("1", "approval", 2_000))
+    return room
+
+
+def test_a_promise_that_nobody_has_completed_in_time_is_over(bounded):
+    token = bounded.promise_token()
+    bounded.sleep(1.999)
+    assert describe(bounded.engine.state, bounded.run()).pending[0].due_at == T0 + 2 * S
+    bounded.sleep(0.001)
+    assert bounded.last() == e.PromiseRejected(
+        "1", Failure("PromiseTimeout", "nobody has completed promise 'approval' in time")
+    )
+    assert bounded.news() == [(1, 4, 4)]
+    assert bounded.resolve(token).duplicate
+
+
+def test_the_limit_of_a_promise_outlives_the_server(bounded):
+    bounded.restart()
+    bounded.sleep(2)
+    assert isinstance(bounded.last(), e.PromiseRejected)
+
+
+@pytest.mark.parametrize("end", ["completed", "dropped", "closed", "cancelled in the same tick"])
+def test_a_promise_that_is_over_has_no_limit_any_more(bounded, end):
+    if end == "completed":
+        bounded.resolve(bounded.promise_token())
+    elif end == "dropped":
+        bounded.signal()
+        bounded.complete(bounded.token(), c.CancelPending("1"))
+    elif end == "closed":
+        bounded.cancel(force=True)
+    else:
+        bounded.start("x", run_timeout_ms=2_000)
+        bounded.complete(bounded.token("x"), c.CreatePromise("1", "approval", 2_000))
+        bounded.tick(2)
+        assert not bounded.is_open("x")
+        assert bounded.kinds("x")[-1] == "RunFailed"
+    bounded.sleep(5)
+    rejected = [fact for fact in bounded.history() if isinstance(fact, e.PromiseRejected)]
+    assert len(rejected) == (end == "cancelled in the same tick")

@@ -142,6 +142,7 @@ def test_a_good_command_passes(command):
         (c.FailStep("1", "pack", OK, 1, RetryPolicy(initial_s=TEN_YEARS_S + 1)), "retry"),
         (c.CreatePromise("x", "answer"), "path"),
         (c.CreatePromise("1", ""), "name"),
+        (c.CreatePromise("1", "n", 2**60), "timeout_ms"),
         (c.PublishValue("x", "progress", NONE), "path"),
         (c.PublishValue("1", "", NONE), "key"),
         (c.CancelPending("x"), "path"),

@@ -79,6 +79,7 @@ FACTS: list[e.Fact] = [
     e.StepRetried("1", "pack", DEEP, 2, 99, 77),
     e.SignalReceived("go", DATA, "s-1"),
     e.PromiseCreated("1", "approval"),
+    e.PromiseCreated("1", "approval", 7),
     e.PromiseResolved("1", DATA),
     e.PromiseRejected("1", DEEP),
     e.PromiseDropped("1"),
@@ -104,6 +105,7 @@ COMMANDS: list[c.Command] = [
     c.CancelActivity(),
     c.FailStep("1", "pack", DEEP, 2, RETRY, 99),
     c.CreatePromise("1", "approval"),
+    c.CreatePromise("1", "approval", 7),
     c.PublishValue("1", "progress", DATA),
     c.StartChild("1", "ship", "kid", "far", DATA, ParentClosePolicy.TERMINATE),
 ]

@@ -503,12 +503,14 @@ class SignalReceived(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[_Union[Payload, _Mapping]] = ..., signal_id: _Optional[str] = ...) -> None: ...
 
 class PromiseCreated(_message.Message):
-    __slots__ = ("path", "name")
+    __slots__ = ("path", "name", "expires_at_us")
     PATH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_US_FIELD_NUMBER: _ClassVar[int]
     path: str
     name: str
-    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+    expires_at_us: int
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., expires_at_us: _Optional[int] = ...) -> None: ...
 
 class PromiseResolved(_message.Message):
     __slots__ = ("path", "result")

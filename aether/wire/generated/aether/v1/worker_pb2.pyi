@@ -184,12 +184,14 @@ class FailStep(_message.Message):
     def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., attempt: _Optional[int] = ..., retry: _Optional[_Union[_model_pb2.RetryPolicy, _Mapping]] = ..., started_at_us: _Optional[int] = ...) -> None: ...
 
 class CreatePromise(_message.Message):
-    __slots__ = ("path", "name")
+    __slots__ = ("path", "name", "timeout_ms")
     PATH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
     path: str
     name: str
-    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+    timeout_ms: int
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., timeout_ms: _Optional[int] = ...) -> None: ...
 
 class PublishValue(_message.Message):
     __slots__ = ("path", "key", "value")
