@@ -126,7 +126,9 @@ def fork(state: State, item: ForkRun) -> None:
     for pending in run.pending.values():
         if isinstance(pending, Timer):
             state.timers.arm(("timer", run.key, pending.path), pending.fire_at)
-        elif isinstance(pending, Promise):
+        else:
+            # Nothing else that waits is kept.
+            assert isinstance(pending, Promise)
             lifecycle.arm_promise(state, run, pending.path)
     lifecycle.begin(state, run)
 

@@ -131,10 +131,8 @@ def disarm_promise(state: State, run: Run, promise: Promise) -> None:
 
 def promise_due(state: State, run: Run, path: str) -> None:
     """Nobody has completed it in time."""
-    promise = run.pending.get(path)
-    if not isinstance(promise, Promise):
-        # Another timer of the same tick has ended what it was for.
-        return
+    promise = run.pending[path]
+    assert isinstance(promise, Promise)
     failure = Failure("PromiseTimeout", f"nobody has completed promise {promise.name!r} in time")
     state.record(run, e.PromiseRejected(path, failure))
     wake_run(state, run)
@@ -368,7 +366,7 @@ def _clear_pending(state: State, run: Run, freed: list[Session]) -> list[Child]:
             disarm_promise(state, run, pending)
         elif isinstance(pending, Activity):
             freed += activities.abandon(state, pending)
-        elif isinstance(pending, Child):
+        else:
             children.append(pending)
     run.pending = {}
     return children

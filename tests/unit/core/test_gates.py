@@ -106,6 +106,7 @@ def test_a_place_that_is_free_is_taken_by_another_worker_of_the_queue(room):
 
 def test_what_was_there_before_counts(room):
     room.open()
+    room.open(2, queue="other")
     room.start()
     room.complete(room.token(), activity("1"), activity("2"), activity("3"))
     assert set_queue(room, activity_limit=2).activities_active == 3

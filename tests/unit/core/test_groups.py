@@ -112,6 +112,17 @@ def test_the_limit_that_was_declared_last_counts(room):
     assert begun(room) == ["4"]
 
 
+def test_who_was_offered_first_goes_after_the_more_urgent_who_came_later(room):
+    for number, (name, priority) in enumerate((("first", 3), ("urgent", 1))):
+        room.open(10 + number, activities=())
+        room.start(name, priority=priority)
+        room.complete(room.token(name), activity(limit=ONE))
+    room.open(2, workflows=())
+    assert [attempt.workflow_id for attempt in room.attempts()] == ["urgent"]
+    room.complete(room.attempt("1", "urgent"), OK)
+    assert [attempt.workflow_id for attempt in room.attempts()] == ["first"]
+
+
 # Runs.
 
 

@@ -143,7 +143,7 @@ def test_who_waits_can_be_told_its_place():
     assert queues.place(KEY, first, 10) == 0
     for item in (first, second, urgent):
         queues.push(KEY, item, 10)
-    assert queues.count(KEY) == 3
+    assert queues.count(KEY) == queues.ready == 3
     assert [queues.place(KEY, item, 10) for item in (first, second, urgent)] == [2, 3, 1]
     queues.remove(KEY, first)
     assert queues.place(KEY, second, 10) == 2
