@@ -20,8 +20,8 @@ from aether.store.interface import Retention, StoreError
 log = Log("aether.server")
 
 LOOK_S = 10.0
-# Takes a few milliseconds.
-ROWS_MAX = 200
+# Takes some milliseconds, most of them for the flush.
+ROWS_MAX = 100
 _DAY_US = 24 * 3600 * 1_000_000
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import apsw
 
 from aether.store.format import RESTORE_ADVICE
-from aether.store.interface import StoreDamaged, StoreError, StoreFailed, StoreFormat
+from aether.store.interface import StoreDamaged, StoreError, StoreFailed, StoreFormat, StoreFull
 from aether.store.sqlite_check import check_file
 from aether.store.sqlite_errors import translate
 from aether.store.sqlite_schema import FORMAT, read_format
@@ -81,7 +81,10 @@ def _copy(path: str, part: str) -> None:
 def _blamed(error: apsw.Error, path: str, part: str, copy: apsw.Connection | None) -> StoreError:
     """A damaged page is the original's, everything else happened to the copy."""
     where = path if isinstance(error, apsw.CorruptError) else part
-    return translate(error, where, copy.system_errno if copy is not None else 0)
+    fault = translate(error, where, copy.system_errno if copy is not None else 0)
+    if isinstance(fault, StoreFull):
+        return StoreFailed("there is no room for the copy", where=part, advice="make room, or give another place")
+    return fault
 
 
 def _name_durably(part: Path, goal: Path) -> None:

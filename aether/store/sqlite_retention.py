@@ -31,6 +31,7 @@ _OLDEST: Final = """
     FROM runs INDEXED BY runs_by_closed
     WHERE closed_at >= ? AND (closed_at > ? OR key > ?) ORDER BY closed_at, key LIMIT ?
 """
+_KEEP_KEY: Final = "INSERT INTO meta VALUES ('last_key', ?) ON CONFLICT DO UPDATE SET v = max(v, excluded.v)"
 _DELETE_EVENTS: Final = """
     DELETE FROM log WHERE pos IN
     (SELECT pos FROM log INDEXED BY log_by_run WHERE run_key = ? ORDER BY seq DESC LIMIT ?)
@@ -63,6 +64,9 @@ class Sweeper:
             room = _delete_run(connection, key, tags, room)
             counts[type_, state] = counts.get((type_, state), 0) + 1
             last = (closed_at, key)
+        # Keys are never given twice, also when the newest run is gone.
+        highest = max((key for key, *_ in runs), default=0)
+        connection.execute(_KEEP_KEY, (highest,))
         connection.execute("COMMIT")
         self._behind = behind
         return Forgotten(counts, is_done=False)
@@ -96,15 +100,17 @@ def _delete_run(connection: apsw.Connection, key: int, stored_tags: bytes, room:
     for name, value in tags:
         connection.execute("DELETE FROM tags WHERE name = ? AND value = ? AND run_key = ?", (name, value, key))
     connection.execute("DELETE FROM runs WHERE key = ?", (key,))
-    # Keys are never given twice, also when the newest run is gone.
-    connection.execute(
-        "INSERT INTO meta VALUES ('last_key', ?) ON CONFLICT DO UPDATE SET v = max(v, excluded.v)", (key,)
-    )
-    connection.execute("INSERT INTO forgotten VALUES (?)", (key,))
-    return _delete_events(connection, key, room - 1 - len(tags))
+    room -= 1 + len(tags)
+    if room > 0:
+        connection.execute(_DELETE_EVENTS, (key, room))
+        room -= connection.changes()
+    if room <= 0:
+        connection.execute("INSERT INTO forgotten VALUES (?)", (key,))
+    return room
 
 
 def _delete_events(connection: apsw.Connection, key: int, room: int) -> int:
+    """Remove events that are left of a run; what is left of the room."""
     if room > 0:
         connection.execute(_DELETE_EVENTS, (key, room))
         removed = connection.changes()

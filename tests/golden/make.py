@@ -32,6 +32,17 @@ async def fill(client: aether.Client) -> None:
         ).start(20)
         await done.signal("word", "please")
         await done.result()
+        various = await w.various.options(workflow_id="various").start()
+        while (token := await various.read("token", result_type=str)) is None:  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+        await client.complete_promise(token, "receipt")
+        try:
+            await various.result()
+        except aether.WorkflowFailed as error:
+            print("as it should be:", error)
+        forked = await client.handle("everything").fork(at=4, workflow_id="forked")
+        await forked.signal("word", "again")
+        await forked.result()
         failing = await w.failing.options(workflow_id="failing", tags={"customer": "c78"}).start()
         try:
             await failing.result()

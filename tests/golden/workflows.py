@@ -66,3 +66,29 @@ async def sleeping(ctx: aether.Context) -> str:
 @client.workflow("lasting")
 async def lasting(ctx: aether.Context) -> None:
     await ctx.step("last", anyio.sleep_forever)
+
+
+TRIES: list[int] = []
+
+
+def flaky() -> str:
+    TRIES.append(1)
+    if len(TRIES) == 1:
+        raise Refused("the first time")
+    return "steady"
+
+
+@client.workflow("various")
+async def various(ctx: aether.Context) -> list[str]:
+    """Facts that came later: retried steps, promises, deadlines, races, compensations, detached children."""
+    said = [await ctx.step("flaky", flaky, retry=aether.RetryPolicy(initial_s=0.01, max_attempts=3))]
+    receipt = await ctx.promise("paid", result_type=str)
+    await ctx.publish("token", receipt.token)
+    said.append(await receipt.result())
+    async with ctx.move_on_after(0.01) as deadline:
+        await ctx.sleep(days=1)
+    said.append(f"moved on: {deadline.expired}")
+    spawned = await ctx.spawn(child, 1)
+    said.append(str(await spawned.result()))
+    await ctx.on_failure("undo", said.clear)
+    raise Refused(", ".join(said))

@@ -90,7 +90,7 @@ async def test_commits_have_their_turn_between_two_parts():
     store.open()
     store.commit([Batch(runs=[run_row(key, state=3, closed_at=key) for key in range(1, 2_001)])])
     store.said.clear()
-    keys = iter(range(10_001, 10_021))
+    keys = iter(range(10_001, 10_041))
 
     def submit_another(ticket: int) -> None:
         for key in keys:
@@ -104,8 +104,8 @@ async def test_commits_have_their_turn_between_two_parts():
         nursery.start_soon(retain, Keep(1), writer, Clock(), Tally({}))
         await trio.sleep(1)
         nursery.cancel_scope.cancel()
-    assert store.said.count("part") == 10
-    assert store.said.count("commit") == 20
+    assert store.said.count("part") == 20
+    assert store.said.count("commit") == 40
     assert ("part", "part") not in pairwise(store.said)
 
 

@@ -120,3 +120,8 @@ def test_what_is_no_database_of_ours_is_refused(tmp_path: Path):
     with pytest.raises(StoreFormat, match="not a database"):
         back_up(str(tmp_path / "text"), str(tmp_path / "copy.db"))
     assert not list(tmp_path.glob("copy*"))
+
+
+def test_a_full_disk_is_said_of_the_copy():
+    fault = sqlite_backup._blamed(apsw.FullError("database or disk is full"), "a.db", "copy.db.part", None)
+    assert str(fault) == "copy.db.part: there is no room for the copy; make room, or give another place"
