@@ -39,6 +39,9 @@ from aether.wire.plain import iso_time
 # A server answers at once or is in trouble.
 _PATIENCE_S = 5.0
 _FAULTS_SHOWN = 20
+# A larger database takes too long to be read whole.
+_READ_BYTES_MAX = 256 << 20
+_CHECK = "it is large: `aether db check` reads all of it"
 # Less room than this on the disk of the database is soon none.
 _FREE_BYTES_MIN = 1 << 30
 # With less than this nothing can be written soon: the log of a busy server takes a megabyte at a time.
@@ -153,6 +156,9 @@ def check_database(settings: Settings) -> Iterator[Finding]:
             older = f"{path}: of an older format"
             yield Finding(Level.WARN, "database", older, "it is migrated by `aether db migrate`, or by a start")
             return
+        if path.stat().st_size > _READ_BYTES_MAX:
+            yield Finding(Level.OK, "database", f"{path}: {path.stat().st_size >> 20} MiB, {_used(path)}", _CHECK)
+            return
         faults = list(islice(check_file(str(path), None), _FAULTS_SHOWN))
     except StoreError as error:
         yield Finding(Level.FAIL, "database", f"{error.where}: {error.what}", error.advice)
@@ -161,9 +167,12 @@ def check_database(settings: Settings) -> Iterator[Finding]:
         restore = "stop the server and restore the newest backup that is whole"
         yield from (Finding(Level.FAIL, "database", f"{path}: {fault}", restore) for fault in faults)
         return
+    yield Finding(Level.OK, "database", f"{path}: whole, {path.stat().st_size >> 10} KiB, {_used(path)}")
+
+
+def _used(path: Path) -> str:
     holder = lock_holder(path)
-    used = f"in use by {holder}" if holder else "not in use"
-    yield Finding(Level.OK, "database", f"{path}: whole, {path.stat().st_size >> 10} KiB, {used}")
+    return f"in use by {holder}" if holder else "not in use"
 
 
 def _check_custom(url: StoreUrl) -> Finding:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from aether.cli import doctor
 from aether.cli.doctor import Level, check_clock, check_database, check_host, check_sqlite, lock_holder
 from aether.server.settings import Persistence, Settings
 from aether.store.interface import Batch
@@ -85,6 +86,16 @@ def test_a_database_in_use_names_its_owner_and_is_not_disturbed(settings):
     assert not lock_holder(settings.db_path)
     ((_, _, text),) = found(settings)
     assert "not in use" in text
+
+
+def test_a_large_database_is_not_read_whole(settings, monkeypatch):
+    store = SqliteStore(str(settings.db_path))
+    store.open()
+    store.close()
+    monkeypatch.setattr(doctor, "_READ_BYTES_MAX", 1)
+    (finding,) = check_database(settings)
+    assert (finding.level, finding.text) == (Level.OK, f"{settings.db_path}: 0 MiB, not in use")
+    assert "aether db check" in finding.advice
 
 
 def test_a_folder_in_the_place_of_the_database_is_told(settings):
