@@ -74,6 +74,7 @@ ROWS_WRITTEN = _counter("storage_rows_written", "Rows written.")
 COMMIT_DURATION = _seconds("storage_commit_duration", "Transactions, with the sync to disk.")
 BATCH = Family("storage_batch_decisions", "histogram", "Decisions in one transaction.")
 WRITER_QUEUE = _gauge("storage_writer_queue", "Decisions that wait for the disk.")
+UNWRITTEN = _gauge("storage_unwritten_seconds", "How far the disk is behind with what was told.", unit="seconds")
 DATABASE_BYTES = _gauge("storage_database_bytes", "Size of the database file.", unit="bytes")
 WAL_BYTES = _gauge("storage_wal_bytes", "Size of its write-ahead log.", unit="bytes")
 LOOP_LAG = _seconds("event_loop_lag", "How long what came in waited for the engine.")
@@ -216,6 +217,7 @@ def _storage(readiness: Readiness, database: str) -> Iterator[tuple[Family, Rows
     yield COMMIT_DURATION, [((), stats.commit_us)]
     yield BATCH, [((), stats.batches)]
     yield WRITER_QUEUE, [((), writer.waiting_count)]
+    yield UNWRITTEN, [((), readiness.tier.lag_s(writer))]
     yield DATABASE_BYTES, [((), _size(database))]
     yield WAL_BYTES, [((), _size(f"{database}-wal"))]
 

@@ -48,6 +48,7 @@ def test_prometheus_reads_what_the_server_did(server):
     assert found["aether_storage_commits_total"].value >= 0
     assert found["aether_storage_database_bytes"].value > 0
     assert found["aether_storage_wal_bytes"].value > 0
+    assert found["aether_storage_unwritten_seconds"].value == 0
     assert found["aether_build_info"].labels["persistence"] == "state-action-log"
     older, kind, text = get(server.metrics, "/metrics")
     assert (older, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
