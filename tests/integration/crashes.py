@@ -214,7 +214,7 @@ async def workload(url: str, seen: Seen, *, may_lose: bool) -> None:
                         await handle.result()
                 await trio.sleep(0.01)
             except aether.WorkflowCancelled as cancelled:
-                seen.results[OTHER] = str(cancelled)
+                seen.results[OTHER] = type(cancelled).__name__
             except WorkflowNotFound:
                 if not may_lose:
                     raise

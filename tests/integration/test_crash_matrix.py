@@ -17,7 +17,7 @@ from tests.integration.crashes import MAIN, OTHER, Case, Lane, Seen, Told, lanes
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180), pytest.mark.parametrize("anyio_backend", ["trio"])]
 
 LANES = 4
-RESULTS = {MAIN: ["paid 2", 20, 7, True, 27], OTHER: "workflow 'other' was cancelled"}
+RESULTS = {MAIN: ["paid 2", 20, 7, True, 27], OTHER: "WorkflowCancelled"}
 EVENTS_MIN = 35
 
 
