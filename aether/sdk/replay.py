@@ -113,9 +113,12 @@ class Replay:
         return not self._queue
 
     @property
-    def is_restless(self) -> bool:
-        """Something waits for a branch that is not at rest. If that lasts, `pump(impatient=True)`."""
-        return self._active > 0 and bool(self._queue or self._new or self._held or self._leaving)
+    def unrest(self) -> int:
+        """How much waits for branches that are not at rest; 0: nothing. If that lasts, `pump(impatient=True)`."""
+        if not self._active:
+            return 0
+        # Records count twice: one that is delivered may become a step that is held.
+        return 2 * len(self._queue) + len(self._new) + len(self._held) + len(self._leaving)
 
     @property
     def waits_for_server(self) -> bool:

@@ -91,6 +91,7 @@ class Run:
         # Something in it was cancelled, so that a new call may stand in a cancelled scope.
         self.has_cancels = False
         self.moves = 0
+        self._hurried_at = 0
         self._seed = created.seed or created.run_id
         self._port = port
         self._input = created.input
@@ -387,6 +388,7 @@ class Run:
     def hurry(self) -> None:
         """A branch waits for something of its own; what others wait for is delivered all the same."""
         if not self.is_dropped and not self.is_closing:
+            self._hurried_at = self.replay.unrest
             self.guard(self._hurry)
 
     def _hurry(self) -> None:
@@ -455,7 +457,9 @@ class Run:
             self.has_cancels = True
             self._scope.cancel()
             self._port.spawn(self._settle_cancel)
-        if replay.is_restless:
+        # Not again, if nothing came of it: something else has to happen first.
+        unrest, hurried_at, self._hurried_at = replay.unrest, self._hurried_at, 0
+        if unrest and unrest != hurried_at:
             self._port.fidget(self)
 
     async def _settle_cancel(self) -> None:

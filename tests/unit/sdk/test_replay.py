@@ -272,7 +272,7 @@ def test_a_branch_of_a_nursery_begins_when_the_block_comes_to_rest():
     replay = begun()
     fork = replay.fork(replay.root)
     branch = replay.open_branch(fork)
-    assert replay.is_restless
+    assert replay.unrest
     beside = replay.register(replay.root, "step", "beside")
     assert (beside.state, replay.begun) == (HELD, [branch])
     inner = replay.register(branch, "step", "inner")

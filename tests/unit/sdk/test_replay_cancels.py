@@ -79,7 +79,7 @@ def test_a_branch_that_was_cancelled_is_not_kept_for_ever_by_one_that_is_not_at_
     _fork, left, _right = two_branches(replay)
     waiter = replay.register(left, "signal", "s")
     assert replay.abandon(waiter) is True
-    assert (waiter.state, replay.is_restless) == (LEAVING, True)
+    assert (waiter.state, replay.unrest > 0) == (LEAVING, True)
     replay.pump(impatient=True)
     assert waiter.state is OVER
 
@@ -238,7 +238,7 @@ def test_a_call_that_the_last_fact_cancels_never_goes_live():
     fork, left, right = two_branches(replay)
     held = replay.register(left, "step", "a")
     assert replay.register(right, "step", "b").state is OVER
-    assert (held.state, replay.is_caught_up, replay.is_restless) == (HELD, True, True)
+    assert (held.state, replay.is_caught_up, replay.unrest > 0) == (HELD, True, True)
     replay.abandon(held)
     replay.woken.clear()
     replay.close_branch(fork, right)

@@ -8,6 +8,7 @@ from aether.model import events as e
 from aether.model.commands import RecordStep
 from aether.model.payload import Payload
 from aether.sdk.converters import Converter
+from aether.sdk.run import Run
 from aether.sdk.session import Outcomes, Session
 from aether.wire.generated.aether.v1 import model_pb2
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
@@ -300,3 +301,25 @@ async def test_outcomes_are_forgotten_when_the_server_may_have_lost_what_they_re
         async with serving(client_of(two_steps), outcomes=outcomes, lineage=lineage):
             await quiet()
         assert (outcomes.reuse("run", "1") is not None) == is_kept
+
+
+async def test_a_branch_that_waits_for_something_of_its_own_is_waited_for_in_peace(monkeypatch):
+    """Nobody is nudged again and again although nothing can come of it: that would keep a processor busy."""
+    hurry, go_on, hurried = Run.hurry, anyio.Event(), []
+    monkeypatch.setattr(Run, "hurry", lambda run: hurried.append(run) or hurry(run))
+
+    async def away(ctx) -> int:
+        await go_on.wait()
+        return await ctx.step("a", lambda: 1)
+
+    async def work(ctx: aether.Context) -> list[int]:
+        return await ctx.parallel([lambda: away(ctx), lambda: ctx.step("b", lambda: 2)])
+
+    async with serving(client_of(work)) as peer:
+        peer.workflow(*begun(e.StepCompleted("1.1.1", "a", Payload(b"1"))))
+        for _ in range(5):
+            await quiet()
+        assert 1 <= len(hurried) <= 4
+        go_on.set()
+        request = await peer.completion()
+        assert request.commands[0].record_step.name == "b"
