@@ -29,7 +29,7 @@ from aether.server.entropy import new_id
 from aether.server.message_service import MessageService
 from aether.server.pause_service import PauseService
 from aether.server.readiness import Readiness
-from aether.server.replies import fail, find_closed, refuse, respond_later
+from aether.server.replies import fail, find_closed, refuse, refuse_just_started, respond_later
 from aether.store.interface import Reader, RunRow
 from aether.wire.calls import Call, Method
 from aether.wire.convert import decode_event
@@ -220,6 +220,7 @@ class ClientService:
 
         async def look_up() -> bytes:
             row, _, _ = await self._archive.read(partial(_closed_run, answer.workflow_id, answer.run_id))
+            refuse_just_started(row)
             if await find_fact(self._archive, row.key, (e.CancelRequested,), lambda fact: True) is not None:
                 # It was asked before, perhaps by whoever repeats this because the answer was lost.
                 return pb.CancelResponse(run_id=row.run_id, state=row.state).SerializeToString()  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from aether.model.runs import RunState
 from aether.server.archive import Archive, find_fact
 from aether.server.engine_loop import EngineLoop
 from aether.server.readiness import Readiness
-from aether.server.replies import find_closed, refuse, respond_later
+from aether.server.replies import find_closed, refuse, refuse_just_started, respond_later
 from aether.wire.calls import Call, Method
 from aether.wire.generated.aether.v1 import client_pb2 as pb
 from aether.wire.values import failure_from_proto, payload_from_proto, payload_to_proto
@@ -77,6 +77,7 @@ class MessageService:
     async def _signal_of_closed(self, closed: NotOpen, signal_id: str) -> bytes:
         """Somebody repeats a signal whose answer was lost, or it comes too late."""
         row = await self._archive.read(partial(find_closed, closed.workflow_id, closed.run_id))
+        refuse_just_started(row)
 
         def is_that(fact: e.Fact) -> bool:
             return isinstance(fact, e.SignalReceived) and fact.signal_id == signal_id

@@ -33,6 +33,14 @@ def find_closed(workflow_id: str, run_id: str, reader: Reader) -> RunRow:
     return row
 
 
+def refuse_just_started(row: RunRow) -> None:
+    """Raises WorkflowNotFound: the run was not there when the engine was asked for it, and is open now."""
+    if row.closed_at is None:
+        raise WorkflowNotFound(
+            f"workflow {row.workflow_id!r} (run {row.run_id}) has been started a moment after this was asked; ask again"
+        )
+
+
 def refuse(call: Call, fault: object) -> None:
     """End the call with an error."""
     if isinstance(fault, DecodeError):

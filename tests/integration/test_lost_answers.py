@@ -1,6 +1,10 @@
 """Who repeats a request because its answer was lost is told the same, also when the run is closed by then."""
 
+import contextlib
+from collections.abc import Awaitable, Callable
+
 import pytest
+import trio
 
 import aether
 from aether.testing import Environment, Testbed
@@ -72,3 +76,22 @@ async def test_a_cancel_of_a_run_that_was_asked_before_is_harmless(env: Environm
     await closed.result()
     with pytest.raises(aether.WorkflowClosed):
         await closed.cancel()
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_comes_while_a_run_is_being_started_is_not_told_that_it_is_closed(seed):
+    async def scenario(env: Environment) -> None:
+        handle = client.handle("asks-1")
+
+        async def tell(say: Callable[[], Awaitable[None]]) -> None:
+            with contextlib.suppress(aether.WorkflowNotFound):
+                await say()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(asks.options(workflow_id="asks-1").start)
+            for _ in range(3):
+                nursery.start_soon(tell, lambda: handle.signal("other"))
+                await trio.lowlevel.checkpoint()
+            nursery.start_soon(tell, handle.cancel)
+
+    Testbed(client, seed=seed).play(scenario)
