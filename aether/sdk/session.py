@@ -64,6 +64,8 @@ class WorkerSettings:
     labels: Labels = ()
     # Given how many calls at a time, where steps and activities are called that are plain functions.
     make_lane: Callable[[int], Lane] = ThreadLane
+    # Whether a thread looks on as the event loop turns.
+    is_watched: bool = True
 
     def registration(self) -> pb.RegisterRequest:
         return pb.RegisterRequest(
@@ -144,7 +146,7 @@ class Session:
                     group.start_soon(self._flush)
                     group.start_soon(self._keep_alive)
                     group.start_soon(self._nudge)
-                    if self._registered.session_timeout_ms:
+                    if self.settings.is_watched and self._registered.session_timeout_ms:
                         group.start_soon(Watchdog(self._registered.session_timeout_ms / 1000).run)
                     await self._read()
                 finally:

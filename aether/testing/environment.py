@@ -214,7 +214,7 @@ class Environment:
                 first = None
 
         while True:
-            settings = evolve(self.client.worker_settings(), make_lane=InlineLane)
+            settings = evolve(self.client.worker_settings(), make_lane=InlineLane, is_watched=False)
             settings = evolve(settings, activities=_Layered(self._replacements.by_name, settings.activities))
             worker = Worker(self.client.transport, settings, self.client.converter, make_session=self._new_session)
             with trio.CancelScope() as self._worker_scope:

@@ -12,6 +12,8 @@ from typing import Final
 import trio
 from attrs import define, field
 
+from aether.server.settings import Persistence
+from aether.server.tiers import Tier
 from aether.store.interface import StoreFailed, StoreFull
 from aether.testing.seeded import Dice, dice
 
@@ -29,6 +31,7 @@ KINDS: Final = (
     "full disk",
     "failing disk",
     "late completions",
+    "clock steps",
 )
 _ADVICE: Final = "this is a simulation"
 
@@ -44,6 +47,7 @@ class Plan:
     period_s: float
     workers: int
     runs: int
+    tier: Tier
     is_healed: bool = False
     full_until: float = 0.0
     fails_next: bool = False
@@ -61,6 +65,7 @@ class Plan:
             period_s=draws.choice([0.5, 2, 5, 10]),
             workers=draws.randint(1, 3),
             runs=draws.choice([1, 2, 4, 8, 16]),
+            tier=draws.choice([Tier(), Tier(), Tier(), Tier(Persistence.SNAPSHOT, draws.choice([0.1, 1, 5]))]),
         )
 
     def has(self, kind: str) -> bool:
@@ -68,7 +73,8 @@ class Plan:
 
     def __str__(self) -> str:
         return (
-            f"{self.runs} runs, {self.workers} workers, {self.chaos_s:.0f} s of trouble about every {self.period_s} s: "
+            f"{self.tier.mode}, {self.runs} runs, {self.workers} workers, "
+            f"{self.chaos_s:.0f} s of trouble about every {self.period_s} s: "
             f"{', '.join(self.kinds) or 'none'}"
         )
 

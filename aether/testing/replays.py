@@ -132,7 +132,7 @@ def _play(events: Sequence[e.Event], workflow: Workflow[..., Any]) -> _Answer:
 
 async def _drive(events: Sequence[e.Event], workflow: Workflow[..., Any], answer: _Answer) -> None:
     client = workflow.client
-    settings = evolve(client.worker_settings([workflow]), make_lane=InlineLane)
+    settings = evolve(client.worker_settings([workflow]), make_lane=InlineLane, is_watched=False)
     script = _Script(events, workflow.name, answer)
     session = _Rehearsal(settings, client.converter, Outcomes(), script)  # type: ignore[arg-type]
     session.answer = answer

@@ -239,16 +239,35 @@ class Performer:
         raise ValueError("as the program says")
 
 
-def fits(program: Program, result: object) -> bool:
-    """Whether a run of the program may have returned that, whatever went wrong around it."""
+def fits(program: Program, result: object, *, in_order: bool = True) -> bool:
+    """Whether a run of the program may have returned that, whatever went wrong around it.
+
+    `in_order`: signals came in the order in which they were sent. They may not where they were forgotten and sent anew.
+    """
     return (
         isinstance(result, list)
         and len(result) == len(program)
-        and all(_fits(op, value) for op, value in zip(program, result, strict=True))
+        and all(_fits(op, value, in_order) for op, value in zip(program, result, strict=True))
     )
 
 
-def _fits(op: Op, value: Any) -> bool:
+def may_fail(program: Program) -> bool:
+    """Whether it can come to an end of its own that is not good."""
+    return any(
+        op[0] == "fail"
+        or any(may_fail(below) for below in op[1:] if _is_program(below))
+        or any(
+            may_fail(branch) for below in op[1:] if isinstance(below, list) for branch in below if _is_program(branch)
+        )
+        for op in program
+    )
+
+
+def _is_program(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(op, list) and op and isinstance(op[0], str) for op in value)
+
+
+def _fits(op: Op, value: Any, in_order: bool) -> bool:
     kind = op[0]
     if kind == "step":
         return bool(value == op[1] or (value == _FAILED and op[2] and not op[3]))
@@ -259,19 +278,23 @@ def _fits(op: Op, value: Any) -> bool:
     if kind in {"publish", "undo"}:
         return bool(value == op[-1])
     if kind == "signal":
-        return bool(value == list(range(op[2])))
+        return bool((value if in_order else sorted(value)) == list(range(op[2])))
     if kind == "promise":
         return bool(value == op[1])
     if kind == "parallel":
-        return isinstance(value, list) and len(value) == len(op[1]) and all(map(fits, op[1], value))
+        return (
+            isinstance(value, list)
+            and len(value) == len(op[1])
+            and all(fits(branch, each, in_order=in_order) for branch, each in zip(op[1], value, strict=True))
+        )
     if kind == "nursery":
         return bool(value == len(op[1]))
     if kind == "race":
-        return any(fits(branch, value) for branch in op[1])
+        return any(fits(branch, value, in_order=in_order) for branch in op[1])
     if kind == "within":
-        return value == _LATE or fits(op[2], value)
+        return value == _LATE or fits(op[2], value, in_order=in_order)
     if kind == "cleanup":
-        return fits(op[2], value)
+        return fits(op[2], value, in_order=in_order)
     if kind == "spawn" and not op[3]:
         return value is None
-    return value in (_FAILED, _CANCELLED) or fits(op[1], value)
+    return value in (_FAILED, _CANCELLED) or fits(op[1], value, in_order=in_order)

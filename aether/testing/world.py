@@ -9,17 +9,14 @@ find its way through them again.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import trio
 import trio.testing
 from attrs import define, evolve, field
 
 import aether
-from aether.errors import AetherError, WorkflowClosed, WorkflowNotFound
 from aether.sdk import entropy as entropy_of_sdk
-from aether.sdk.handle import Handle
 from aether.sdk.transport import Transport
 from aether.sdk.worker import Worker
 from aether.server import entropy as entropy_of_server
@@ -33,20 +30,36 @@ from aether.testing.faults import Ailing, Plan, Storm
 from aether.testing.node import Node
 from aether.testing.seeded import dice, run_seeded
 from aether.testing.trouble import Trouble
+from aether.testing.users import User
 from aether.testing.witness import Witness
-from aether.testing.workload import Author, Program, author_of, define_on, fits
-
-T = TypeVar("T")
+from aether.testing.workload import author_of, define_on
 
 _WALL_NS: Final = 1_767_225_600_000_000_000
 # Longer than a run may clean up, and than all that programs wait for.
 HEAL_S: Final = 1200.0
+_PASSES_MAX: Final = 20_000
 _DOWN_S: Final = (0.0, 0.5, 3.0, 20.0)
 _TRACE_LINES: Final = 50
 
 
 class SimulationFailed(AssertionError):
     """A promise was broken, or something stayed open."""
+
+
+class StandstillAlarm(trio.abc.Instrument):
+    """Tells when tasks keep each other busy and time does not pass."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._at = -1.0
+        self._passes = 0
+
+    def before_io_wait(self, timeout: float) -> None:
+        now = trio.current_time()
+        self._passes = self._passes + 1 if now == self._at else 0
+        self._at = now
+        if self._passes == _PASSES_MAX:
+            self._world.fail(Violation(f"time stands still: {_PASSES_MAX} passes of the scheduler at one moment"))
 
 
 @define(eq=False)
@@ -61,7 +74,7 @@ class World:
     witness: Witness = field(init=False)
     workers: list[Process] = field(factory=list)
     _scope: trio.CancelScope = field(factory=trio.CancelScope)
-    _programs: dict[str, Program] = field(factory=dict)
+    _wall_offset_s: float = 0.0
     # What trouble there was, by kind.
     deeds: Counter[str] = field(factory=Counter)
 
@@ -72,14 +85,16 @@ class World:
         plan = self.plan
         disk = Disk(Ailing(plan))
         disk.on_commit = self._on_commit
-        self.witness = Witness(self.journal, self.note, self.fail)
+        self.witness = Witness(self.journal, self.note, self.fail, is_ahead=plan.tier.is_ahead)
         self.node = Node(
             disk,
-            lambda: _WALL_NS + int(trio.current_time() * 1e9),
+            lambda: _WALL_NS + int((trio.current_time() + self._wall_offset_s) * 1e9),
+            tier=plan.tier,
             weather=Storm(plan),
             watch=self.witness.watch,
         )
         plan.crash_at = self.crash_server
+        trio.lowlevel.add_instrument(StandstillAlarm(self))
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
@@ -113,6 +128,8 @@ class World:
                     for number in range(plan.runs):
                         user = User(self, client, program, number, author_of(f"{plan.seed} {number}"))
                         users.start_soon(user.come)
+                # What is told ahead of the disk follows.
+                await trio.sleep(10 * plan.tier.interval_s)
                 while self.open_runs():  # noqa: ASYNC110 - a simulation's time costs nothing
                     await trio.sleep(1)
             if patience.cancelled_caught:
@@ -147,6 +164,10 @@ class World:
             self.note("the server is down")
             if not self.plan.is_healed:
                 await trio.sleep(draws.choice(_DOWN_S))
+            if self.plan.has("clock steps"):
+                # Somebody sets the machine's clock while no server runs.
+                self.deeds["clock steps"] += 1
+                self._wall_offset_s = draws.choice([0, -1, 1, -3600, 3600])
             self.note("the server comes back")
 
     def crash_server(self, point: str = "") -> None:
@@ -179,7 +200,8 @@ class World:
         self.note(f"{worker} does {name} of {run_id[:6]}")
         account = self.journal.by_run_id.get(run_id)
         if account is None:
-            self.fail(Violation(f"{name} of run {run_id} is done, and the run is not on disk"))
+            if not self.plan.tier.is_ahead:
+                self.fail(Violation(f"{name} of run {run_id} is done, and the run is not on disk"))
         elif name in account.step_names and self.witness.holder(run_id) == worker:
             self.fail(Violation(f"{name} of run {run_id} is done by {worker} again, and its outcome is on disk"))
         return self.effects[run_id, name]
@@ -217,7 +239,7 @@ class Process:
         self._node_wires = []
         self.world.note(f"{name} begins")
         async with client:
-            settings = evolve(client.worker_settings(resident_max=2), make_lane=InlineLane)
+            settings = evolve(client.worker_settings(resident_max=2), make_lane=InlineLane, is_watched=False)
             self.worker = Worker(client.transport, settings, client.converter)
             await self.worker.run(lambda: self.world.note(f"{name} is registered"))
 
@@ -247,92 +269,6 @@ class Process:
                 await self.worker.drain(10)
             finally:
                 self._scope.cancel()
-
-
-@define(eq=False)
-class User:
-    """Starts one run, tells it what it waits for, perhaps cancels it, and wants its result."""
-
-    world: World
-    client: aether.Client
-    workflow: aether.Workflow[[Program], list[Any]]
-    number: int
-    author: Author
-    program: Program = field(factory=list)
-
-    async def come(self) -> None:
-        draws, plan = self.author.draws, self.world.plan
-        self.program = self.author.program()
-        workflow_id = f"run-{self.number}"
-        await trio.sleep(draws.uniform(0, plan.chaos_s * 0.7))
-        workflow = self.workflow.options(
-            workflow_id=workflow_id,
-            start_delay_s=draws.choice([0, 0, 0, 2]),
-            run_timeout_s=draws.choice([0, 0, 0, 0, 20]),
-            priority=draws.choice([0, 1, 5]),
-            tags={"number": str(self.number)},
-            id_reuse="reject",
-        )
-        try:
-            handle: Handle[Any] = await self.insist(lambda: workflow.start(self.program))
-        except aether.WorkflowAlreadyExists:
-            # An earlier try was heard, and the run is over.
-            handle = self.client.handle(workflow_id)
-        self.world.note(f"{workflow_id} is started")
-        async with trio.open_nursery() as talk:
-            for name, times in self.author.signals:
-                talk.start_soon(self._signal, handle, name, times, draws.uniform(0, plan.chaos_s))
-            for name in self.author.promises:
-                talk.start_soon(self._keep, handle, name, draws.uniform(0, plan.chaos_s))
-            if draws.random() < 0.2:
-                talk.start_soon(self._cancel, handle, draws.uniform(0, plan.chaos_s), draws.random() < 0.3)
-            await self._expect_end(handle)
-            talk.cancel_scope.cancel()
-
-    async def insist(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask until there is an answer that more asking does not change."""
-        while True:
-            try:
-                return await ask()
-            except AetherError as error:
-                if not error.is_retryable:
-                    raise
-            await trio.sleep(1)
-
-    async def _signal(self, handle: Handle[Any], name: str, times: int, after_s: float) -> None:
-        await trio.sleep(after_s)
-        for value in range(times):
-            signal_id = f"{name}-{value}"
-            try:
-                await self.insist(lambda: handle.signal(name, value, signal_id=signal_id))  # noqa: B023 - awaited at once
-            except WorkflowClosed:
-                return
-
-    async def _keep(self, handle: Handle[Any], name: str, after_s: float) -> None:
-        await trio.sleep(after_s)
-        while (token := await self.insist(lambda: handle.read(name))) is None:  # noqa: ASYNC110 - as users do
-            await trio.sleep(1)
-        try:
-            await self.insist(lambda: self.client.complete_promise(token, name))
-        except WorkflowNotFound:
-            return
-
-    async def _cancel(self, handle: Handle[Any], after_s: float, is_forced: bool) -> None:
-        await trio.sleep(after_s)
-        try:
-            await self.insist(lambda: handle.cancel("the user is tired", force=is_forced))
-        except WorkflowClosed:
-            return
-
-    async def _expect_end(self, handle: Handle[Any]) -> None:
-        try:
-            result = await self.insist(handle.result)
-        except (aether.WorkflowFailed, aether.WorkflowCancelled) as end:
-            self.world.note(f"{handle.workflow_id} ends: {end}")
-            return
-        self.world.note(f"{handle.workflow_id} is complete")
-        if not fits(self.program, result):
-            self.world.fail(Violation(f"{handle.workflow_id} of program {self.program} returned {result}"))
 
 
 def simulate(seed: int) -> World:

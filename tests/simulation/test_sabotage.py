@@ -3,6 +3,7 @@
 from itertools import count
 
 import pytest
+import trio
 
 import aether
 from aether.core import lifecycle, messages
@@ -10,8 +11,12 @@ from aether.core.run import Run
 from aether.core.sessions import Tokens
 from aether.core.timers import TimerWheel
 from aether.sdk.session import Session
+from aether.server import snapshot_loop
 from aether.server.engine_loop import EngineLoop
+from aether.server.settings import Persistence
+from aether.server.tiers import Tier
 from aether.testing.disk import Disk
+from aether.testing.faults import Plan
 from aether.testing.simulation import main
 from aether.testing.world import simulate
 
@@ -39,7 +44,7 @@ def test_answers_that_do_not_wait_for_the_disk(monkeypatch):
     commit_as_it_is = EngineLoop._commit
     monkeypatch.setattr(EngineLoop, "_commit", commit)
     said, _ = first_failure()
-    assert "not on disk" in said
+    assert "on disk" in said
 
 
 def test_timers_that_fire_early(monkeypatch):
@@ -121,3 +126,30 @@ def test_the_command_says_how_to_repeat_what_failed(monkeypatch, capsys):
     assert "again: tox -e sim -- --seed" in said.out
     assert "plan: " in said.err
     assert main(["--first", "1", "--seeds", "5"]) == 1
+
+
+def test_tasks_that_keep_each_other_busy(monkeypatch):
+    """As a run did whose branch waited for something of its own."""
+
+    async def beat(self):
+        while True:
+            await trio.lowlevel.checkpoint()
+
+    monkeypatch.setattr(Session, "_keep_alive", beat)
+    said, _ = first_failure()
+    assert "time stands still" in said
+
+
+def test_a_tier_that_tells_an_end_before_it_is_on_disk(monkeypatch):
+    draw = Plan.draw
+
+    def ahead(seed):
+        plan = draw(seed)
+        plan.tier = Tier(Persistence.SNAPSHOT, 1)
+        return plan
+
+    monkeypatch.setattr(Plan, "draw", ahead)
+    simulate(1)
+    monkeypatch.setattr(snapshot_loop, "_closes_a_run", lambda decision: False)
+    said, _ = first_failure()
+    assert "on disk" in said
