@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import anyio
+from attrs import evolve
 
 from aether.errors import NonRetryable, RetryAfter, RunError
 from aether.model.limits import DEFAULT_LIMITS, Limits
 from aether.model.payload import Failure
 
 _CUT: Final = "… "
+# All texts of a failure together are at most so many of the longest, and a little for each part.
+_TEXTS: Final = 16
+_TAIL: Final = 100
 _OURS: Final = tuple(str(Path(__file__).parents[1] / part) for part in ("sdk", "testing"))
 # Where `steps.ThreadLane` enters a thread: what is above it belongs to the event loop.
 _THREAD: Final = "in_thread"
@@ -34,10 +38,37 @@ def is_failure(error: BaseException) -> bool:
 
 def to_failure(error: BaseException, limits: Limits = DEFAULT_LIMITS) -> Failure:
     """The exception as data, with its causes or members, cut to what a person would still read."""
-    return _to_failure(error, limits, 1)
+    return _to_failure(error, limits, 1, _Room(limits.failure_text_max * _TEXTS))
 
 
-def _to_failure(error: BaseException, limits: Limits, depth: int) -> Failure:
+class _Room:
+    """How much text the parts of a failure may still have: it must fit into one message, whatever it is made of."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    @property
+    def is_full(self) -> bool:
+        return self._left <= 0
+
+    def clip(self, text: str, size_max: int) -> str:
+        kept = clip(text, min(size_max, max(self._left, _TAIL)))
+        self._left -= len(kept) + _TAIL
+        return kept
+
+    def fit(self, failure: Failure) -> Failure:
+        """As it is if there is room for it, or without what it came from."""
+        if _size_of(failure) > self._left:
+            failure = evolve(failure, message=clip(failure.message, _TAIL), traceback="", causes=())
+        self._left -= _size_of(failure)
+        return failure
+
+
+def _size_of(failure: Failure) -> int:
+    return len(failure.message) + len(failure.traceback) + _TAIL + sum(map(_size_of, failure.causes))
+
+
+def _to_failure(error: BaseException, limits: Limits, depth: int, room: _Room) -> Failure:
     is_group = isinstance(error, BaseExceptionGroup)
     below: list[BaseException] = []
     known: tuple[Failure, ...] = ()
@@ -45,16 +76,24 @@ def _to_failure(error: BaseException, limits: Limits, depth: int) -> Failure:
         below = list(error.exceptions[: limits.failure_causes_max])
     elif isinstance(error, RunError) and error.failure is not None:
         # The original is in the failure already; the exception around it only says where.
-        known = (error.failure,)
+        known = (room.fit(error.failure),)
     elif (cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
-        below = [cause]
-    if depth >= limits.failure_depth_max:
+        # What code was raised in while it was being cancelled says nothing about why it failed.
+        below = [cause] if isinstance(cause, (Exception, SystemExit, BaseExceptionGroup)) else []
+    message = room.clip(_text_of(error), limits.failure_text_max)
+    traceback_text = room.clip(_traceback_of(error, limits.failure_text_max), limits.failure_text_max)
+    if depth >= limits.failure_depth_max or room.is_full:
         below, known = [], ()
+    causes = []
+    for member in below:
+        if room.is_full:
+            break
+        causes.append(_to_failure(member, limits, depth + 1, room))
     return Failure(
         type(error).__name__,
-        clip(_text_of(error), limits.failure_text_max),
-        _traceback_of(error, limits.failure_text_max),
-        known + tuple(_to_failure(member, limits, depth + 1) for member in below),
+        message,
+        traceback_text,
+        (*known, *causes),
         group=is_group,
         non_retryable=isinstance(error, NonRetryable),
         retry_after_ms=_delay_ms(error.delay_s, limits) if isinstance(error, RetryAfter) else 0,

@@ -370,6 +370,14 @@ class Run:
         self._sent.append(commands)
         return commands, is_blocked
 
+    def put_back(self, count: int) -> None:
+        """The last ones of what was taken last are too much for one message: they go out with the next."""
+        taken = self._sent[-1]
+        self._commands[:0] = taken[-count:]
+        del taken[-count:]
+        self.is_busy = True
+        self._port.mark(self)
+
     @property
     def is_over(self) -> bool:
         """Its last command is acknowledged."""

@@ -210,8 +210,12 @@ class Session:
                 continue
             commands, is_blocked = output
             request = message.completions.add(token=run.token, blocked=is_blocked, known_seq=run.known_seq)
-            for command in commands:
+            for number, command in enumerate(commands, start=1):
                 size += _add_command(request, command)
+                if size > _MESSAGE_BYTES and number < len(commands):
+                    request.blocked = False
+                    run.put_back(len(commands) - number)
+                    break
             if size > _MESSAGE_BYTES:
                 self._send(message)
                 message, size = pb.WorkerMessage(), 0

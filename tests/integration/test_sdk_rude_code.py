@@ -159,3 +159,23 @@ async def test_a_workflow_that_ends_while_a_task_of_its_own_is_in_a_durable_call
     assert "use ctx.nursery" in failure.message
     for task in tasks:
         task.cancel()
+
+
+async def test_a_failure_of_very_many_parts_reaches_the_server() -> None:
+    async def code(ctx: aether.Context) -> None:
+        parts = [ExceptionGroup(f"{number}", [ValueError("x" * 2_000)] * 64) for number in range(64)]
+        raise ExceptionGroup("all of them", parts)
+
+    failure = await Rude().failure_of(code)
+    assert (failure.type, failure.group, failure.message) == ("ExceptionGroup", True, "all of them")
+
+
+async def test_large_results_that_come_at_once_reach_the_server() -> None:
+    async def large() -> str:
+        return "x" * 1_500_000
+
+    async def code(ctx: aether.Context) -> None:
+        results = await ctx.parallel([lambda n=n: ctx.step(f"s{n}", large) for n in range(6)])  # type: ignore[misc]
+        raise ValueError(sum(map(len, results)))
+
+    assert (await Rude().failure_of(code)).message == "9000000"

@@ -147,3 +147,40 @@ async def test_a_cancel_that_somebody_asked_for_is_no_failure():
             told.append(is_failure(error))
             raise
     assert told == [False]
+
+
+def size_of(failure):
+    return len(failure.message) + len(failure.traceback) + sum(map(size_of, failure.causes))
+
+
+def test_a_failure_of_very_many_parts_fits_into_a_message():
+    inner = [ExceptionGroup("inner", [ValueError("x" * 5_000) for _ in range(64)]) for _ in range(64)]
+    failure = to_failure(ExceptionGroup("outer", inner))
+    assert 500_000 < size_of(failure) < 700_000
+    assert failure.causes[0].causes[0].message == "x" * 5_000
+    assert sum(len(cause.causes) for cause in failure.causes) < 200
+
+
+def test_failures_that_were_failures_before_fit_too():
+    known = Failure("ValueError", "why", "t" * 30_000, (Failure("KeyError", "because", "t" * 30_000),), bases=("A",))
+    failure = to_failure(ExceptionGroup("all", [StepFailed("failed", known) for _ in range(64)]))
+    assert size_of(failure) < 700_000
+    assert failure.causes[0].causes == (known,)
+    short = [cause.causes[0] for cause in failure.causes if cause.causes and not cause.causes[0].causes]
+    assert short[0] == Failure("ValueError", "why", bases=("A",))
+
+
+@ASYNCIO
+@pytest.mark.anyio
+async def test_code_that_was_being_cancelled_when_it_failed_does_not_show_our_scheduler():
+    caught = []
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        try:
+            try:
+                await anyio.sleep(1)
+            finally:
+                raise KeyError("late")
+        except KeyError as error:
+            caught.append(to_failure(error))
+    assert [(failure.type, failure.causes) for failure in caught] == [("KeyError", ())]

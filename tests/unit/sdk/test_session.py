@@ -1,5 +1,7 @@
 """A worker session against a peer that says exactly what the test wants: the protocol, message by message."""
 
+from functools import partial
+
 import anyio
 import pytest
 
@@ -281,6 +283,28 @@ async def test_large_answers_leave_in_several_messages():
         while seen < 12:
             seen += len((await peer.completion()).commands)
         assert all(message.ByteSize() < 2_000_000 for message in peer.messages)
+
+
+async def test_what_is_too_much_for_one_message_leaves_in_the_order_in_which_it_came():
+    async def large() -> str:
+        return "x" * 1_000_000
+
+    async def work(ctx: aether.Context) -> None:
+        await ctx.parallel([partial(ctx.step, f"s{n}", large) for n in range(5)])
+
+    async with serving(client_of(work)) as peer:
+        peer.workflow(*begun())
+        names: list[str] = []
+        seq = 2
+        while len(names) < 5:
+            request = await peer.completion()
+            names += [command.record_step.name for command in request.commands]
+            assert not request.blocked
+            seq += len(request.commands)
+            peer.ack(seq)
+        assert sorted(names) == [f"s{n}" for n in range(5)]
+        assert all(message.ByteSize() < 2_000_000 for message in peer.messages)
+        assert (await peer.completion()).commands[0].HasField("complete_run")
 
 
 def test_outcomes_are_bounded_and_used_once():
