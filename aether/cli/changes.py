@@ -10,6 +10,13 @@ from aether.cli.output import Format
 _DryOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
+_AnyWorkflow = Annotated[str, typer.Argument(metavar="[ID]", help="The workflow's id.")]
+_FilterOption = Annotated[
+    str, typer.Option("--filter", metavar="FILTER", help="All runs that are meant, as in `aether workflow list`.")
+]
+_YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask; with --filter, where nobody can answer.")]
+
+
 def register(app: typer.Typer) -> None:
     """Add them, in the order in which help shows them."""
     for command in (start, signal, result, fork, retry, cancel):
@@ -86,10 +93,13 @@ def result(
 
 
 def fork(
-    workflow_id: WorkflowArgument,
+    *,
+    workflow_id: _AnyWorkflow = "",
     at: Annotated[int, typer.Option(min=1, metavar="SEQ", help="The last event that both share.")],
     new_id: Annotated[str, typer.Option("--id", metavar="NEW", help="Of the new run; made up when not given.")] = "",
+    words: _FilterOption = "",
     dry_run: _DryOption = False,
+    yes: _YesOption = False,
     run_id: RunOption = "",
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,
@@ -98,34 +108,62 @@ def fork(
 
     What was not over at that event begins anew. `aether history ID` shows the events.
     """
+    from aether.cli.batch import fork_all, one_or_many
     from aether.cli.runs import fork_run
 
-    fork_run(server, output, workflow_id, run_id, new_id, at=at, dry_run=dry_run)
+    one_or_many(workflow_id, words, run_id or new_id)
+    if words:
+        fork_all(server, output, words, at=at, dry_run=dry_run, yes=yes)
+    else:
+        fork_run(server, output, workflow_id, run_id, new_id, at=at, dry_run=dry_run)
 
 
 def retry(
-    workflow_id: WorkflowArgument,
+    workflow_id: _AnyWorkflow = "",
     new_id: Annotated[str, typer.Option("--id", metavar="NEW", help="Of the new run; the same when not given.")] = "",
+    words: _FilterOption = "",
     dry_run: _DryOption = False,
+    yes: _YesOption = False,
     run_id: RunOption = "",
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Go on with a run that failed or was cancelled, from the last event before that."""
+    """Go on with a run that failed or was cancelled, from the last event before that.
+
+    Example: aether retry --filter 'type:order closed:>1h' --dry-run
+    """
+    from aether.cli.batch import fork_all, one_or_many
     from aether.cli.runs import fork_run
 
-    fork_run(server, output, workflow_id, run_id, new_id, dry_run=dry_run)
+    one_or_many(workflow_id, words, run_id or new_id)
+    if words:
+        fork_all(server, output, words, dry_run=dry_run, yes=yes)
+    else:
+        fork_run(server, output, workflow_id, run_id, new_id, dry_run=dry_run)
 
 
 def cancel(
-    workflow_id: WorkflowArgument,
+    workflow_id: _AnyWorkflow = "",
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the history.")] = "",
     force: Annotated[bool, typer.Option("--force", help="End it at once, without cleaning up.")] = False,
+    words: _FilterOption = "",
+    dry_run: _DryOption = False,
+    yes: _YesOption = False,
     run_id: RunOption = "",
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Ask a run to stop; its code may clean up first."""
+    """Ask a run to stop; its code may clean up first.
+
+    Example: aether cancel --filter 'tag.customer:c77 age:>2d' --reason "left us"
+    """
+    from aether.cli.batch import cancel_all, one_or_many
     from aether.cli.runs import cancel_run
 
-    cancel_run(server, output, workflow_id, run_id, reason, force=force)
+    one_or_many(workflow_id, words, run_id)
+    if words:
+        cancel_all(server, output, words, reason, force=force, dry_run=dry_run, yes=yes)
+    elif dry_run:
+        raise typer.BadParameter("only with --filter", param_hint="--dry-run")
+    else:
+        cancel_run(server, output, workflow_id, run_id, reason, force=force)

@@ -24,11 +24,13 @@ from aether.cli.output import Format
 from aether.version import VERSION
 
 _APP = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "no_args_is_help": True, "add_completion": False}
-app = typer.Typer(help="Durable workflows in plain Python.", **_APP)  # type: ignore[arg-type]
+app = typer.Typer(help="Durable workflows in plain Python.", **(_APP | {"add_completion": True}))  # type: ignore[arg-type]
 workflow = typer.Typer(help="Look at many runs.", **_APP)  # type: ignore[arg-type]
 app.add_typer(workflow, name="workflow")
 queue = typer.Typer(help="Look at task queues, pause and limit them.", **_APP)  # type: ignore[arg-type]
 app.add_typer(queue, name="queue")
+config = typer.Typer(help="Look at the settings.", **_APP)  # type: ignore[arg-type]
+app.add_typer(config, name="config")
 db = typer.Typer(help="Take care of the database.", **_APP)  # type: ignore[arg-type]
 app.add_typer(db, name="db")
 
@@ -456,3 +458,28 @@ def db_migrate(
     from aether.cli.database import migrate_database
 
     migrate_database(output, database, config)
+
+
+@config.command("show")
+@reported
+def config_show(
+    origin: Annotated[bool, typer.Option("--origin", help="Also say where each value comes from.")] = False,
+    file: _ConfigOption = None,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Show the settings that `aether serve` would have here."""
+    from aether.cli.config import show_settings
+
+    show_settings(output, file, with_origin=origin)
+
+
+@app.command()
+@reported
+def completion(shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]) -> None:
+    """Print what a shell has to know to complete commands and options.
+
+    Example: eval "$(aether completion bash)"
+    """
+    from aether.cli.completion import script_for
+
+    typer.echo(script_for(shell), nl=False)

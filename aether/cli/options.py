@@ -29,7 +29,9 @@ ServerOption = Annotated[
 ]
 _ENDLESS = 1_000_000
 OutputOption = Annotated[Format, typer.Option("--output", "-o", help="How to show it.")]
-RunOption = Annotated[str, typer.Option("--run-id", help="One run of that id; the newest when not given.")]
+RunOption = Annotated[
+    str, typer.Option("--run-id", metavar="RUN", help="One run of that id; the newest when not given.")
+]
 WorkflowArgument = Annotated[str, typer.Argument(metavar="ID", help="The workflow's id.")]
 
 

@@ -40,7 +40,7 @@ def list_runs(
         workflow_id_prefix=prefix,
         filter=" ".join(words),
     )
-    infos = list(_pages(Caller(server), request, limit))
+    infos = list(pages(Caller(server), request, limit))
     if output.is_data:
         show(render_data(output, [_listed(info) for info in infos], (info.workflow_id for info in infos)))
         return
@@ -59,7 +59,8 @@ def list_runs(
     show(render_table(_LIST_COLUMNS, rows, stdout_screen(output)))
 
 
-def _pages(caller: Caller, request: admin_pb2.ListRequest, limit: int) -> Iterator[client_pb2.WorkflowInfo]:
+def pages(caller: Caller, request: admin_pb2.ListRequest, limit: int) -> Iterator[client_pb2.WorkflowInfo]:
+    """At most `limit` runs that are meant, newest first."""
     while limit > 0:
         request.limit = min(limit, _PAGE_RUNS)
         answers = caller.stream(f"{_ADMIN}/ListWorkflows", request)
@@ -120,10 +121,7 @@ def fork_run(
     server: str, output: Format, workflow_id: str, run_id: str, new_id: str, *, at: int = 0, dry_run: bool = False
 ) -> None:
     """Fork it at an event, or, without one, where it was before it failed."""
-    request = admin_pb2.ForkRequest(
-        workflow_id=workflow_id, run_id=run_id, at_seq=at, retry=not at, new_workflow_id=new_id, dry_run=dry_run
-    )
-    answer = admin_pb2.ForkResponse.FromString(Caller(server).unary(f"{_ADMIN}/ForkWorkflow", request))
+    answer = ask_for_fork(Caller(server), workflow_id, run_id, new_id, at=at, dry_run=dry_run)
     if output.is_data:
         show(render_data(output, plain(answer), [answer.workflow_id]))
         return
@@ -131,9 +129,24 @@ def fork_run(
     show(render_fields([(name, value) for name, value in fields if value], stdout_screen(output)))
 
 
-def cancel_run(server: str, output: Format, workflow_id: str, run_id: str, reason: str, *, force: bool) -> None:
+def ask_for_fork(
+    caller: Caller, workflow_id: str, run_id: str, new_id: str, *, at: int, dry_run: bool
+) -> admin_pb2.ForkResponse:
+    request = admin_pb2.ForkRequest(
+        workflow_id=workflow_id, run_id=run_id, at_seq=at, retry=not at, new_workflow_id=new_id, dry_run=dry_run
+    )
+    return admin_pb2.ForkResponse.FromString(caller.unary(f"{_ADMIN}/ForkWorkflow", request))
+
+
+def ask_to_stop(
+    caller: Caller, workflow_id: str, run_id: str, reason: str, *, force: bool
+) -> client_pb2.CancelResponse:
     request = client_pb2.CancelRequest(workflow_id=workflow_id, run_id=run_id, reason=reason, force=force)
-    answer = client_pb2.CancelResponse.FromString(Caller(server).unary(f"{_CLIENT}/CancelWorkflow", request))
+    return client_pb2.CancelResponse.FromString(caller.unary(f"{_CLIENT}/CancelWorkflow", request))
+
+
+def cancel_run(server: str, output: Format, workflow_id: str, run_id: str, reason: str, *, force: bool) -> None:
+    answer = ask_to_stop(Caller(server), workflow_id, run_id, reason, force=force)
     if output.is_data:
         show(render_data(output, {"workflow_id": workflow_id, **plain(answer)}, [workflow_id]))
         return

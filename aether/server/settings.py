@@ -85,8 +85,8 @@ class Settings:
     metrics_enabled: bool = True
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 9090
-    # Names of the fields that somebody has set, be it to their defaults.
-    given: frozenset[str] = field(default=frozenset(), eq=False)
+    # The fields that somebody has set, be it to their defaults, and where.
+    given: Mapping[str, str] = field(factory=dict, eq=False)
 
     @property
     def location(self) -> str:
@@ -308,7 +308,7 @@ def load_settings(
     faults.extend(_contradictions(values, given))
     if faults:
         raise SettingsError(faults)
-    return Settings(**values, given=frozenset(given))  # type: ignore[arg-type]  # each value was made by its option's parse
+    return Settings(**values, given={name: found.where for name, found in given.items()})  # type: ignore[arg-type]  # each value was made by its option's parse
 
 
 def is_loopback(host: str) -> bool:

@@ -28,7 +28,7 @@ def test_a_default_port_that_is_taken_is_a_warning(taken, caplog):
 
 def test_a_port_that_somebody_asked_for_and_that_is_taken_is_an_error(taken):
     with pytest.raises(BindError, match="in use"):
-        bind_windows(Settings(metrics_port=taken, web_enabled=False, given=frozenset({"metrics_port"})))
+        bind_windows(Settings(metrics_port=taken, web_enabled=False, given={"metrics_port": "--metrics-port"}))
 
 
 def test_a_window_says_where_it_is():
