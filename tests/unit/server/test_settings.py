@@ -195,7 +195,8 @@ def test_certificates_do_not_open_windows_where_nobody_is_asked_who_they_are():
 
 
 def test_it_is_known_what_somebody_has_set_be_it_to_its_default():
-    assert load_settings({"metrics_port": "9090"}, {"AETHER_GRPC_PORT": "7233"}).given == {"metrics_port", "grpc_port"}
+    settings = load_settings({"metrics_port": "9090"}, {"AETHER_GRPC_PORT": "7233"})
+    assert settings.given == {"metrics_port": "--metrics-port", "grpc_port": "AETHER_GRPC_PORT"}
 
 
 def test_files_of_tls_belong_together_and_must_exist():
