@@ -152,6 +152,24 @@ def worker(
     run_worker(client, server, loop, label or [])
 
 
+@app.command()
+@reported
+def dev(
+    client: Annotated[str, typer.Argument(metavar="MODULE:CLIENT", help="Where the client is, e.g. app:client.")],
+    db_path: Annotated[str | None, typer.Option("--db", metavar="PATH", help="Database file. [data/aether.db]")] = None,
+    grpc_port: Annotated[str | None, typer.Option(metavar="PORT", help="Port; 0: any free one. [7233]")] = None,
+    file: _ConfigOption = None,
+) -> None:
+    """Run a server with its page, and a worker that is started again when code changes.
+
+    Code is looked for in the current directory. Everything is kept in the database, also over restarts of this command.
+    """
+    from aether.cli.dev import run_dev
+
+    given = {"--db": db_path, "--grpc-port": grpc_port, "--config": str(file) if file else None}
+    run_dev(client, [word for name, value in given.items() if value is not None for word in (name, value)])
+
+
 @app.command("init")
 @reported
 def init_project(

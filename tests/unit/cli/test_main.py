@@ -23,6 +23,7 @@ COMMANDS = [
     "history",
     "why",
     "replay",
+    "dev",
     "config",
     "config show",
     "completion",
