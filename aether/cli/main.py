@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
-from aether.cli import changes
+from aether.cli import changes, workbench
 from aether.cli.options import (
     DEFAULT_SERVER,
+    ConfigOption,
     FilteredCommand,
     OutputOption,
     RunOption,
@@ -33,11 +34,6 @@ config = typer.Typer(help="Look at the settings.", **_APP)  # type: ignore[arg-t
 app.add_typer(config, name="config")
 db = typer.Typer(help="Take care of the database.", **_APP)  # type: ignore[arg-type]
 app.add_typer(db, name="db")
-
-_ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="PATH", help="File of settings; else aether.toml here, if there."),
-]
 
 
 def main() -> None:
@@ -63,7 +59,7 @@ def _root(
 @app.command()
 @reported
 def serve(
-    config: _ConfigOption = None,
+    config: ConfigOption = None,
     db_path: Annotated[str | None, typer.Option("--db", metavar="PATH", help="Database file. [data/aether.db]")] = None,
     grpc_host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where to listen. [127.0.0.1]")] = None,
     grpc_port: Annotated[str | None, typer.Option(metavar="PORT", help="Port; 0: any free one. [7233]")] = None,
@@ -150,24 +146,6 @@ def worker(
     from aether.cli.worker import run_worker
 
     run_worker(client, server, loop, label or [])
-
-
-@app.command()
-@reported
-def dev(
-    client: Annotated[str, typer.Argument(metavar="MODULE:CLIENT", help="Where the client is, e.g. app:client.")],
-    db_path: Annotated[str | None, typer.Option("--db", metavar="PATH", help="Database file. [data/aether.db]")] = None,
-    grpc_port: Annotated[str | None, typer.Option(metavar="PORT", help="Port; 0: any free one. [7233]")] = None,
-    file: _ConfigOption = None,
-) -> None:
-    """Run a server with its page, and a worker that is started again when code changes.
-
-    Code is looked for in the current directory. Everything is kept in the database, also over restarts of this command.
-    """
-    from aether.cli.dev import run_dev
-
-    given = {"--db": db_path, "--grpc-port": grpc_port, "--config": str(file) if file else None}
-    run_dev(client, [word for name, value in given.items() if value is not None for word in (name, value)])
 
 
 @app.command("init")
@@ -272,6 +250,7 @@ def replay(
 
 
 changes.register(app)
+workbench.register(app, config)
 
 
 _QueueArgument = Annotated[str, typer.Argument(metavar="NAME", help="The task queue.")]
@@ -417,7 +396,7 @@ def top(
 @app.command()
 @reported
 def doctor(
-    config: _ConfigOption = None,
+    config: ConfigOption = None,
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,
 ) -> None:
@@ -435,7 +414,7 @@ _DatabaseOption = Annotated[
 @db.command("check")
 @reported
 def db_check(
-    database: _DatabaseOption = None, config: _ConfigOption = None, output: OutputOption = Format.TABLE
+    database: _DatabaseOption = None, config: ConfigOption = None, output: OutputOption = Format.TABLE
 ) -> None:
     """Read everything in the database and tell every fault.
 
@@ -452,7 +431,7 @@ def db_check(
 def db_backup(
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="File to write; it must not be there yet.")],
     database: _DatabaseOption = None,
-    config: _ConfigOption = None,
+    config: ConfigOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
     """Copy the database as it is at this moment, also while a server runs.
@@ -467,7 +446,7 @@ def db_backup(
 @db.command("migrate")
 @reported
 def db_migrate(
-    database: _DatabaseOption = None, config: _ConfigOption = None, output: OutputOption = Format.TABLE
+    database: _DatabaseOption = None, config: ConfigOption = None, output: OutputOption = Format.TABLE
 ) -> None:
     """Bring a database of an older version of Aether to the format of this one.
 
@@ -476,28 +455,3 @@ def db_migrate(
     from aether.cli.database import migrate_database
 
     migrate_database(output, database, config)
-
-
-@config.command("show")
-@reported
-def config_show(
-    origin: Annotated[bool, typer.Option("--origin", help="Also say where each value comes from.")] = False,
-    file: _ConfigOption = None,
-    output: OutputOption = Format.TABLE,
-) -> None:
-    """Show the settings that `aether serve` would have here."""
-    from aether.cli.config import show_settings
-
-    show_settings(output, file, with_origin=origin)
-
-
-@app.command()
-@reported
-def completion(shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]) -> None:
-    """Print what a shell has to know to complete commands and options.
-
-    Example: eval "$(aether completion bash)"
-    """
-    from aether.cli.completion import script_for
-
-    typer.echo(script_for(shell), nl=False)

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from shutil import get_terminal_size
 from typing import Annotated, Any, ParamSpec, TypeVar
 
@@ -34,6 +35,11 @@ RunOption = Annotated[
 ]
 WorkflowArgument = Annotated[str, typer.Argument(metavar="ID", help="The workflow's id.")]
 
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="PATH", help="File of settings; else aether.toml here, if there."),
+]
 
 _EXCLUSION = re.compile(r"-[A-Za-z][\w.]*:")
 

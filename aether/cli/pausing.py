@@ -2,7 +2,7 @@
 
 from aether.cli.call import Caller
 from aether.cli.options import screen, show
-from aether.cli.output import Format, render_fields, render_json
+from aether.cli.output import Format, render_data, render_fields
 from aether.wire.generated.aether.v1 import client_pb2 as pb
 from aether.wire.plain import plain
 
@@ -22,7 +22,7 @@ def resume_run(server: str, output: Format, workflow_id: str, run_id: str) -> No
 
 
 def _show(output: Format, workflow_id: str, answer: pb.PauseResponse | pb.ResumeResponse, said: str) -> None:
-    if output is Format.JSON:
-        show(render_json({"workflow_id": workflow_id, **plain(answer)}))
+    if output.is_data:
+        show(render_data(output, {"workflow_id": workflow_id, **plain(answer)}, [workflow_id]))
         return
     show(render_fields([("workflow", workflow_id), ("run", answer.run_id), ("done", said)], screen()))

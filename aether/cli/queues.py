@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from aether.cli.call import Caller
 from aether.cli.options import screen, show
-from aether.cli.output import Column, Format, render_json, render_table
+from aether.cli.output import Column, Format, render_data, render_table
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
 from aether.wire.plain import plain
 
@@ -23,8 +23,8 @@ _COLUMNS = (
 def list_queues(server: str, output: Format) -> None:
     answer = Caller(server).unary(f"{_ADMIN}/ListQueues", pb.ListQueuesRequest())
     queues = pb.ListQueuesResponse.FromString(answer).queues
-    if output is Format.JSON:
-        show(render_json([plain(queue) for queue in queues]))
+    if output.is_data:
+        show(render_data(output, [plain(queue) for queue in queues], (queue.task_queue for queue in queues)))
         return
     _table(queues)
 
@@ -38,8 +38,8 @@ def update_queue(
     if limit is not None:
         request.activity_limit = limit
     queue = pb.QueueInfo.FromString(Caller(server).unary(f"{_ADMIN}/UpdateQueue", request))
-    if output is Format.JSON:
-        show(render_json(plain(queue)))
+    if output.is_data:
+        show(render_data(output, plain(queue), [queue.task_queue]))
         return
     _table([queue])
 
