@@ -252,3 +252,17 @@ def test_the_id_of_an_open_run_that_can_not_be_taken_up_stays_taken():
     failure = room.last("parent").failure
     assert failure.type == "WorkflowAlreadyExists"
     assert "its run lost too can not go on" in failure.message
+
+
+def test_a_worker_that_falls_silent_in_the_tick_in_which_its_runs_were_to_move_is_gone_for_both():
+    room = Room()
+    room.open(slots=1)
+    room.start("first")
+    room.park(room.token("first"), c.StartTimer("1", 60_000))
+    room.start("second")
+    room.sleep(14.5)
+    room.signal("first")
+    assert room.run("first").lease.is_waking
+    room.tick(20)
+    assert room.engine.state.sessions == {}
+    assert {run.lease for run in room.engine.state.runs.values()} == {None}
