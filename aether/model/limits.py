@@ -12,6 +12,8 @@ class Limits:
 
     # Below the transport's message limit of 4 MiB, so that a task with its payload fits into one message.
     payload_max: int = 2 * 1024 * 1024
+    # Details of a heartbeat: they go to the next attempt in one message with the input, and into the status of the run.
+    heartbeat_max: int = 256 * 1024
     # Ids and names go into indexes and terminals.
     name_max: int = 200
     # A path grows by two numbers a nesting level: room for more than forty levels.

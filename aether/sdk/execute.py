@@ -19,8 +19,9 @@ import anyio.from_thread
 import anyio.lowlevel
 from attrs import frozen
 
-from aether.errors import InvalidArgument
+from aether.errors import InvalidArgument, LimitExceeded
 from aether.model import commands as c
+from aether.model.limits import DEFAULT_LIMITS
 from aether.model.payload import Payload
 from aether.sdk.converters import Converter
 from aether.sdk.define import Activity
@@ -142,7 +143,10 @@ class Attempt:
         self.cancel()
 
     def heartbeat(self, details: object) -> None:
-        payload = self._port.converter.encode(details, f"the heartbeat of {self.activity.arguments.subject}")
+        subject, longest = self.activity.arguments.subject, DEFAULT_LIMITS.heartbeat_max
+        payload = self._port.converter.encode(details, f"the heartbeat of {subject}")
+        if len(payload.data) > longest:
+            raise LimitExceeded(f"the heartbeat of {subject} is {len(payload.data):,} bytes; at most {longest:,}")
         with self._lock:
             self._unsent = payload
             if self._is_watched:
@@ -169,6 +173,7 @@ def heartbeat(details: object = None) -> None:
 
     Raises:
         InvalidArgument: Not called by an activity, or `details` can not be encoded.
+        LimitExceeded: `details` has more than 256 KB.
 
     """
     _attempt("heartbeat").heartbeat(details)

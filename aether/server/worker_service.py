@@ -228,6 +228,9 @@ class WorkerService:
         details = payload_from_proto(request.details) if request.HasField("details") else None
         if details is not None:
             check_payload(self._limits, details, "details")
+            longest = self._limits.heartbeat_max
+            if len(details.data) > longest:
+                raise LimitExceeded(f"details has {len(details.data)} bytes; at most {longest}")
         return Heartbeat(reply, sink.session_id, request.token, details)
 
 

@@ -199,6 +199,9 @@ async def test_a_worker_of_plain_calls_does_the_same_work(db: Path) -> None:
             tasks += [wpb.Task.FromString(message) for message in await polling.receive()]
         attempt = next(item for item in tasks if item.HasField("activity"))
         beat = wpb.HeartbeatRequest(session_id=session.session_id, token=attempt.token, details=payload('"half"'))
+        large = wpb.HeartbeatRequest(session_id=session.session_id, token=attempt.token, details=payload("1" * 300_000))
+        with pytest.raises(errors.LimitExceeded, match="details has 300000 bytes; at most 262144"):
+            await peer.call("WorkerService/Heartbeat", large, wpb.HeartbeatResponse)
         seen = await peer.call("WorkerService/Heartbeat", beat, wpb.HeartbeatResponse)
         assert not seen.cancel_requested
         pending = (await peer.status("a")).pending

@@ -220,3 +220,19 @@ async def test_a_thread_that_is_to_stop_may_go_on_telling_how_far_it_is():
         assert (await peer.completion()).commands[0].complete_activity.result.data == b"true"
         assert beats_of(peer) == [b'"stopping"']
         peer.ack(0, token=9)
+
+
+async def test_a_heartbeat_that_is_too_large_is_an_error_where_it_is_told():
+    client = client_of()
+
+    @client.activity("a")
+    async def act() -> None:
+        aether.heartbeat("x" * 262_144)
+
+    async with serving(client) as peer:
+        peer.activity()
+        failure = (await peer.completion()).commands[0].fail_activity.failure
+    assert (failure.type, failure.message) == (
+        "LimitExceeded",
+        "the heartbeat of activity 'a' is 262,146 bytes; at most 262,144",
+    )
