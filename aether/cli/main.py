@@ -81,7 +81,7 @@ def serve(
     drain_deadline_s: Annotated[
         str | None, typer.Option(metavar="SECONDS", help="Time for workers to finish when told to stop. [10]")
     ] = None,
-    log_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="console or json. [console]")] = None,
+    log_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="auto, console or json. [auto]")] = None,
     log_level: Annotated[
         str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error. [info]")
     ] = None,
@@ -102,6 +102,9 @@ def serve(
     ] = None,
     web_allowed_hosts: Annotated[
         str | None, typer.Option(metavar="NAMES", help="Further names of the web page, with commas between.")
+    ] = None,
+    traces_endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="OpenTelemetry collector to send spans to. [none]")
     ] = None,
     metrics_enabled: Annotated[
         bool | None, typer.Option("--metrics-enabled/--no-metrics", help="Serve metrics for Prometheus.")

@@ -31,6 +31,7 @@ class StartRun:
     concurrency: ConcurrencyLimit | None = None
     # Answer with how it ended.
     awaited: bool = False
+    traceparent: str = ""
 
 
 @frozen

@@ -69,6 +69,7 @@ def _created(state: State, item: StartRun) -> e.RunCreated:
         memo=item.memo,
         labels=item.labels,
         concurrency=item.concurrency,
+        traceparent=item.traceparent,
     )
 
 

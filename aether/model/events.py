@@ -34,6 +34,7 @@ class RunCreated:
     forked_from_run_id: str = ""
     forked_at_seq: int = 0
     seed: str = ""
+    traceparent: str = ""
 
 
 @frozen

@@ -23,6 +23,7 @@ from aether.sdk.failures import to_failure
 from aether.sdk.handle import Handle
 from aether.sdk.lists import list_runs
 from aether.sdk.metrics import Metrics, metrics_from_proto
+from aether.sdk.traces import current_traceparent
 from aether.sdk.transport import Transport
 from aether.sdk.views import WorkflowInfo, outcome
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
@@ -222,6 +223,7 @@ class Client:
             task_queue=workflow.task_queue or self.task_queue,
             run_id=run_id,
         )
+        request.traceparent = current_traceparent()
         if workflow.id_reuse != "allow":
             request.id_reuse_policy = _REUSE_POLICIES[workflow.id_reuse]
         if workflow.start_delay_s:

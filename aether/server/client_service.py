@@ -30,6 +30,7 @@ from aether.server.message_service import MessageService
 from aether.server.pause_service import PauseService
 from aether.server.readiness import Readiness
 from aether.server.replies import fail, find_closed, refuse, refuse_just_started, respond_later
+from aether.server.spans import TRACEPARENT
 from aether.store.interface import Reader, RunRow
 from aether.wire.calls import Call, Method
 from aether.wire.convert import decode_event
@@ -94,6 +95,7 @@ class ClientService:
             payload,
             *options,
             awaited=request.await_result,
+            traceparent=request.traceparent if TRACEPARENT.fullmatch(request.traceparent) else "",
         )
         if item.awaited:
             self._keep(call, item)

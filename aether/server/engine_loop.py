@@ -36,9 +36,12 @@ from aether.server.histories import Histories
 from aether.server.metrics import Metrics
 from aether.server.sinks import Outbox, SessionSink
 from aether.server.tally import Tally
+from aether.server.telemetry import Log
 from aether.server.writer import BatchWriter
 from aether.store.interface import Batch, EventRow, RunChange, RunRow
 from aether.wire.convert import KINDS, encode_event
+
+log = Log("aether.server")
 
 # Enough to fill a commit; more would keep the sockets waiting.
 PASS_MAX = 256
@@ -73,6 +76,8 @@ class EngineLoop:
         self.outbox: Outbox
         self.sinks: dict[int, SessionSink] = {}
         self.on_due: Callable[[int | None], None] = lambda due: None
+        # Told each run whose last event is durable.
+        self.on_closed: Callable[[int], None] = lambda run_key: None
         self._inbox: deque[Input | Reply] = deque()
         self._line: deque[_Line] = deque()
         self._wake = trio.Event()
@@ -137,6 +142,7 @@ class EngineLoop:
             self._perform(entry.effects)
             for run_key in entry.closed:
                 self.histories.forget(run_key)
+                self.on_closed(run_key)
         self.outbox.flush()
         if self.followers:
             self.followers.durable(ticket)
@@ -243,6 +249,7 @@ class EngineLoop:
                 sink.revoke(effect)
             else:
                 del self.sinks[effect.session_id]
+                log.warning("worker_lost", worker_id=sink.worker_id, reason=effect.reason)
                 sink.end(effect.reason)
 
 

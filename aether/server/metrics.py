@@ -16,6 +16,7 @@ from attrs import frozen
 from aether.core.histograms import Histogram, quantile
 from aether.core.meters import Problem
 from aether.core.state import State
+from aether.server.telemetry import Log
 from aether.server.writer import BatchWriter, WriterStats
 
 MARK_US: Final = 10_000_000
@@ -36,6 +37,9 @@ COUNTERS: Final = (
     "ready",
 )
 _GAUGES = {"open_runs", "ready"}
+_LOGGED = {"run": "run_failed", "blocked": "run_blocked"}
+
+log = Log("aether.server")
 
 
 @frozen
@@ -72,7 +76,22 @@ class Metrics:
         self.writer: BatchWriter | None = None
         self._state = state
         self._marks: deque[Mark] = deque(maxlen=2 * KEPT_US // MARK_US)
-        state.problems_to = self.problems.appendleft
+        state.problems_to = self._tell
+
+    def _tell(self, problem: Problem) -> None:
+        """Something went wrong in a run, and that is on disk."""
+        self.problems.appendleft(problem)
+        # Messages of failures may hold what is nobody's business; the history has them.
+        fields = {
+            "workflow_id": problem.workflow_id,
+            "run_id": problem.run_id,
+            "workflow_type": problem.workflow_type,
+            "failure": problem.failure_type,
+        }
+        if problem.kind in _LOGGED:
+            log.warning(_LOGGED[problem.kind], **fields)
+        else:
+            log.debug("attempt_failed", kind=problem.kind, name=problem.name, attempt=problem.attempt, **fields)
 
     @property
     def writer_stats(self) -> WriterStats:

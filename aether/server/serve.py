@@ -7,6 +7,7 @@
     ├─ retention     RESTARTED  removes old closed runs; FATAL when it keeps failing
     ├─ readers       CONTAINED  answers that need the disk, one task each
     ├─ windows       restarted  web page, metrics port; never ends the process
+    ├─ traces        restarted  spans of closed runs, if asked for
     └─ doors                    closed first on shutdown, with a deadline
        └─ listener → one nursery per connection   CONTAINED
 
@@ -16,7 +17,7 @@ flushes what is left. A second signal cuts the deadline short.
 """
 
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -77,6 +78,7 @@ class Running:
     readiness: Readiness
     loop: EngineLoop
     report: MetricsReport
+    archive: Archive
 
     async def drain(self, deadline_s: float) -> None:
         """Take nothing new, and return when no worker has anything in hand or time is up."""
@@ -146,7 +148,8 @@ def _services(
     past = PastService(loop, limits, archive, readiness, readers)
     services = (client, worker, admin, QueueService(loop, limits), past, health)
     methods = [*(method for service in services for method in service.methods()), *reflection_methods()]
-    return Running({method.path: method for method in methods}, client, past, worker, health, readiness, loop, report)
+    by_path = {method.path: method for method in methods}
+    return Running(by_path, client, past, worker, health, readiness, loop, report, archive)
 
 
 async def _recover(loop: EngineLoop, archive: Archive, opened: Opened) -> None:
@@ -222,6 +225,8 @@ async def serve(
                     doors.start_soon(
                         keep_open, window.name, partial(_look_out, window, running, store.location, settings)
                     )
+                if settings.traces_endpoint is not None:
+                    doors.start_soon(keep_open, "traces", _tracer(running, settings.traces_endpoint))
                 task_status.started(listener.address)
                 await serve_connections([listener], running.methods, drain=drain)
                 doors.cancel_scope.cancel()
@@ -229,6 +234,14 @@ async def serve(
             listener.close()
             close_windows(windows)
     log.info("stopped")
+
+
+def _tracer(running: Running, endpoint: str) -> Callable[[], Awaitable[None]]:
+    from aether.server.tracer import Tracer
+
+    tracer = Tracer(running.archive, endpoint, running.report.node)
+    running.loop.on_closed = tracer.closed
+    return tracer.run
 
 
 async def _look_out(window: Window, running: Running, database: str, settings: Settings) -> None:

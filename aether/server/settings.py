@@ -37,6 +37,9 @@ class Persistence(StrEnum):
 
 
 class LogFormat(StrEnum):
+    """AUTO is CONSOLE where a person looks, and JSON elsewhere."""
+
+    AUTO = "auto"
     CONSOLE = "console"
     JSON = "json"
 
@@ -72,7 +75,7 @@ class Settings:
     snapshot_interval_s: float = SNAPSHOT_INTERVAL_S
     retention_closed_max: int = CLOSED_RUNS_MAX
     retention_closed_days: float = 0.0
-    log_format: LogFormat = LogFormat.CONSOLE
+    log_format: LogFormat = LogFormat.AUTO
     log_level: LogLevel = LogLevel.INFO
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -85,6 +88,7 @@ class Settings:
     metrics_enabled: bool = True
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 9090
+    traces_endpoint: str | None = None
     # The fields that somebody has set, be it to their defaults, and where.
     given: Mapping[str, str] = field(factory=dict, eq=False)
 
@@ -181,6 +185,12 @@ def _hosts(value: object) -> tuple[str, ...]:
     return tuple(_host(name.strip()) for name in names if name)
 
 
+def _endpoint(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"https?://[0-9A-Za-z.:_\[\]-]+(/[!-~]*)?", value):
+        raise ValueError("must be an address like http://127.0.0.1:4318")
+    return value
+
+
 def _path(value: object) -> Path:
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError("must be a path")
@@ -267,6 +277,7 @@ OPTIONS: Sequence[Option] = (
     Option("tls_cert", "tls.cert", _file, "certificate of the server, PEM", is_path=True),
     Option("tls_key", "tls.key", _file, "private key of the server, PEM", is_path=True),
     Option("tls_client_ca", "tls.client_ca", _file, "who signs the certificates of clients, PEM", is_path=True),
+    Option("traces_endpoint", "traces.endpoint", _endpoint, "the OpenTelemetry collector that spans are sent to"),
 )
 _BY_KEY = {option.key: option for option in OPTIONS}
 _SECTIONS = tuple(dict.fromkeys(option.key.partition(".")[0] for option in OPTIONS))

@@ -55,6 +55,8 @@ class SessionSink(ABC):
 
     def __init__(self, session_id: int, outbox: Outbox, call: Call | None) -> None:
         self.session_id = session_id
+        # For the log.
+        self.worker_id = ""
         self.call = call
         self.on_end: Callable[[], None] = _nothing
         self._outbox = outbox

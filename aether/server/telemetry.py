@@ -23,6 +23,9 @@ class Log:
     def __init__(self, name: str) -> None:
         self._logger = logging.getLogger(name)
 
+    def debug(self, event: str, **fields: object) -> None:
+        self._logger.debug(event, extra={"fields": fields})
+
     def info(self, event: str, **fields: object) -> None:
         logged["info"] += 1
         self._logger.info(event, extra={"fields": fields})
@@ -37,7 +40,9 @@ class Log:
 
 
 def configure_logging(log_format: str, level: str) -> None:
-    """`log_format` is "console" or "json"; `level` a key of LEVELS."""
+    """`log_format` is "console", "json", or "auto" for what suits stderr; `level` a key of LEVELS."""
+    if log_format == "auto":
+        log_format = "console" if sys.stderr.isatty() else "json"
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if log_format == "json" else _ConsoleFormatter())
     logger = logging.getLogger("aether")

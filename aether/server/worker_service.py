@@ -13,11 +13,14 @@ from aether.model.limits import Limits
 from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
 from aether.server.sinks import Outbox, PollStream, SessionSink, SessionStream, answer_call
+from aether.server.telemetry import Log
 from aether.wire.calls import Call, Method
 from aether.wire.convert import command_from_proto
 from aether.wire.errors import status_of
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.values import payload_from_proto, tags_from_proto
+
+log = Log("aether.server")
 
 _SERVICE = "/aether.v1.WorkerService/"
 
@@ -191,7 +194,9 @@ class WorkerService:
                 raise InvalidArgument(f"{field} is {slots}; at most {limits.slots_max}", field=field)
         check_labels(limits, request.labels, "labels", limits.labels_max)
         worker_id = request.worker_id or f"worker-{new_id()[:8]}"
+        sink.worker_id = worker_id
         sink.on_end = partial(self._close, sink, "")
+        log.info("worker_connected", worker_id=worker_id, task_queue=request.task_queue or "default")
         self._loop.sinks[sink.session_id] = sink
         self._loop.post(
             OpenSession(
@@ -215,6 +220,7 @@ class WorkerService:
     def _close(self, sink: SessionSink, reason: str) -> None:
         """The worker has ended it."""
         if self._loop.sinks.pop(sink.session_id, None) is not None:
+            log.info("worker_left", worker_id=sink.worker_id, reason=reason)
             self._loop.post(CloseSession(sink.session_id, reason))
         self._by_secret.pop(self._secrets.pop(sink.session_id, ""), None)
 

@@ -5,6 +5,7 @@ import pytest
 from aether.core.effects import RunOpened
 from aether.core.engine import Engine
 from aether.core.inputs import StartRun
+from aether.core.meters import Problem
 from aether.model.payload import Payload
 from aether.server.metrics import Metrics
 from aether.server.writer import WriterStats
@@ -84,8 +85,20 @@ def test_marks_are_bounded(clockwork):
 
 def test_problems_are_bounded_and_the_newest_comes_first(clockwork):
     for number in range(60):
-        clockwork.engine.state.problems_to(number)
-    assert list(clockwork.metrics.problems) == list(range(59, 9, -1))
+        clockwork.engine.state.problems_to(Problem(number, "run", "w", "r", "t", "t", 0, 0, "Boom", "secret"))
+    assert [problem.at for problem in clockwork.metrics.problems] == list(range(59, 9, -1))
+
+
+def test_a_run_that_fails_is_a_line_in_the_log_without_what_the_failure_says(clockwork, caplog):
+    caplog.set_level("DEBUG", "aether.server")
+    clockwork.engine.state.problems_to(Problem(1, "run", "w", "r", "t", "t", 0, 0, "Boom", "secret"))
+    clockwork.engine.state.problems_to(Problem(1, "step", "w", "r", "t", "pack", 2, 5, "Boom", "secret"))
+    assert [(record.message, record.levelname) for record in caplog.records] == [
+        ("run_failed", "WARNING"),
+        ("attempt_failed", "DEBUG"),
+    ]
+    assert caplog.records[0].fields == {"workflow_id": "w", "run_id": "r", "workflow_type": "t", "failure": "Boom"}
+    assert "secret" not in str([record.fields for record in caplog.records])
 
 
 def test_the_writer_tells_how_long_commits_take_and_how_much_is_in_one():

@@ -19,7 +19,7 @@ ID_REUSE_POLICY_ALLOW_IF_FAILED: IdReusePolicy
 ID_REUSE_POLICY_REJECT: IdReusePolicy
 
 class StartWorkflowRequest(_message.Message):
-    __slots__ = ("workflow_type", "workflow_id", "input", "task_queue", "id_reuse_policy", "start_delay_ms", "run_timeout_ms", "priority", "tags", "memo", "run_id", "repeated", "await_result", "labels", "concurrency")
+    __slots__ = ("workflow_type", "workflow_id", "input", "task_queue", "id_reuse_policy", "start_delay_ms", "run_timeout_ms", "priority", "tags", "memo", "run_id", "repeated", "await_result", "labels", "concurrency", "traceparent")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +56,7 @@ class StartWorkflowRequest(_message.Message):
     AWAIT_RESULT_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     workflow_type: str
     workflow_id: str
     input: _model_pb2.Payload
@@ -71,7 +72,8 @@ class StartWorkflowRequest(_message.Message):
     await_result: bool
     labels: _containers.ScalarMap[str, str]
     concurrency: _model_pb2.ConcurrencyLimit
-    def __init__(self, workflow_type: _Optional[str] = ..., workflow_id: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., task_queue: _Optional[str] = ..., id_reuse_policy: _Optional[_Union[IdReusePolicy, str]] = ..., start_delay_ms: _Optional[int] = ..., run_timeout_ms: _Optional[int] = ..., priority: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ..., memo: _Optional[_Mapping[str, _model_pb2.Payload]] = ..., run_id: _Optional[str] = ..., repeated: bool = ..., await_result: bool = ..., labels: _Optional[_Mapping[str, str]] = ..., concurrency: _Optional[_Union[_model_pb2.ConcurrencyLimit, _Mapping]] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, workflow_type: _Optional[str] = ..., workflow_id: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., task_queue: _Optional[str] = ..., id_reuse_policy: _Optional[_Union[IdReusePolicy, str]] = ..., start_delay_ms: _Optional[int] = ..., run_timeout_ms: _Optional[int] = ..., priority: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ..., memo: _Optional[_Mapping[str, _model_pb2.Payload]] = ..., run_id: _Optional[str] = ..., repeated: bool = ..., await_result: bool = ..., labels: _Optional[_Mapping[str, str]] = ..., concurrency: _Optional[_Union[_model_pb2.ConcurrencyLimit, _Mapping]] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class StartWorkflowResponse(_message.Message):
     __slots__ = ("workflow_id", "run_id", "existing", "result")

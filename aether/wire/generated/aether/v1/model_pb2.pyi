@@ -175,7 +175,7 @@ class ConcurrencyLimit(_message.Message):
     def __init__(self, key: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
 
 class RunCreated(_message.Message):
-    __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "input", "parent_workflow_id", "parent_run_id", "parent_path", "start_at_us", "expires_at_us", "priority", "tags", "memo", "labels", "concurrency", "forked_from_workflow_id", "forked_from_run_id", "forked_at_seq", "seed")
+    __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "input", "parent_workflow_id", "parent_run_id", "parent_path", "start_at_us", "expires_at_us", "priority", "tags", "memo", "labels", "concurrency", "forked_from_workflow_id", "forked_from_run_id", "forked_at_seq", "seed", "traceparent")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -216,6 +216,7 @@ class RunCreated(_message.Message):
     FORKED_FROM_RUN_ID_FIELD_NUMBER: _ClassVar[int]
     FORKED_AT_SEQ_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
     workflow_type: str
@@ -235,7 +236,8 @@ class RunCreated(_message.Message):
     forked_from_run_id: str
     forked_at_seq: int
     seed: str
-    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[Payload, _Mapping]] = ..., parent_workflow_id: _Optional[str] = ..., parent_run_id: _Optional[str] = ..., parent_path: _Optional[str] = ..., start_at_us: _Optional[int] = ..., expires_at_us: _Optional[int] = ..., priority: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ..., memo: _Optional[_Mapping[str, Payload]] = ..., labels: _Optional[_Mapping[str, str]] = ..., concurrency: _Optional[_Union[ConcurrencyLimit, _Mapping]] = ..., forked_from_workflow_id: _Optional[str] = ..., forked_from_run_id: _Optional[str] = ..., forked_at_seq: _Optional[int] = ..., seed: _Optional[str] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[Payload, _Mapping]] = ..., parent_workflow_id: _Optional[str] = ..., parent_run_id: _Optional[str] = ..., parent_path: _Optional[str] = ..., start_at_us: _Optional[int] = ..., expires_at_us: _Optional[int] = ..., priority: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ..., memo: _Optional[_Mapping[str, Payload]] = ..., labels: _Optional[_Mapping[str, str]] = ..., concurrency: _Optional[_Union[ConcurrencyLimit, _Mapping]] = ..., forked_from_workflow_id: _Optional[str] = ..., forked_from_run_id: _Optional[str] = ..., forked_at_seq: _Optional[int] = ..., seed: _Optional[str] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class RunForked(_message.Message):
     __slots__ = ("workflow_id", "run_id", "shared_seq", "seed")
