@@ -87,6 +87,7 @@ class Chromium:
         tab = Tab(self, target, session)
         for domain in ("Page", "Runtime", "Log"):
             tab.call(f"{domain}.enable")
+        tab.call("Page.bringToFront")  # a tab that nobody sees is slowed down
         tab.go(url)
         return tab
 

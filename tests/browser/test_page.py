@@ -25,8 +25,13 @@ async def order(ctx: aether.Context, number: int) -> str:
     await ctx.step("send", lambda: "sent")
     return {HOSTILE!r}
 
+@client.workflow("waiting")
+async def waiting(ctx: aether.Context) -> str:
+    return str(await ctx.wait_signal("go"))
+
 async def main():
-    async with client.serve(order):
+    async with client.serve(order, waiting):
+        await waiting.options(workflow_id="waiting-1").start()
         for number in range(60):
             await order.options(workflow_id=f"order-{{number}}").start(number)
         print("started", flush=True)
@@ -68,9 +73,11 @@ def test_from_the_list_to_a_run_and_its_cancel(tab, site):
     tab.click("Workflows")
     tab.wait("document.querySelectorAll('tbody tr').length === 50")
     tab.click("Older →")
-    tab.wait("document.querySelectorAll('tbody tr').length === 10")
-    tab.type("#filter", "state:open")
-    tab.wait("location.search === '?filter=state%3Aopen' && document.querySelectorAll('tbody tr').length === 1")
+    tab.wait("document.querySelectorAll('tbody tr').length === 11")
+    tab.type("#filter", "state:open type:order")
+    tab.wait(
+        "location.search === '?filter=state%3Aopen+type%3Aorder' && document.querySelectorAll('tbody tr').length === 1"
+    )
     tab.click("order-7")
     tab.wait("document.body.innerText.includes(\"'order-7' waits for a signal\")")
     tab.wait("!!document.querySelector('.waterfall .piece')")
@@ -86,6 +93,21 @@ def test_from_the_list_to_a_run_and_its_cancel(tab, site):
     with urllib.request.urlopen(f"{site}/api/v1/workflows/order-7/history", timeout=20) as answer:
         events = json.load(answer)["events"]
     assert [event["reason"] for event in events if event["event"] == "CancelRequested"] == ["ordered twice"]
+
+
+def test_a_run_is_paused_and_goes_on(tab, site):
+    tab.go(f"{site}/workflows?filter=type:waiting")
+    tab.click("waiting-1")
+    tab.click("Pause…")
+    tab.click("Pause it")
+    tab.wait("document.querySelector('.bar').innerText.includes('paused')")
+    tab.click("Resume…")
+    tab.click("Resume it")
+    tab.wait("!document.querySelector('.bar').innerText.includes('paused')")
+    tab.click("Signal…")
+    tab.type("dialog[open] [name=name]", "go")
+    tab.click("Send")
+    tab.wait("document.querySelector('.state').innerText.includes('completed')")
 
 
 def test_a_run_that_failed_is_retried_and_the_new_one_is_shown(tab, site):

@@ -77,6 +77,11 @@ async def test_runs_are_changed_and_a_change_that_is_wrong_says_all_that_is_wron
     async with web() as site:
         await site.start("a")
         assert (await site.post("/workflows/a/signal", {"name": "go", "value": {"x": 1}}))[0] == 200
+        assert (await site.post("/workflows/a/signal", {"name": "go", "value": None}))[0] == 200
+        assert (await site.get("/workflows/a/history"))["events"][-1]["value"] is None
+        assert (await site.post("/workflows/a/pause", {"reason": "lunch"}))[0] == 200
+        assert (await site.get("/workflows/a"))["paused"] is True
+        assert (await site.post("/workflows/a/resume", {}))[0] == 200
         code, answer = await site.post("/workflows/a/cancel", {"reason": 7, "why": "x", "force": "perhaps"})
         assert (code, answer["error"]["message"]) == (
             400,

@@ -140,6 +140,22 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST",
+        f"{_RUN}/pause",
+        f"{_CLIENT}PauseWorkflow",
+        cpb.PauseRequest,
+        cpb.PauseResponse,
+        "Let a run begin nothing new until it is resumed.",
+    ),
+    Route(
+        "POST",
+        f"{_RUN}/resume",
+        f"{_CLIENT}ResumeWorkflow",
+        cpb.ResumeRequest,
+        cpb.ResumeResponse,
+        "Let a paused run go on.",
+    ),
+    Route(
+        "POST",
         f"{_RUN}/signal",
         f"{_CLIENT}SignalWorkflow",
         cpb.SignalRequest,

@@ -40,7 +40,7 @@ def _fill(message: Message, document: object, where: str) -> Iterator[str]:
         name = f"{where}.{key}" if where else str(key)
         if field is None:
             yield f"there is no {name[:100]}"
-        elif value is not None:
+        elif value is not None or _is_payload(field):
             yield from _set(message, field, value, name)
 
 
@@ -50,7 +50,7 @@ def _set(message: Message, field: Any, value: object, name: str) -> Iterator[str
     elif field.message_type is not None and not is_repeated(field):
         target = getattr(message, field.name)
         target.SetInParent()
-        if field.message_type.full_name == _PAYLOAD:
+        if _is_payload(field):
             try:
                 target.CopyFrom(payload_of_document(value))
             except (ValueError, RecursionError) as error:
@@ -112,6 +112,11 @@ def _kind(field: Any) -> str:
 def is_repeated(field: Any) -> bool:
     # Protobuf before 6 has no such attribute; newer ones warn of the other.
     return bool(field.is_repeated) if hasattr(field, "is_repeated") else field.label == field.LABEL_REPEATED
+
+
+def _is_payload(field: Any) -> bool:
+    """Then null is a value like any other."""
+    return field.message_type is not None and field.message_type.full_name == _PAYLOAD
 
 
 def _is_map(field: Any) -> bool:

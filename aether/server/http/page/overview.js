@@ -42,6 +42,7 @@ export function Overview({ feed, now }) {
       <${Tile} name="sleeping" value=${count(open.sleeping)} />
       <${Tile} name="waiting" value=${count(open.waiting)} />
       <${Tile} name="retrying" value=${count(open.retrying)} tone=${open.retrying ? "warn" : ""} />
+      <${Tile} name="paused" value=${count(open.paused)} />
       <${Tile} name="blocked" value=${count(open.blocked)} tone=${open.blocked ? "bad" : ""} />
       <${Tile} name="completed" value=${count(states.COMPLETED)} tone="good" to=${filter("state:completed")} />
       <${Tile} name="failed" value=${count(states.FAILED)} tone=${states.FAILED ? "bad" : ""} to=${filter("state:failed")} />

@@ -37,9 +37,10 @@ export function Run({ id, query, now, about }) {
       <h1 class="id">${info.workflow_id}</h1>
       <${State} state=${info.state} />
       ${status.data.cancel_requested && isOpen ? html`<span class="tag warn">asked to stop</span>` : null}
+      ${status.data.paused ? html`<span class="tag warn">paused</span>` : null}
       ${status.data.blocked ? html`<span class="tag bad">blocked</span>` : null}
       <span class="spring"></span>
-      ${about && !about.read_only ? html`<${Actions} isOpen=${isOpen} actions=${about.actions} open=${setDialog} />` : null}
+      ${about && !about.read_only ? html`<${Actions} isOpen=${isOpen} isPaused=${status.data.paused} actions=${about.actions} open=${setDialog} />` : null}
     </div>
     ${why.data ? html`<p class="why">${why.data.sentence}</p>` : null}
     <${Facts} info=${info} now=${now} memo=${status.data.memo} />
@@ -64,10 +65,11 @@ function Facts({ info, now, memo }) {
   return html`<dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
-function Actions({ isOpen, actions, open }) {
+function Actions({ isOpen, isPaused, actions, open }) {
   const can = (name) => actions.includes(name);
   return html`
     ${isOpen && can("signal") ? html`<button onClick=${() => open("signal")}>Signal…</button>` : null}
+    ${isOpen && can("pause") ? html`<button onClick=${() => open(isPaused ? "resume" : "pause")}>${isPaused ? "Resume" : "Pause"}…</button>` : null}
     ${!isOpen && can("fork") ? html`<button onClick=${() => open("retry")}>Retry…</button>` : null}
     ${can("fork") ? html`<button onClick=${() => open("fork")}>Fork…</button>` : null}
     ${isOpen && can("cancel") ? html`<button onClick=${() => open("cancel")}>Cancel…</button><button class="danger" onClick=${() => open("force")}>End now…</button>` : null}`;
@@ -87,6 +89,14 @@ function ActionDialog({ kind, info, again, onClose }) {
       onYes=${(form) => done("signal", { name: form.get("name"), value: parsed(form.get("value")) })}>
       <label>Name <input name="name" required autocomplete="off" /></label>
       <label>Value, JSON <textarea name="value" rows="4">null</textarea></label>
+    <//>`;
+  }
+  if (kind === "pause" || kind === "resume") {
+    const isPause = kind === "pause";
+    return html`<${Dialog} title="${isPause ? "Pause" : "Resume"} ${info.workflow_id}" verb=${isPause ? "Pause it" : "Resume it"} onClose=${onClose}
+      effect=${isPause ? "The run begins nothing new until it is resumed. What is under way goes on to its end." : "The run goes on where it was."}
+      onYes=${(form) => done(kind, isPause ? { reason: form.get("reason") } : {})}>
+      ${isPause ? html`<label>Reason <input name="reason" autocomplete="off" maxlength="200" /></label>` : null}
     <//>`;
   }
   if (kind === "fork" || kind === "retry") {
