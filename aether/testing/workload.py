@@ -277,8 +277,13 @@ def _fits(op: Op, value: Any, in_order: bool) -> bool:
         return value is None
     if kind in {"publish", "undo"}:
         return bool(value == op[-1])
+    if kind == "fail":
+        return False
     if kind == "signal":
-        return bool((value if in_order else sorted(value)) == list(range(op[2])))
+        sent = list(range(op[2]))
+        return bool(value == sent) or (
+            not in_order and isinstance(value, list) and sorted(map(str, value)) == sorted(map(str, sent))
+        )
     if kind == "promise":
         return bool(value == op[1])
     if kind == "parallel":
