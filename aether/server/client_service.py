@@ -143,6 +143,7 @@ class ClientService:
 
     def get_workflow_status(self, call: Call, message: bytes) -> None:
         try:
+            self._readiness.check_told()
             request = self._parse_id(pb.GetStatusRequest, message)
         except (AetherError, DecodeError) as fault:
             refuse(call, fault)

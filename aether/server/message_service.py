@@ -130,6 +130,7 @@ class MessageService:
 
     def read_value(self, call: Call, message: bytes) -> None:
         try:
+            self._readiness.check_told()
             request = pb.ReadValueRequest.FromString(message)
             check_name(self._limits, request.workflow_id, "workflow_id")
             check_name(self._limits, request.run_id, "run_id", required=False)

@@ -156,6 +156,7 @@ class PastService:
 
     def explain_workflow(self, call: Call, message: bytes) -> None:
         try:
+            self._readiness.check_told()
             request = self._parse(pb.ExplainRequest, message)
         except (AetherError, DecodeError) as fault:
             refuse(call, fault)

@@ -36,6 +36,12 @@ class Readiness:
             else "too much waits to be decided or written",
         }
 
+    def check_told(self) -> None:
+        """Raises what a question about an open run is answered with while nobody can be told: its answer would wait in
+        line behind what the disk does not take."""
+        if self.writer.fault:
+            raise StorageUnavailable(f"{self.writer.fault}; until then the server tells nobody what is not on disk")
+
     def check_writable(self) -> None:
         """Raises what a request that would change something is answered with."""
         if self.draining:

@@ -111,6 +111,9 @@ async def test_a_full_disk_refuses_what_is_new_loses_nothing_and_works_again_wit
             await trio.to_thread.run_sync(server.wait_for, "storage_unavailable")
             with pytest.raises(StorageUnavailable, match=FULL):
                 await w.options(workflow_id="third").start("x" * 200_000)
+            for question in ("status", "why"):
+                told = await trio.to_thread.run_sync(command, question, "first", "--server", server.url)
+                assert (told.returncode, FULL in told.stderr) == (ExitCode.UNREACHABLE, True), told
             work.set()
             with trio.move_on_after(0.3) as scope:
                 await first.result()
