@@ -37,8 +37,7 @@ class Readiness:
         }
 
     def check_told(self) -> None:
-        """Raises what a question about an open run is answered with while nobody can be told: its answer would wait in
-        line behind what the disk does not take."""
+        """Raises what a question about an open run is answered with while its answer would wait behind a stuck disk."""
         if self.writer.fault:
             raise StorageUnavailable(f"{self.writer.fault}; until then the server tells nobody what is not on disk")
 
