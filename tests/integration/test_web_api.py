@@ -85,7 +85,7 @@ async def test_runs_are_changed_and_a_change_that_is_wrong_says_all_that_is_wron
         code, answer = await site.post("/workflows/a/cancel", {"reason": 7, "why": "x", "force": "perhaps"})
         assert (code, answer["error"]["message"]) == (
             400,
-            "reason must be a text; there is no why; force must be true or false",
+            "reason must be a text; there is no field 'why'; force must be true or false",
         )
         assert await site.post("/workflows/a/cancel", {"reason": "enough"}) == (
             200,
@@ -97,6 +97,30 @@ async def test_runs_are_changed_and_a_change_that_is_wrong_says_all_that_is_wron
             assert (await site.send("POST", "/api/v1/workflows", body)).status == 400
         assert (await site.send("DELETE", "/api/v1/workflows/a")).status == 405
         assert (await site.send("GET", "/api/v1/nothing")).status == 404
+
+
+@run
+async def test_a_number_that_json_does_not_have_is_refused_by_its_name():
+    async with web() as site:
+        await site.start("a")
+        for text in (b"NaN", b"Infinity", b"-Infinity", b"1e999"):
+            for target, body in (
+                ("/workflows/a/signal", b'{"name":"go","value":[%b]}'),
+                ("/workflows", b'{"workflow_type":"order","input":[%b]}'),
+            ):
+                answer = await site.send("POST", f"/api/v1{target}", body % text)
+                assert (answer.status, text in answer.body) == (400, True)
+        assert len((await site.get("/workflows"))["workflows"]) == 1
+        assert len((await site.get("/workflows/a/history"))["events"]) == 1
+        assert (await site.post("/workflows/a/signal", {"name": "go", "value": 1.5e300}))[0] == 200
+
+
+@run
+async def test_a_parameter_that_is_not_there_is_called_one():
+    async with web() as site:
+        await site.start("a")
+        answer = await site.send("GET", "/api/v1/workflows/a/timeline?limit=5")
+        assert (answer.status, json.loads(answer.body)["error"]["message"]) == (400, "there is no parameter 'limit'")
 
 
 @run

@@ -5,6 +5,7 @@ uses nothing else. `openapi.py` writes the table down as a document.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
 
 from attrs import field, frozen
@@ -242,7 +243,7 @@ class Api:
             fill(message, _document(request.body))
         if "follow" in request.query:
             raise HttpError(400, "an answer has an end; ask again when /stream says that something has changed")
-        fill(message, request.query)
+        fill(message, request.query, "parameter")
         fill(message, parts)
         if route.is_change:
             log.info("web_action", action=route.pattern.rpartition("/")[2], **parts)
@@ -282,6 +283,17 @@ def _document(body: bytes) -> object:
     if not body:
         return {}
     try:
-        return json.loads(body)
+        return json.loads(body, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         raise HttpError(400, "the body is not JSON", code="INVALID_ARGUMENT") from None
+
+
+def _refuse(text: str) -> object:
+    raise HttpError(400, f"the body is not JSON: {text[:100]} is no number of JSON", code="INVALID_ARGUMENT")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise HttpError(400, f"{text[:100]} in the body is too large for a number", code="INVALID_ARGUMENT")
+    return number

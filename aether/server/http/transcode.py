@@ -23,14 +23,17 @@ _INTEGERS = {
 _PAYLOAD = model_pb2.Payload.DESCRIPTOR.full_name
 
 
-def fill(message: Message, document: object, where: str = "") -> None:
-    """Set the fields that `document` has; raises HttpError with everything that is wrong with it."""
-    faults = list(_fill(message, document, where))
+def fill(message: Message, document: object, kind: str = "field") -> None:
+    """Set the fields that `document` has; raises HttpError with everything that is wrong with it.
+
+    `kind` is what its names are called.
+    """
+    faults = list(_fill(message, document, "", kind))
     if faults:
         raise HttpError(400, "; ".join(faults), code="INVALID_ARGUMENT")
 
 
-def _fill(message: Message, document: object, where: str) -> Iterator[str]:
+def _fill(message: Message, document: object, where: str, kind: str = "field") -> Iterator[str]:
     if not isinstance(document, Mapping):
         yield f"{where or 'the body'} must be an object"
         return
@@ -39,7 +42,7 @@ def _fill(message: Message, document: object, where: str) -> Iterator[str]:
         field = fields.get(key)
         name = f"{where}.{key}" if where else str(key)
         if field is None:
-            yield f"there is no {name[:100]}"
+            yield f"there is no {kind} {name[:100]!r}"
         elif value is not None or _is_payload(field):
             yield from _set(message, field, value, name)
 
