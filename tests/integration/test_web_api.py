@@ -2,6 +2,7 @@
 
 import json
 import random
+from typing import Any
 
 import trio
 import trio.testing
@@ -38,6 +39,19 @@ async def test_runs_are_listed_page_by_page():
         wrong = await site.send("GET", "/api/v1/workflows?filter=state:odd")
         assert wrong.status == 400
         assert "'odd' is no state" in json.loads(wrong.body)["error"]["message"]
+
+
+@run
+async def test_a_list_tells_nothing_that_it_does_not_know_and_the_document_says_so():
+    async with web() as site:
+        await site.start("a", tags={"k": "v"})
+        (row,) = (await site.get("/workflows"))["workflows"]
+        info = (await site.get("/workflows/a"))["info"]
+        assert info["history_length"] == 1
+        assert row == {name: info[name] for name in info.keys() - {"parent_workflow_id", "history_length", "worker_id"}}
+        schemas: Any = document()["components"]
+        assert schemas["schemas"]["ListedWorkflowInfo"]["properties"].keys() == row.keys()
+        assert "worker_id" in schemas["schemas"]["WorkflowInfo"]["properties"]
 
 
 @run

@@ -50,6 +50,8 @@ class Route:
     show: Callable[[Message], object] = field(default=plain)
     # What of the answer is shown: these names alone.
     only: tuple[str, ...] = ()
+    # What a list does not know of each of its rows.
+    unknown: tuple[str, ...] = ()
 
     @property
     def is_change(self) -> bool:
@@ -74,6 +76,14 @@ def _shown_event(message: Message) -> object:
     return event_document(message)
 
 
+# Zero and empty in every row of a list, which reads as if it were so.
+_NOT_LISTED = ("parent_workflow_id", "history_length", "worker_id", "forked_from")
+
+
+def _shown_row(message: Message) -> object:
+    return {name: value for name, value in plain(message).items() if name not in _NOT_LISTED}
+
+
 _RUN = "/workflows/{workflow_id}"
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -85,6 +95,8 @@ ROUTES: tuple[Route, ...] = (
         "Runs, newest first. `next` is the `before_run_key` of the next page, or null.",
         many="workflows",
         limit=DEFAULT_LIMITS.list_max,
+        show=_shown_row,
+        unknown=_NOT_LISTED,
     ),
     Route(
         "POST",

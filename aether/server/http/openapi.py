@@ -20,7 +20,7 @@ def document() -> dict[str, object]:
     for route in ROUTES:
         schemas_of(route.request.DESCRIPTOR, schemas, of_request=True)
         schemas_of(route.answer.DESCRIPTOR, schemas, of_request=False)
-        paths.setdefault(PREFIX + route.pattern, {})[route.verb.lower()] = _operation(route)
+        paths.setdefault(PREFIX + route.pattern, {})[route.verb.lower()] = _operation(route, schemas)
     paths[f"{PREFIX}/stream"] = {"get": _STREAM}
     return {
         "openapi": "3.1.0",
@@ -30,7 +30,7 @@ def document() -> dict[str, object]:
     }
 
 
-def _operation(route: Route) -> dict[str, object]:
+def _operation(route: Route, schemas: dict[str, object]) -> dict[str, object]:
     in_path = re.findall(r"\{(\w+)\}", route.pattern)
     parameters: list[object] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in in_path
@@ -40,7 +40,7 @@ def _operation(route: Route) -> dict[str, object]:
         "operationId": route.rpc.rpartition("/")[2] + (f"_{'_'.join(route.only)}" if route.only else ""),
         "parameters": parameters,
         "responses": {
-            "200": {"description": "Done.", "content": {"application/json": {"schema": _answer(route)}}},
+            "200": {"description": "Done.", "content": {"application/json": {"schema": _answer(route, schemas)}}},
             "default": {
                 "description": "Why not.",
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
@@ -59,8 +59,15 @@ def _operation(route: Route) -> dict[str, object]:
     return operation
 
 
-def _answer(route: Route) -> dict[str, object]:
-    one: dict[str, object] = {"$ref": f"#/components/schemas/{schema_name(route.answer.DESCRIPTOR)}"}
+def _answer(route: Route, schemas: dict[str, object]) -> dict[str, object]:
+    name = schema_name(route.answer.DESCRIPTOR)
+    if route.unknown:
+        whole = schemas[name]
+        assert isinstance(whole, dict)
+        known = {key: each for key, each in whole["properties"].items() if key not in route.unknown}
+        name = f"Listed{name}"
+        schemas[name] = {"type": "object", "properties": known}
+    one: dict[str, object] = {"$ref": f"#/components/schemas/{name}"}
     if not route.many:
         return one
     return {
