@@ -26,18 +26,32 @@ _BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError
 
 
 class HttpConnection:
-    """Serves one stream until it ends."""
+    """Serves one stream until it ends.
+
+    `waiting_since` is when it began to wait for the request that it has not got yet: when it was opened, had answered
+    the one before, or saw the first byte. It is None while a request is in hand.
+    """
 
     def __init__(self, stream: trio.abc.Stream, handler: Handler, limits: HttpLimits) -> None:
         self._stream = stream
         self._handler = handler
         self._limits = limits
         self._wire = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_max)
+        self._is_first = True
+        self._waiting = trio.CancelScope()
+        self.waiting_since: float | None = trio.current_time()
+
+    def give_way(self) -> None:
+        """End, unless a request has come; then end when it is answered."""
+        self._waiting.cancel()
 
     async def run(self) -> None:
         try:
             while await self._serve_one():
                 self._wire.start_next_cycle()
+                self._is_first = False
+                self._waiting = trio.CancelScope()
+                self.waiting_since = trio.current_time()
         except h11.RemoteProtocolError as error:
             await self._refuse(error.error_status_hint)
         except trio.TooSlowError:
@@ -49,19 +63,35 @@ class HttpConnection:
 
     async def _serve_one(self) -> bool:
         """One request and its answer; whether another may follow."""
-        if not self._wire.trailing_data[0]:
-            with trio.move_on_after(self._limits.idle_s) as idle:
-                self._wire.receive_data(bytes(await self._stream.receive_some(_RECEIVE)))
-            if idle.cancelled_caught:
-                return False
-        with trio.fail_after(self._limits.request_s):
-            head = await self._next_event()
-            if not isinstance(head, h11.Request):
-                return False
-            taken = await self._read(head)
+        received = None
+        with self._waiting:
+            received = await self._receive()
+        if received is None:
+            return False
+        self.waiting_since = None
+        method, taken = received
         answer = await self._answer(taken) if isinstance(taken, Request) else taken
-        is_whole = await self._send(answer, head.method)
-        return is_whole and self._wire.our_state is h11.DONE and self._wire.their_state is h11.DONE
+        is_whole = await self._send(answer, method)
+        may_stay = not self._waiting.cancel_called
+        return may_stay and is_whole and self._wire.our_state is h11.DONE and self._wire.their_state is h11.DONE
+
+    async def _receive(self) -> tuple[bytes, Request | Response] | None:
+        """The method of the next request, and the request or what it is refused with; None if none comes."""
+        head_by = trio.current_time() + self._limits.head_s
+        if not self._wire.trailing_data[0]:
+            with trio.move_on_after(self._limits.head_s if self._is_first else self._limits.idle_s) as silence:
+                self._wire.receive_data(bytes(await self._stream.receive_some(_RECEIVE)))
+            if silence.cancelled_caught:
+                return None
+            self.waiting_since = trio.current_time()
+            if not self._is_first:
+                head_by = self.waiting_since + self._limits.head_s
+        with trio.fail_at(head_by):
+            head = await self._next_event()
+        if not isinstance(head, h11.Request):
+            return None
+        with trio.fail_after(self._limits.body_s):
+            return head.method, await self._read(head)
 
     async def _read(self, head: h11.Request) -> Request | Response:
         """The whole request, or what it is refused with; then the connection is of no more use."""

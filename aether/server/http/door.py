@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from operator import itemgetter
 
 import trio
 
@@ -18,10 +19,10 @@ _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.
 
 
 class HttpDoor:
-    """`count` is how many connections are open."""
+    """Has at most so many connections; one that waits for a request gives way to a new one when all are taken."""
 
     def __init__(self, handler: Handler, limits: HttpLimits = DEFAULT_HTTP_LIMITS) -> None:
-        self.count = 0
+        self._open: set[HttpConnection] = set()
         self._handler = handler
         self._limits = limits
 
@@ -37,20 +38,34 @@ class HttpDoor:
                     if error.errno in _OUT_OF_RESOURCES:
                         await trio.sleep(_ACCEPT_PAUSE_S)
                     continue
-                if self.count >= self._limits.connections:
+                if len(self._open) >= self._limits.connections and not self._make_room():
                     client.close()
                     continue
-                self.count += 1
-                connections.start_soon(self._serve, client)
+                try:
+                    client.setblocking(False)
+                    tune(client)
+                    stream = trio.SocketStream(trio.socket.from_stdlib_socket(client))
+                except OSError:
+                    client.close()
+                    continue
+                connection = HttpConnection(stream, self._handler, self._limits)
+                self._open.add(connection)
+                connections.start_soon(self._serve, connection)
 
-    async def _serve(self, client: socket.socket) -> None:
+    def _make_room(self) -> bool:
+        """Let the connection go that has waited longest for a request; False if all have one in hand."""
+        waiting = [(since, each) for each in self._open if (since := each.waiting_since) is not None]
+        if not waiting:
+            return False
+        _, oldest = min(waiting, key=itemgetter(0))
+        self._open.discard(oldest)
+        oldest.give_way()
+        return True
+
+    async def _serve(self, connection: HttpConnection) -> None:
         try:
-            client.setblocking(False)
-            tune(client)
-            stream = trio.SocketStream(trio.socket.from_stdlib_socket(client))
-            await HttpConnection(stream, self._handler, self._limits).run()
+            await connection.run()
         except Exception as error:
             log.error("http_connection_failed", exc_info=error)
         finally:
-            client.close()
-            self.count -= 1
+            self._open.discard(connection)

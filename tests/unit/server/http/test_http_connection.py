@@ -12,7 +12,7 @@ from aether.server.http.connection import HttpConnection
 from aether.server.http.limits import HttpLimits
 from aether.server.http.messages import HttpError, Request, Response, as_json
 
-LIMITS = HttpLimits(head_max=2_000, body_max=1_000, request_s=5, idle_s=10, send_s=5, send_piece=100)
+LIMITS = HttpLimits(head_max=2_000, body_max=1_000, head_s=5, body_s=5, idle_s=10, send_s=5, send_piece=100)
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 POST = b"POST /echo?a=1&b=%20x HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhello"
 
@@ -159,6 +159,47 @@ def test_who_sends_too_slowly_or_says_nothing_is_let_go():
     assert [status for status, _ in exchange(b"GET / HT", ends=False)] == [408]
     assert exchange(b"", ends=False) == []
     assert [status for status, _ in exchange(POST[:-1], ends=False)] == [408]
+
+
+async def _until_closed(*, pieces: list[bytes], every_s: float) -> tuple[float, bytes]:
+    """When a connection is closed on which each piece comes so long after the one before, and what it was told."""
+    ours, theirs = trio.testing.memory_stream_pair()
+    received = b""
+
+    async def trickle() -> None:
+        for piece in pieces:
+            await ours.send_all(piece)
+            await trio.sleep(every_s)
+
+    async with trio.open_nursery() as nursery:
+        began = trio.current_time()
+        nursery.start_soon(HttpConnection(theirs, handle, LIMITS).run)
+        nursery.start_soon(trickle)
+        while chunk := await ours.receive_some():
+            received += bytes(chunk)
+        ended = trio.current_time() - began
+        nursery.cancel_scope.cancel()
+    return ended, received
+
+
+@pytest.mark.parametrize(
+    ("pieces", "every_s", "ended", "statuses"),
+    [
+        ([], 0, 5, []),
+        # A byte now and then makes the bound no longer.
+        ([b"G", b"E", b"T", b" ", b"/", b" ", b"H"], 1, 5, [408]),
+        ([b"", b"G"], 4, 5, [408]),
+        # After an answer it may rest for longer; the next head has as long as the first.
+        ([GET], 0, 10, [200]),
+        ([GET, b"G"], 9, 14, [200, 408]),
+        ([GET, GET], 9, 19, [200, 200]),
+        ([POST[:-5], b"h"], 4, 5, [408]),
+    ],
+)
+def test_the_head_of_a_request_comes_within_a_bound(pieces, every_s, ended, statuses):
+    clock = trio.testing.MockClock(autojump_threshold=0.02)
+    at, received = trio.run(partial(_until_closed, pieces=pieces, every_s=every_s), clock=clock)
+    assert (round(at, 3), [status for status, _ in answers(received)]) == (ended, statuses)
 
 
 def test_an_upgrade_is_not_made_and_what_follows_it_does_no_harm():
