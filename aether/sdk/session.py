@@ -137,24 +137,22 @@ class Session:
     async def run(self, on_registered: Callable[[], None]) -> None:
         """Until the stream ends. Raises `RpcError` if it does not end well."""
         self._send(pb.WorkerMessage(register=self.settings.registration()))
-        try:
-            async with anyio.create_task_group() as group:
-                self._group = group
-                try:
-                    await self._read_registration()
-                    on_registered()
-                    group.start_soon(self._flush)
-                    group.start_soon(self._keep_alive)
-                    group.start_soon(self._nudge)
-                    if self.settings.is_watched and self._registered.session_timeout_ms:
-                        group.start_soon(Watchdog(self._registered.session_timeout_ms / 1000).run)
-                    await self._read()
-                finally:
-                    # Before the group waits for them: a shield would keep them here for ever.
-                    self._drop_all()
-                    group.cancel_scope.cancel()
-        finally:
-            self._stream.cancel()
+        async with anyio.create_task_group() as group:
+            self._group = group
+            try:
+                await self._read_registration()
+                on_registered()
+                group.start_soon(self._flush)
+                group.start_soon(self._keep_alive)
+                group.start_soon(self._nudge)
+                if self.settings.is_watched and self._registered.session_timeout_ms:
+                    group.start_soon(Watchdog(self._registered.session_timeout_ms / 1000).run)
+                await self._read()
+            finally:
+                # Before the group waits for them: a shield would keep them here for ever, and a thread until it ends.
+                self._drop_all()
+                self._stream.cancel()
+                group.cancel_scope.cancel()
 
     async def drain(self) -> None:
         """Take nothing new, and come back when nothing is in hand any more. Bounded by the caller."""

@@ -2,9 +2,12 @@
 
 import logging
 import signal
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
+import anyio.from_thread
 import pytest
 
 import aether
@@ -104,6 +107,47 @@ async def test_a_killed_workers_run_goes_on_elsewhere_and_no_recorded_step_runs_
         ("second", 2),
     ]
     assert [fact.attempt for fact in facts if isinstance(fact, e.RunStarted)] == [1, 2]
+
+
+async def test_what_a_stopped_worker_does_not_finish_goes_to_another_one_while_its_thread_still_runs(tmp_path):
+    begun, go_on, has_left = anyio.Event(), threading.Event(), anyio.Event()
+
+    def program(work: Callable[[], str]) -> tuple[aether.Client, aether.Workflow[[], str]]:
+        client = aether.Client(server.url, worker_id=work.__name__)
+        activity = client.activity("work")(work)
+
+        @client.workflow("works")
+        async def works(ctx: aether.Context) -> str:
+            return await ctx.activity(activity)
+
+        return client, works
+
+    def stuck() -> str:
+        anyio.from_thread.run_sync(begun.set)
+        go_on.wait(30)
+        return "too late"
+
+    def quick() -> str:
+        return "done"
+
+    async def serve_until_begun() -> None:
+        async with program(stuck)[0].serve(grace_s=0):
+            await begun.wait()
+        has_left.set()
+
+    # So long a timeout that silence tells the server nothing.
+    with Server(tmp_path, "--session-timeout-s", "3600") as server:
+        client, works = program(quick)
+        async with anyio.create_task_group() as group, client:
+            group.start_soon(serve_until_begun)
+            try:
+                handle = await works.start()
+                await begun.wait()
+                async with client.serve():
+                    assert await handle.result(timeout_s=20) == "done"
+                assert not has_left.is_set(), "nothing can stop a thread"
+            finally:
+                go_on.set()
 
 
 async def test_a_killed_server_loses_nothing_and_whoever_waits_goes_on_waiting(tmp_path):

@@ -21,6 +21,7 @@ class Peer:
     def __init__(self):
         self.messages = []
         self.is_half_closed = False
+        self.is_cancelled = False
         self._incoming = []
         self._end = None
         self._arrived = anyio.Event()
@@ -50,7 +51,8 @@ class Peer:
         self.is_half_closed = True
         self.end()
 
-    def cancel(self): ...
+    def cancel(self):
+        self.is_cancelled = True
 
     # The test's side.
 

@@ -1,8 +1,10 @@
 """A worker session against a peer that says exactly what the test wants: the protocol, message by message."""
 
+import threading
 from functools import partial
 
 import anyio
+import anyio.from_thread
 import pytest
 
 import aether
@@ -268,6 +270,38 @@ async def test_draining_ends_when_nothing_is_in_hand():
             peer.ack(3)
         assert peer.is_half_closed
         assert peer.is_silent
+
+
+async def test_what_a_worker_does_not_finish_is_given_back_before_the_thread_it_runs_in_ends():
+    begun_at, ended = anyio.Event(), anyio.Event()
+    go_on = threading.Event()
+    client = client_of()
+
+    @client.activity("a")
+    def act() -> None:
+        anyio.from_thread.run_sync(begun_at.set)
+        go_on.wait(10)
+
+    async def serve(peer: Peer, scope: anyio.CancelScope) -> None:
+        with scope:
+            await Session(settings_of(client), Converter(), Outcomes(), peer).run(lambda: None)  # type: ignore[arg-type]
+        ended.set()
+
+    peer, scope = Peer(), anyio.CancelScope()
+    async with anyio.create_task_group() as group:
+        group.start_soon(serve, peer, scope)
+        peer.say(registered=pb.RegisterResponse(session_id="s", worker_id="worker", session_timeout_ms=60_000))
+        peer.activity()
+        try:
+            await begun_at.wait()
+            assert not peer.is_cancelled
+            scope.cancel()
+            await quiet()
+            assert not ended.is_set(), "nothing can stop a thread"
+            assert peer.is_cancelled
+        finally:
+            go_on.set()
+    assert peer.is_silent, "its outcome is somebody else's by now"
 
 
 async def test_large_answers_leave_in_several_messages():
