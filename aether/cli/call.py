@@ -85,22 +85,23 @@ class Caller:
         yield from call.take()
 
     def _url(self) -> SplitResult:
-        url = urlsplit(self.target)
         try:
-            is_right = url.scheme in _PORTS and bool(url.hostname) and url.port != 0
+            url = urlsplit(self.target)
+            # A name that can not be looked up, like "a..b", is found here.
+            if url.scheme in _PORTS and url.port != 0 and (url.hostname or "").encode("idna"):
+                return url
         except ValueError:
-            is_right = False
-        if not is_right:
-            raise InvalidArgument(
-                f"{self.target!r} is no address of a server: write http://host:port or https://host:port",
-                field="--server",
-            )
-        return url
+            pass
+        raise InvalidArgument(
+            f"{self.target!r} is no address of a server: write http://host:port or https://host:port",
+            field="--server",
+        )
 
     def _connect(self, url: SplitResult, tls: ssl.SSLContext | None, deadline: float) -> socket.socket:
         try:
             host = url.hostname or ""
             sock = socket.create_connection((host, url.port or _PORTS[url.scheme]), deadline - monotonic())
+            _settle(sock, deadline)
             return tls.wrap_socket(sock, server_hostname=host) if tls else sock
         except OSError as error:
             raise ServerUnavailable(

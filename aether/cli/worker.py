@@ -12,6 +12,7 @@ import typer
 from aether.cli.exit_codes import ExitCode
 from aether.cli.options import SERVER_VARIABLE, say
 from aether.sdk.client import Client
+from aether.sdk.transport import check_target
 
 _LOOPS = ("trio", "asyncio")
 # The client's own grace for work in hand is ten seconds; what is not over then will not be over soon.
@@ -22,6 +23,7 @@ def run_worker(place: str, server: str, loop: str, labels: list[str]) -> None:
     """Serves the client at `module:name`, against `server` unless the client names another itself."""
     if loop not in _LOOPS:
         raise typer.BadParameter(f"must be {' or '.join(_LOOPS)}", param_hint="--loop")
+    check_target(server)
     # Set before the import: a client that is not told its server takes it from here.
     os.environ[SERVER_VARIABLE] = server
     anyio.run(_Worker(_load(place), place, server, _labels(labels)).run, backend=loop)

@@ -13,7 +13,7 @@ import math
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import anyio
 import anyio.abc
@@ -21,6 +21,7 @@ import attrs
 from anyio.abc import ByteStream
 from anyio.streams.tls import TLSAttribute
 
+from aether.errors import InvalidArgument
 from aether.sdk.channel import Channel
 from aether.sdk.gate import Gate
 from aether.sdk.pipe import GONE, ConnectedSocket, Pipe, pipe_over
@@ -29,7 +30,7 @@ from aether.wire.limits import TransportLimits
 from aether.wire.metadata import MetadataItem
 from aether.wire.status import Code, RpcError
 
-__all__ = ["Opener", "RpcError", "Transport", "TransportStream", "client_tls"]
+__all__ = ["Opener", "RpcError", "Transport", "TransportStream", "check_target", "client_tls"]
 
 Opener = Callable[[], Awaitable[ByteStream | ConnectedSocket]]
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -110,19 +111,32 @@ def client_tls(*, ca: str | None = None, certificate: str | None = None, key: st
     return context
 
 
+def check_target(target: str) -> SplitResult:
+    """Raises InvalidArgument for a text that is no target."""
+    try:
+        parts = urlsplit(target)
+        if parts.scheme == "unix":
+            is_right = bool(parts.path) and not parts.netloc
+        else:
+            # A name that can not be looked up, like "a..b", is found here.
+            host = (parts.hostname or "").encode("idna")
+            is_right = parts.scheme in _DEFAULT_PORTS and parts.port != 0 and bool(host)
+    except ValueError:
+        is_right = False
+    if not is_right:
+        forms = "http://host:port, https://host:port or unix:///path"
+        raise InvalidArgument(f"{target!r} is no address of a server: write {forms}")
+    return parts
+
+
 def _parse_target(target: str | Opener, tls: ssl.SSLContext | None) -> _Target:
-    """Raises ValueError for a text that is no target."""
     if not isinstance(target, str):
         return _Target("the embedded server", "http", "localhost", lambda: _open_by(target))
-    parts = urlsplit(target)
+    parts = check_target(target)
     if parts.scheme == "unix":
         path = unquote(parts.path)
-        if not path or parts.netloc:
-            raise ValueError(f"target {target!r} has no absolute path: write unix:///run/aether.sock")
         return _Target(target, "http", "localhost", lambda: _open_unix(path))
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        raise ValueError(f"target {target!r} is not http://host:port, https://host:port or unix:///path")
-    host, port = parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]
+    host, port = parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme]
     if parts.scheme == "http":
         return _Target(target, "http", parts.netloc, lambda: _open_tcp(host, port))
     context = tls or client_tls()

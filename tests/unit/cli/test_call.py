@@ -64,7 +64,19 @@ def test_a_peer_without_tls_is_not_asked_over_tls():
 
 
 @pytest.mark.parametrize(
-    "target", ["", "localhost", "localhost:7233", "ftp://x", "http://", "http://x:0", "http://x:99999", "http://x:y"]
+    "target",
+    [
+        "",
+        "localhost",
+        "localhost:7233",
+        "ftp://x",
+        "http://",
+        "http://x:0",
+        "http://x:99999",
+        "http://x:y",
+        "http://[x",
+        "http://a..b",
+    ],
 )
 def test_an_address_is_refused_before_anything_is_tried(target):
     with pytest.raises(InvalidArgument, match="is no address of a server") as raised:

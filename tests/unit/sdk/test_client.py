@@ -246,3 +246,10 @@ def test_where_an_embedded_server_keeps_its_data_and_how_may_follow_from_each_ot
 def test_a_mode_that_does_not_go_with_the_place_is_refused(given, words):
     with pytest.raises(InvalidArgument, match=words):
         aether.Client(**given)
+
+
+async def test_a_wrong_address_in_the_environment_is_an_error_of_ours(monkeypatch):
+    monkeypatch.setenv("AETHER_SERVER", "localhost:27233")
+    with pytest.raises(InvalidArgument, match="'localhost:27233' is no address of a server: write http://host:port"):
+        async with aether.Client():
+            pass
