@@ -227,10 +227,12 @@ def check_server(server: str, now: int, *, is_wanted: bool) -> Iterator[Finding]
     except AetherError as error:
         yield Finding(Level.FAIL if is_wanted else Level.WARN, "server", str(error), "see `aether serve --help`")
         return
-    if health_pb2.HealthCheckResponse.FromString(answer).status != health_pb2.HealthCheckResponse.SERVING:
+    # A server that can not write does not call itself ready either.
+    if metrics.storage_fault:
+        advice = "make room on its disk, or mend it; the server goes on by itself"
+        yield Finding(Level.FAIL, "server", f"{server} can not write: {metrics.storage_fault}", advice)
+    elif health_pb2.HealthCheckResponse.FromString(answer).status != health_pb2.HealthCheckResponse.SERVING:
         yield Finding(Level.WARN, "server", f"{server} is about to stop", "wait, or start it again")
-    elif metrics.storage_fault:
-        yield Finding(Level.FAIL, "server", f"{server} can not write: {metrics.storage_fault}", "mend its disk")
     else:
         workers = f"{len(metrics.workers)} worker" + ("" if len(metrics.workers) == 1 else "s")
         kept = f"aether {metrics.version}, {metrics.persistence}"

@@ -114,6 +114,10 @@ async def test_a_full_disk_refuses_what_is_new_loses_nothing_and_works_again_wit
             for question in ("status", "why"):
                 told = await trio.to_thread.run_sync(command, question, "first", "--server", server.url)
                 assert (told.returncode, FULL in told.stderr) == (ExitCode.UNREACHABLE, True), told
+            told = await trio.to_thread.run_sync(command, "doctor", "--server", server.url)
+            assert f"server\tfail\t{server.url} can not write: " in told.stdout
+            assert f"{FULL}\tmake room on its disk" in told.stdout
+            assert "start it again" not in told.stdout
             work.set()
             with trio.move_on_after(0.3) as scope:
                 await first.result()
