@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from aether.cli.call import Caller
 from aether.cli.clock import pause
-from aether.cli.options import say, show, show_now
+from aether.cli.options import say, show
 from aether.cli.options import screen as stdout_screen
 from aether.cli.output import Column, Format, render_data, render_row, render_table
 from aether.cli.records import fact_name, history_rows
@@ -44,13 +44,13 @@ def follow_history(server: str, output: Format, workflow_id: str, run_id: str, a
         # An array has no end yet.
         each = Format.JSONL if output is Format.JSON else output
         for event in events:
-            show_now(render_data(each, [event_document(event)], [fact_name(event)]))
+            show(render_data(each, [event_document(event)], [fact_name(event)]))
         return
     screen = stdout_screen(output)
-    show_now(render_row(_COLUMNS, [column.title for column in _COLUMNS], screen))
+    show(render_row(_COLUMNS, [column.title for column in _COLUMNS], screen))
     for row in history_rows(events):
         if int(row[0]) > after:
-            show_now(render_row(_COLUMNS, row, screen))
+            show(render_row(_COLUMNS, row, screen))
 
 
 def _follow(caller: Caller, workflow_id: str, run_id: str, after: int) -> Iterator[model_pb2.Event]:

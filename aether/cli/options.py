@@ -92,14 +92,16 @@ def say(text: str) -> None:
 
 
 def show(text: str) -> None:
-    """Data on stdout."""
-    sys.stdout.write(text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding))
-
-
-def show_now(text: str) -> None:
-    """Data on stdout, which somebody waits for at the other end of a pipe."""
-    show(text)
-    sys.stdout.flush()
+    """Data on stdout, at once: somebody may wait for it at the other end of a pipe."""
+    try:
+        sys.stdout.write(text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # who reads has enough
+    except OSError as error:
+        # What was not written is not tried again when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise AetherError(f"the output can not be written: {error.strerror or error}") from None
 
 
 def screen(output: Format = Format.TABLE) -> Screen:

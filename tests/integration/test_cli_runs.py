@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import trio
@@ -168,6 +169,17 @@ def test_a_reader_that_stops_reading_is_no_error(server):
     )
     assert done.stdout.startswith("WORKFLOW\t")
     assert not done.stderr
+
+
+def test_output_that_can_not_be_written_is_told_in_one_line(server):
+    start(server, "o")
+    command = [sys.executable, "-m", "aether.cli", "history", "o", "--server", server.url]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert done.returncode == ExitCode.FAILED
+    assert done.stderr == "aether: the output can not be written: No space left on device\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
