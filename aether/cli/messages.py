@@ -7,13 +7,20 @@ from pathlib import Path
 
 import typer
 
-from aether.cli.call import Caller
+from aether.cli.call import TIMEOUT_S, Caller
 from aether.cli.clock import monotonic, pause
 from aether.cli.options import screen as stdout_screen
 from aether.cli.options import show
 from aether.cli.output import Format, render_data, render_fields, render_json
 from aether.cli.records import failure_tree
-from aether.errors import DeadlineExceeded, ServerUnavailable, StorageUnavailable, WorkflowCancelled, WorkflowFailed
+from aether.errors import (
+    DeadlineExceeded,
+    InvalidArgument,
+    ServerUnavailable,
+    StorageUnavailable,
+    WorkflowCancelled,
+    WorkflowFailed,
+)
 from aether.sdk.entropy import new_id
 from aether.wire.generated.aether.v1 import client_pb2, model_pb2
 from aether.wire.plain import plain, plain_payload
@@ -22,18 +29,40 @@ _SERVICE = "/aether.v1.ClientService"
 _PAUSE_S = 0.5
 # One request; a server that is gone is noticed by then.
 _WAIT_S = 600.0
+# A socket takes no time at all for something else.
+_LEAST_S = 0.01
+_TOO_DEEP = "a value is nested too deeply"
 
 
 def value_of(text: str) -> object:
     """JSON if it is any, and a text otherwise: `5` is a number, `"5"` and `five` are texts."""
     try:
-        return json.loads(text)
+        return _parsed(text)
     except ValueError:
         return text
+    except RecursionError:
+        raise InvalidArgument(_TOO_DEEP) from None
+
+
+def _parsed(text: str) -> object:
+    """Raises ValueError for what is no JSON, as NaN and Infinity, and RecursionError for what is too deep."""
+    return json.loads(text, parse_constant=_refuse)
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(f"it holds {word}")
 
 
 def payload(value: object) -> model_pb2.Payload:
-    return model_pb2.Payload(data=json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return model_pb2.Payload(data=text.encode())
+    except UnicodeEncodeError:
+        raise InvalidArgument("a text in it holds half of a surrogate pair, or bytes that are not UTF-8") from None
+    except ValueError:
+        raise InvalidArgument("a number in it is too large") from None
+    except RecursionError:
+        raise InvalidArgument(_TOO_DEEP) from None
 
 
 def start_run(
@@ -73,11 +102,13 @@ def start_run(
 def _read(source: str) -> list[object]:
     try:
         text = sys.stdin.read() if source == "-" else Path(source).read_text()
-        found = json.loads(text)
+        found = _parsed(text)
     except OSError as error:
         raise typer.BadParameter(f"{source}: {error.strerror}", param_hint="--input") from None
     except ValueError as error:
         raise typer.BadParameter(f"{source} is not JSON: {error}", param_hint="--input") from None
+    except RecursionError:
+        raise typer.BadParameter(f"{source}: {_TOO_DEEP}", param_hint="--input") from None
     if not isinstance(found, list):
         raise typer.BadParameter(f"{source} must be the JSON array of the arguments", param_hint="--input")
     return found
@@ -119,10 +150,11 @@ def _await(server: str, request: client_pb2.AwaitResultRequest, timeout_s: float
     until = monotonic() + timeout_s if timeout_s else math.inf
     # A server that is not there now is not waited for; and it is this run that is, whatever comes under its id later.
     asked = client_pb2.GetStatusRequest(workflow_id=request.workflow_id, run_id=request.run_id)
-    status = client_pb2.WorkflowStatus.FromString(Caller(server).unary(f"{_SERVICE}/GetWorkflowStatus", asked))
+    first = Caller(server, min(timeout_s or TIMEOUT_S, TIMEOUT_S))
+    status = client_pb2.WorkflowStatus.FromString(first.unary(f"{_SERVICE}/GetWorkflowStatus", asked))
     request.run_id = status.info.run_id
     while True:
-        caller = Caller(server, max(min(until - monotonic(), _WAIT_S), _PAUSE_S))
+        caller = Caller(server, max(min(until - monotonic(), _WAIT_S), _LEAST_S))
         try:
             return client_pb2.WorkflowResult.FromString(caller.unary(f"{_SERVICE}/AwaitResult", request))
         except (DeadlineExceeded, ServerUnavailable, StorageUnavailable):

@@ -2,12 +2,14 @@
 
 import json
 import signal
+import socket
 
 import pytest
 import trio
 
 from aether import Client, Context
 from aether.cli.exit_codes import ExitCode
+from aether.cli.messages import value_of
 from tests.processes import Child, Server, aether
 
 
@@ -79,9 +81,9 @@ def test_what_became_of_a_run_is_an_exit_code(client, server, tmp_path):
 
 def test_who_waits_for_a_result_does_so_for_as_long_as_he_says(server):
     assert aether("start", "nothing", "--id", "n", AETHER_SERVER=server.url).returncode == 0
-    late = aether("result", "n", "--timeout", "0.2", AETHER_SERVER=server.url)
+    late = aether("result", "n", "--timeout", "1", AETHER_SERVER=server.url)
     assert late.returncode == ExitCode.TIMED_OUT
-    assert late.stderr == "aether: workflow 'n' is not closed after 0.2 s; nothing happened to it\n"
+    assert late.stderr == "aether: workflow 'n' is not closed after 1 s; nothing happened to it\n"
 
 
 def test_who_waits_for_a_result_does_so_over_a_killed_server(tmp_path):
@@ -111,6 +113,45 @@ def test_a_start_that_is_not_clear_is_refused(options, words):
     done = aether("start", "greet", *options)
     assert done.returncode == ExitCode.USAGE
     assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ('[{"x": NaN}]', "a.json is not JSON: it holds NaN"),
+        ("[1e999]", "a number in it is too large"),
+        (r'["\ud800"]', "half of a surrogate pair"),
+    ],
+)
+def test_an_input_that_is_no_json_of_others_is_refused(text, words, tmp_path):
+    (tmp_path / "a.json").write_text(text)
+    done = aether("start", "greet", "-i", "a.json", cwd=tmp_path)
+    assert done.returncode == ExitCode.USAGE
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("value", [r'"\ud800"', "1e999", "[" * 100_000])
+def test_a_value_that_can_not_be_sent_is_refused(value):
+    done = aether("signal", "x", "go", value)
+    assert done.returncode == ExitCode.USAGE
+    assert done.stderr.startswith("aether: a ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_only_python_takes_for_json_is_a_text():
+    assert [value_of(text) for text in ("NaN", "-Infinity", '{"x":NaN}', "5", "five")] == [
+        "NaN", "-Infinity", '{"x":NaN}', 5, "five",
+    ]  # fmt: skip
+
+
+def test_who_waits_for_a_result_does_not_wait_longer_for_a_silent_server():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        late = aether("result", "n", "--timeout", "0.2", AETHER_SERVER=url)
+    assert late.returncode == ExitCode.TIMED_OUT
+    assert late.stderr == f"aether: {url} gave no answer within 0.2 s\n"
 
 
 def test_the_arguments_are_an_array(tmp_path):

@@ -163,6 +163,13 @@ async def test_a_paused_task_queue_hands_out_nothing_until_it_is_resumed(server,
             assert queue("limit", "default", "2")[0][1] == "at most 2 activities"
             (listed,) = json.loads(command("queue", "list", "-o", "json", AETHER_SERVER=server.url).stdout)
             assert (listed["task_queue"], listed["activity_limit"], listed["workers"]) == ("default", 2, 1)
+            as_line, as_yaml, as_name = (
+                command("queue", "list", "-o", form, AETHER_SERVER=server.url).stdout
+                for form in ("jsonl", "yaml", "name")
+            )
+            assert json.loads(as_line)["task_queue"] == "default"
+            assert as_yaml.startswith("- task_queue: default\n")
+            assert as_name == "default\n"
     refused = command("queue", "limit", "default", "1000000", AETHER_SERVER=server.url)
     assert refused.returncode == 2
     assert "activity_limit is 1000000; at most 100000" in refused.stderr
