@@ -104,12 +104,17 @@ def retry_point(history: Sequence[e.Event]) -> int:
 
 def fork(state: State, item: ForkRun) -> None:
     there = state.open_ids.get(item.workflow_id)
-    if there is not None and there.run_id == item.run_id:
+    closed_id, _ = state.recently_closed.get(item.workflow_id, ("", None))
+    if item.run_id == (closed_id if there is None else there.run_id):
+        # The request is a repetition, and the first one was heard.
         state.reply(item.reply, Started(item.workflow_id, item.run_id, existing=True))
         return
     if there is not None:
         text = f"workflow id {item.workflow_id!r} is open (run {there.run_id}); choose another id, or cancel it first"
         state.reply(item.reply, WorkflowAlreadyExists(text))
+        return
+    if item.workflow_id in state.withheld:
+        state.reply(item.reply, WorkflowAlreadyExists(lifecycle.is_withheld(state, item.workflow_id)))
         return
     if len(item.events) > state.limits.forked_events_max:
         text = f"{len(item.events)} events would be shared; at most {state.limits.forked_events_max}"

@@ -80,7 +80,7 @@ def _why_not_anew(state: State, item: StartRun, closed: RunState | None) -> Aeth
     if item.awaited and state.waiter_count >= state.limits.waiters_max:
         return LimitExceeded(_too_many_wait(state))
     if item.workflow_id in state.withheld:
-        return WorkflowAlreadyExists(_withheld(state, item.workflow_id))
+        return WorkflowAlreadyExists(is_withheld(state, item.workflow_id))
     if closed is not None and not may_reuse(item.reuse, closed):
         return id_is_used(item.workflow_id, closed)
     return None
@@ -431,7 +431,7 @@ def _why_no_child(state: State, fact: e.ChildStarted) -> Failure | None:
         message = f"workflow id {fact.workflow_id!r} is open (run {there.run_id}); choose another id for the child"
         return Failure("WorkflowAlreadyExists", message)
     if fact.workflow_id in state.withheld:
-        return Failure("WorkflowAlreadyExists", _withheld(state, fact.workflow_id))
+        return Failure("WorkflowAlreadyExists", is_withheld(state, fact.workflow_id))
     longest = state.limits.name_max
     if len(fact.workflow_id) > longest:
         message = (
@@ -443,7 +443,7 @@ def _why_no_child(state: State, fact: e.ChildStarted) -> Failure | None:
     return None
 
 
-def _withheld(state: State, workflow_id: str) -> str:
+def is_withheld(state: State, workflow_id: str) -> str:
     return (
         f"workflow id {workflow_id!r} is open, and its run {state.withheld[workflow_id]} can not go on, because its "
         "history is damaged; choose another id, or restore a backup"

@@ -103,6 +103,10 @@ class TaskQueues:
             group.leave(key)
             self._offer(group)
             self.groups.forget_if_empty(group)
+        if key not in self._counts:
+            # Nobody may ever look at this line again.
+            self.head(key)
+            return
         line = self._lines.get(key, ())
         if len(line) > STALE_MIN + 2 * self._counts.get(key, 0):
             line = self._lines[key] = [entry for entry in line if waits(entry)]

@@ -218,6 +218,25 @@ def test_a_fork_is_a_run_of_its_own(room):
     assert room.is_open("w")
 
 
+def test_a_fork_that_is_asked_for_again_after_its_run_has_ended_is_made_once(room):
+    room.open()
+    room.start()
+    room.complete(room.token(), step("1"))
+    fork(room, 3)
+    room.cancel("fork", force=True)
+    assert fork(room, 3) == Started("fork", "run of fork", existing=True)
+    assert not room.is_open("fork")
+
+
+def test_a_fork_can_not_have_the_id_of_an_open_run_that_is_damaged(room):
+    room.open()
+    room.start()
+    room.complete(room.token(), step("1"))
+    room.engine.withhold("fork", "lost")
+    assert isinstance(fork(room, 3), WorkflowAlreadyExists)
+    assert not room.is_open("fork")
+
+
 def test_a_fork_of_a_fork_draws_as_the_first_did(room):
     room.open()
     source_run = room.start().run_id

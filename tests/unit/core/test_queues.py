@@ -149,3 +149,14 @@ def test_who_waits_can_be_told_its_place():
     assert queues.place(KEY, second, 10) == 2
     # Two wait: more than may be looked at.
     assert queues.place(KEY, second, 1) == 0
+
+
+def test_a_line_in_which_nobody_waits_any_more_is_forgotten_with_all_who_left_it():
+    queues, gone = TaskQueues(), run()
+    queues.push(KEY, gone, 0)
+    queues.remove(KEY, gone)
+    left = weakref.ref(gone)
+    del gone
+    gc.collect()
+    assert left() is None
+    assert queues._lines == {}
