@@ -187,6 +187,9 @@ class Session:
             for run, moves in waiting.items():
                 if run.moves == moves:
                     run.hurry()
+            if self.is_draining:
+                # What was delivered so may have been the last that the runs had in hand.
+                self._is_idle.open()
 
     async def _flush(self) -> None:
         while True:
