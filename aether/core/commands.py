@@ -20,8 +20,8 @@ from aether.core.lifecycle import arm_promise, disarm_promise
 from aether.core.retry import RetryAt, decide_retry, draw
 from aether.core.run import Activity, Child, Promise, Run, Timer
 from aether.core.sessions import Lease
-from aether.core.state import State
-from aether.core.validate import check_command
+from aether.core.state import Rest, State
+from aether.core.validate import check_awaits, check_command
 from aether.errors import AetherError, InvalidArgument, LimitExceeded, StaleLease
 from aether.model import commands as c
 from aether.model import events as e
@@ -92,6 +92,8 @@ def _check(state: State, lease: Lease, item: Complete) -> None:
         raise InvalidArgument(f"{len(item.commands)} commands; at most {state.limits.commands_max}", field="commands")
     for command in item.commands:
         check_command(state.limits, command)
+    if item.awaits:
+        check_awaits(state.limits, item.awaits)
     if lease.activity is not None:
         if len(item.commands) != 1 or not isinstance(item.commands[0], c.ActivityCommand):
             raise InvalidArgument("an activity task is answered with one activity command", field="commands")
@@ -161,13 +163,13 @@ def _complete_run(state: State, item: Complete, lease: Lease) -> None:
     then: list[Consequence] = []
     before, last = run.last_seq, len(item.commands)
     for number, command in enumerate(item.commands, start=1):
-        parked = parks and number == last and _may_rest_after(run, command)
+        rest = item.awaits if parks and number == last and _may_rest_after(run, command) else None
         if isinstance(command, _CLOSING):
             # A child that outlives its parent must begin, and how a step failed belongs into the history.
             for consequence in then:
                 if consequence.lasting:
                     consequence.act()
-        _RULES[type(command)](state, run, command, parked, then)
+        _RULES[type(command)](state, run, command, rest, then)
     lease.known_seq = run.last_seq
     _answer(state, item, lease, Recorded(item.token, run.last_seq if run.last_seq > before else 0, state.now))
     if not run.state.is_closed:
@@ -207,6 +209,8 @@ def _settle(state: State, item: Complete, lease: Lease, *, parks: bool) -> None:
     """After the commands: does the worker keep the run, and its slot?"""
     run, session = lease.run, lease.session
     rests = parks and lease.pushed_seq <= item.known_seq
+    # Who is told more goes on, and says again what it waits for.
+    run.awaits = item.awaits if rests else ()
     if rests:
         run.rest_seq = run.last_seq
     if item.release:
@@ -244,7 +248,7 @@ def _overflow(state: State, item: Complete, lease: Lease) -> None:
     _remember(state, item, lease)
 
 
-_Rule = Callable[[State, Run, c.Command, bool, list[Consequence]], None]
+_Rule = Callable[[State, Run, c.Command, Rest | None, list[Consequence]], None]
 _RULES: dict[type, _Rule] = {}
 
 
@@ -257,7 +261,7 @@ def _rule(kind: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 
 @_rule(c.RecordStep)
-def _(state: State, run: Run, command: c.RecordStep, parks: bool, then: list[Consequence]) -> None:
+def _(state: State, run: Run, command: c.RecordStep, rest: Rest | None, then: list[Consequence]) -> None:
     if command.failure is not None:
         fact: e.Fact = e.StepFailed(
             command.path, command.name, command.failure, command.attempt or 1, command.started_at
@@ -265,11 +269,11 @@ def _(state: State, run: Run, command: c.RecordStep, parks: bool, then: list[Con
     else:
         assert command.result is not None
         fact = e.StepCompleted(command.path, command.name, command.result, command.attempt or 1, command.started_at)
-    state.record(run, fact, parked=parks)
+    state.record(run, fact, rest)
 
 
 @_rule(c.FailStep)
-def _(state: State, run: Run, command: c.FailStep, parks: bool, then: list[Consequence]) -> None:
+def _(state: State, run: Run, command: c.FailStep, rest: Rest | None, then: list[Consequence]) -> None:
     # What comes of it is the server's decision, which the worker is told of like of any other news.
     then.append(Consequence(lambda: _fail_step(state, run, command), lasting=True))
 
@@ -287,26 +291,26 @@ def _fail_step(state: State, run: Run, command: c.FailStep) -> None:
 
 
 @_rule(c.CreatePromise)
-def _(state: State, run: Run, command: c.CreatePromise, parks: bool, then: list[Consequence]) -> None:
+def _(state: State, run: Run, command: c.CreatePromise, rest: Rest | None, then: list[Consequence]) -> None:
     expires_at = state.now + command.timeout_ms * 1000 if command.timeout_ms else 0
-    state.record(run, e.PromiseCreated(command.path, command.name, expires_at), parked=parks)
+    state.record(run, e.PromiseCreated(command.path, command.name, expires_at), rest)
     arm_promise(state, run, command.path)
 
 
 @_rule(c.PublishValue)
-def _(state: State, run: Run, command: c.PublishValue, parks: bool, then: list[Consequence]) -> None:
-    state.record(run, e.ValuePublished(command.path, command.key, command.value), parked=parks)
+def _(state: State, run: Run, command: c.PublishValue, rest: Rest | None, then: list[Consequence]) -> None:
+    state.record(run, e.ValuePublished(command.path, command.key, command.value), rest)
 
 
 @_rule(c.StartTimer)
-def _(state: State, run: Run, command: c.StartTimer, parks: bool, then: list[Consequence]) -> None:
+def _(state: State, run: Run, command: c.StartTimer, rest: Rest | None, then: list[Consequence]) -> None:
     fire_at = state.now + command.delay_ms * 1000
-    state.record(run, e.TimerStarted(command.path, fire_at), parked=parks)
+    state.record(run, e.TimerStarted(command.path, fire_at), rest)
     state.timers.arm(("timer", run.key, command.path), fire_at)
 
 
 @_rule(c.ScheduleActivity)
-def _(state: State, run: Run, command: c.ScheduleActivity, parks: bool, then: list[Consequence]) -> None:
+def _(state: State, run: Run, command: c.ScheduleActivity, rest: Rest | None, then: list[Consequence]) -> None:
     fact = e.ActivityScheduled(
         command.path,
         command.activity_type,
@@ -317,33 +321,33 @@ def _(state: State, run: Run, command: c.ScheduleActivity, parks: bool, then: li
         command.labels,
         command.concurrency,
     )
-    state.record(run, fact, parked=parks)
+    state.record(run, fact, rest)
     activity = run.pending[command.path]
     assert isinstance(activity, Activity)
     then.append(Consequence(lambda: activities.begin(state, activity)))
 
 
 @_rule(c.StartChild)
-def _(state: State, run: Run, command: c.StartChild, parks: bool, then: list[Consequence]) -> None:
+def _(state: State, run: Run, command: c.StartChild, rest: Rest | None, then: list[Consequence]) -> None:
     fact = lifecycle.child_of(run, command)
-    state.record(run, fact, parked=parks)
+    state.record(run, fact, rest)
     then.append(Consequence(lambda: lifecycle.begin_child(state, run, command, fact), lasting=True))
 
 
 @_rule(c.CancelPending)
-def _(state: State, run: Run, command: c.CancelPending, parks: bool, then: list[Consequence]) -> None:
+def _(state: State, run: Run, command: c.CancelPending, rest: Rest | None, then: list[Consequence]) -> None:
     pending = run.pending.get(command.path)
     if isinstance(pending, Timer):
         state.timers.cancel(("timer", run.key, pending.path))
-        state.record(run, e.TimerCancelled(pending.path), parked=parks)
+        state.record(run, e.TimerCancelled(pending.path), rest)
     elif isinstance(pending, Promise):
         disarm_promise(state, run, pending)
-        state.record(run, e.PromiseDropped(pending.path), parked=parks)
+        state.record(run, e.PromiseDropped(pending.path), rest)
     elif isinstance(pending, Activity) and not pending.cancel_requested:
-        state.record(run, e.ActivityCancelRequested(pending.path), parked=parks)
+        state.record(run, e.ActivityCancelRequested(pending.path), rest)
         then.append(Consequence(lambda: activities.cancel(state, pending)))
     elif isinstance(pending, Child) and not pending.cancel_requested:
-        state.record(run, e.ChildCancelRequested(pending.path), parked=parks)
+        state.record(run, e.ChildCancelRequested(pending.path), rest)
         then.append(Consequence(lambda: _cancel_child(state, pending)))
 
 
@@ -354,21 +358,21 @@ def _cancel_child(state: State, child: Child) -> None:
 
 
 @_rule(c.CompleteRun)
-def _(state: State, run: Run, command: c.CompleteRun, parks: bool, then: list[Consequence]) -> None:
+def _(state: State, run: Run, command: c.CompleteRun, rest: Rest | None, then: list[Consequence]) -> None:
     lifecycle.close(state, run, e.RunCompleted(command.result))
 
 
 @_rule(c.FailRun)
-def _(state: State, run: Run, command: c.FailRun, parks: bool, then: list[Consequence]) -> None:
+def _(state: State, run: Run, command: c.FailRun, rest: Rest | None, then: list[Consequence]) -> None:
     lifecycle.close(state, run, e.RunFailed(command.failure))
 
 
 @_rule(c.CancelRun)
-def _(state: State, run: Run, command: c.CancelRun, parks: bool, then: list[Consequence]) -> None:
+def _(state: State, run: Run, command: c.CancelRun, rest: Rest | None, then: list[Consequence]) -> None:
     lifecycle.close(state, run, e.RunCancelled(command.reason or run.cancel_reason))
 
 
 @_rule(c.BlockRun)
-def _(state: State, run: Run, command: c.BlockRun, parks: bool, then: list[Consequence]) -> None:
+def _(state: State, run: Run, command: c.BlockRun, rest: Rest | None, then: list[Consequence]) -> None:
     assert run.lease is not None
     block(state, run.lease, command.failure)

@@ -65,6 +65,7 @@ def push_news(state: State, lease: Lease) -> None:
 def resume(state: State, lease: Lease) -> None:
     """An idle run goes on at the worker that has it."""
     lease.is_idle = lease.is_waking = False
+    lease.run.awaits = ()
     lease.session.waking.pop(lease.token, None)
     lease.session.used[TaskKind.WORKFLOW] += 1
     push_news(state, lease)

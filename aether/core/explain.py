@@ -20,6 +20,7 @@ from aether.core.sessions import Lease
 from aether.core.state import State
 from aether.core.views import awaited_turn, lacking_labels, takers_of, why_shut
 from aether.model import events as e
+from aether.model.events import AwaitedSignal
 from aether.model.payload import Failure
 from aether.model.runs import RunState, TaskKind
 
@@ -57,7 +58,7 @@ class Reason:
     # A part of a sentence that tells all of it.
     text: str
     path: str = ""
-    # Activity type, child's workflow id, promise, step, or task queue.
+    # Activity type, child's workflow id, promise, signal, step, or task queue.
     name: str = ""
     # 0 if no time will change it.
     due_at: int = 0
@@ -81,8 +82,9 @@ def explain_run(state: State, item: ExplainRun) -> None:
 def explain(state: State, run: Run) -> Explanation:
     """Of an open run."""
     place = _place(state, run)
-    pending = [_pending(state, item) for item in list(run.pending.values())[:REASONS_MAX]]
-    sentence = f"workflow {run.workflow_id!r} {_whole(place, pending, len(run.pending))}"
+    pending = [_signal(awaited) for awaited in run.awaits]
+    pending += [_pending(state, item) for item in list(run.pending.values())[:REASONS_MAX]]
+    sentence = f"workflow {run.workflow_id!r} {_whole(place, pending, len(run.awaits) + len(run.pending))}"
     reasons = [*place, *pending]
     if run.paused:
         why = f" ({run.pause_reason})" if run.pause_reason else ""
@@ -174,7 +176,7 @@ def _place(state: State, run: Run) -> list[Reason]:
     if run.lease is not None and (run.lease.is_waking or not run.lease.is_idle):
         return [_at_worker(run.lease)]
     # Its worker said that only news can make it go on, and there is nothing else that could bring any.
-    return [] if run.pending else [Reason(ReasonKind.SIGNAL, "waits for a signal")]
+    return [] if run.pending or run.awaits else [Reason(ReasonKind.SIGNAL, "waits for a signal")]
 
 
 def _at_worker(lease: Lease) -> Reason:
@@ -237,6 +239,10 @@ def _pending(state: State, item: Pending) -> Reason:
     if isinstance(item, Child):
         return _child(state, item)
     return _activity(state, item)
+
+
+def _signal(awaited: AwaitedSignal) -> Reason:
+    return Reason(ReasonKind.SIGNAL, f"signal {awaited.name!r} at {awaited.path}", awaited.path, awaited.name)
 
 
 def _timer(state: State, timer: Timer) -> Reason:

@@ -6,7 +6,7 @@
 from attrs import frozen
 
 from aether.model.commands import Command
-from aether.model.events import Event
+from aether.model.events import AwaitedSignal, Event
 from aether.model.payload import Failure, Payload
 from aether.model.policy import ConcurrencyLimit
 from aether.model.runs import IdReusePolicy, Labels
@@ -186,6 +186,8 @@ class Complete:
     known_seq: int = 0
     release: bool = False
     number: int = 0
+    # With `blocked`: which signals it waits for.
+    awaits: tuple[AwaitedSignal, ...] = ()
 
 
 @frozen

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from attrs import field, frozen, mutable
 
 from aether.core.run import Activity, ActivityState, Child, Pending, Promise, Run, Timer, fold
-from aether.core.views import PendingView
+from aether.core.views import PendingView, awaited_signals
 from aether.model import events as e
 from aether.model.payload import Failure, Payload
 
@@ -85,7 +85,7 @@ class PastRun:
         assert self.run is not None
         if self.run.state.is_closed:
             return []
-        return [self._view(item) for item in self.run.pending.values()]
+        return awaited_signals(self.run) + [self._view(item) for item in self.run.pending.values()]
 
     def _note_end(self, run: Run, event: e.Event) -> None:
         fact = event.fact

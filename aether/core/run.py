@@ -160,6 +160,8 @@ class Run:
     promises: set[str] | None = None
     # The last fact that mattered to its code parked it.
     parked: bool = False
+    # The signals for which it waits, for people; what its worker has told since its last event is not durable.
+    awaits: tuple[e.AwaitedSignal, ...] = ()
     pending: dict[str, Pending] = field(factory=dict)
     # Not durable.
     # The last event when its worker said that only news can make its code go on.
@@ -192,6 +194,7 @@ def fold(run: Run, event: e.Event) -> None:
     fact = event.fact
     if not isinstance(fact, QUIET_FACTS):
         run.parked = event.parked
+        run.awaits = event.awaits
     handler = _FOLDS.get(type(fact))
     if handler is not None:
         handler(run, fact, event.at)

@@ -17,12 +17,14 @@ from aether.core.queues import QueueKey, TaskQueues
 from aether.core.run import Run, fold
 from aether.core.sessions import Lease, Session, Tokens
 from aether.core.timers import TimerWheel
-from aether.model.events import Event, Fact
+from aether.model.events import AwaitedSignal, Event, Fact
 from aether.model.limits import Limits
 from aether.model.runs import RunState
 
 # What a timer of the wheel is for: a tuple that begins with the name of its rule in `engine.py`.
 TimerKey = tuple[str, int, str]
+# The signals for which a run waits that has nothing to do before it hears from the server.
+Rest = tuple[AwaitedSignal, ...]
 
 
 @define(eq=False)
@@ -99,9 +101,10 @@ class State:
         )
         self.counters.runs_started += 1
 
-    def record(self, run: Run, fact: Fact, *, parked: bool = False) -> int:
-        """Append a fact to the run's history; its seq."""
-        event = Event(run.last_seq + 1, self.now, fact, parked)
+    def record(self, run: Run, fact: Fact, rest: Rest | None = None) -> int:
+        """Append a fact to the run's history, after which it rests if `rest` is given; its seq."""
+        at = self.now
+        event = Event(run.last_seq + 1, at, fact) if rest is None else Event(run.last_seq + 1, at, fact, True, rest)
         before = run.state
         problem = self.meters.note(run, fact, self.now)
         if problem is not None:

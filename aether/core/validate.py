@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from aether.errors import InvalidArgument, LimitExceeded
 from aether.model import commands as c
+from aether.model.events import AwaitedSignal
 from aether.model.limits import Limits
 from aether.model.payload import Failure, Payload
 from aether.model.policy import ConcurrencyLimit, RetryPolicy
@@ -53,6 +54,15 @@ def check_path(limits: Limits, path: str) -> None:
     # A plain number is by far the most frequent path.
     if not (path.isdecimal() or all(part.isdecimal() for part in path.split("."))) or not path.isascii():
         raise InvalidArgument(f"path {path!r} is not a list of numbers joined by dots", field="path")
+
+
+def check_awaits(limits: Limits, awaits: Sequence[AwaitedSignal]) -> None:
+    """The signals that a run waits for."""
+    if len(awaits) > limits.awaits_max:
+        raise InvalidArgument(f"awaits has {len(awaits)} signals; at most {limits.awaits_max}", field="awaits")
+    for awaited in awaits:
+        check_path(limits, awaited.path)
+        check_name(limits, awaited.name, "awaits")
 
 
 def check_delay(limits: Limits, delay_ms: int, field: str) -> None:

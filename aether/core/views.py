@@ -113,7 +113,7 @@ def detail_of(run: Run) -> Detail:
     waits = {_waits_for(item) for item in run.pending.values()}
     if Detail.RETRYING in waits:
         return Detail.RETRYING
-    return Detail.SLEEPING if waits == {Detail.SLEEPING} else Detail.WAITING
+    return Detail.SLEEPING if waits == {Detail.SLEEPING} and not run.awaits else Detail.WAITING
 
 
 def _waits_for(item: Pending) -> Detail:
@@ -125,7 +125,8 @@ def _waits_for(item: Pending) -> Detail:
 
 
 def describe(state: State, run: Run) -> RunView:
-    pending = [_pending(state, item) for item in run.pending.values()]
+    pending = awaited_signals(run)
+    pending += [_pending(state, item) for item in run.pending.values()]
     if run.lease is not None and run.lease.is_waking:
         pending.append(PendingView("", "worker", "waits for a slot", worker_id=run.lease.session.worker_id))
     elif run.held:
@@ -158,6 +159,10 @@ def describe(state: State, run: Run) -> RunView:
         run.memo,
         run.forked_from,
     )
+
+
+def awaited_signals(run: Run) -> list[PendingView]:
+    return [PendingView(awaited.path, "signal", awaited.name) for awaited in run.awaits]
 
 
 def takers_of(state: State, key: QueueKey) -> list[Session]:

@@ -298,13 +298,22 @@ Fact = (
 
 
 @frozen
+class AwaitedSignal:
+    """A place in the code of a run at which it waits for a signal."""
+
+    path: str
+    name: str
+
+
+@frozen
 class Event:
     """A fact with its place in the run's history (`seq`, from 1, no gaps) and in time (`at`).
 
-    `parked` says that with it the run began to wait for the server alone.
+    `parked` says that with it the run began to wait for the server alone, `awaits` then for which signals.
     """
 
     seq: int
     at: int
     fact: Fact
     parked: bool = False
+    awaits: tuple[AwaitedSignal, ...] = ()

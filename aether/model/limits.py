@@ -29,6 +29,8 @@ class Limits:
     forked_events_max: int = 10_000
     # Positions of one run that wait at the same time.
     pending_max: int = 10_000
+    # Signals that a run may say it waits for: who looks at it reads no more.
+    awaits_max: int = 100
     # Commands in one request.
     commands_max: int = 1_000
     # How long a run may clean up after it was asked to stop; then it is ended.

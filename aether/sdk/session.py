@@ -7,8 +7,9 @@ gives what they were at to somebody else, and nothing that they would say is hea
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 import anyio
@@ -36,6 +37,7 @@ from aether.sdk.watchdog import Watchdog
 from aether.wire.convert import event_from_proto, fill_command
 from aether.wire.errors import error_from_refusal
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
+from aether.wire.generated.aether.v1.model_pb2 import AwaitedSignal
 from aether.wire.status import Code, RpcError
 from aether.wire.values import payload_to_proto
 
@@ -211,6 +213,8 @@ class Session:
                 continue
             commands, is_blocked = output
             request = message.completions.add(token=run.token, blocked=is_blocked, known_seq=run.known_seq)
+            if is_blocked:
+                request.awaits.extend(_awaited(run))
             for number, command in enumerate(commands, start=1):
                 size += _add_command(request, command)
                 if size > _MESSAGE_BYTES and number < len(commands):
@@ -421,6 +425,13 @@ class Session:
     def _evict(self) -> None:
         """Too many runs are in memory: give back the one that was not used for longest of those that only wait."""
         self._release(next(run for run in self._runs.values() if run.is_parked))
+
+
+def _awaited(run: Run) -> Iterator[AwaitedSignal]:
+    """For people who ask what the run waits for."""
+    waiters = (waiter for waiter in run.replay.waiters.values() if waiter.kind == "signal")
+    for waiter in islice(waiters, DEFAULT_LIMITS.awaits_max):
+        yield AwaitedSignal(path=waiter.path, name=waiter.name)
 
 
 def _parse(data: bytes) -> pb.ServerMessage:

@@ -18,7 +18,7 @@ from aether.wire.calls import Call, Method
 from aether.wire.convert import command_from_proto
 from aether.wire.errors import status_of
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
-from aether.wire.values import payload_from_proto, tags_from_proto
+from aether.wire.values import awaits_from_proto, payload_from_proto, tags_from_proto
 
 log = Log("aether.server")
 
@@ -249,6 +249,7 @@ def _complete(request: pb.CompleteStepRequest, reply: Callable[[object], None]) 
         request.known_seq,
         request.release,
         request.number,
+        awaits_from_proto(request.awaits) if request.awaits else (),
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # What is not written down.
 _VOLATILE: Final = frozenset(
-    {"lease", "queued", "interrupted", "blocked", "blocked_by", "awaited_by", "is_early", "rest_seq", "run",
+    {"lease", "queued", "interrupted", "blocked", "blocked_by", "awaited_by", "is_early", "rest_seq", "awaits", "run",
      "last_beat", "begun_at", "kept_at", "keep_at", "pending"}
 )  # fmt: skip
 

@@ -26,6 +26,7 @@ from aether.model.runs import ParentClosePolicy
 from aether.wire.generated.aether.v1 import model_pb2 as pb
 from aether.wire.generated.aether.v1 import worker_pb2 as wpb
 from aether.wire.values import (
+    awaits_from_proto,
     concurrency_from_proto,
     concurrency_to_proto,
     failure_from_proto,
@@ -150,6 +151,8 @@ def event_to_proto(event: e.Event) -> pb.Event:
     message.at_us = event.at
     if event.parked:
         message.parked = True
+        for awaited in event.awaits:
+            message.awaits.add(path=awaited.path, name=awaited.name)
     return message
 
 
@@ -158,7 +161,8 @@ def event_from_proto(message: pb.Event) -> e.Event:
     if member is None:
         raise InvalidArgument("an event of a kind that this version does not know", field="fact")
     fact = _FACTS_BY_MEMBER[member].from_proto(message)
-    return e.Event(message.seq, message.at_us, fact, message.parked)  # type: ignore[arg-type]
+    awaits = awaits_from_proto(message.awaits) if message.parked else ()
+    return e.Event(message.seq, message.at_us, fact, message.parked, awaits)  # type: ignore[arg-type]
 
 
 def encode_event(event: e.Event) -> bytes:

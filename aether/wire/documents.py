@@ -39,6 +39,8 @@ def event_document(event: pb.Event) -> dict[str, object]:
     }
     if event.parked:
         document["parked"] = True
+    if event.awaits:
+        document["awaits"] = [{"path": awaited.path, "name": awaited.name} for awaited in event.awaits]
     if name:
         document |= _document(getattr(event, name))
     return document
@@ -56,8 +58,9 @@ def event_of_document(document: object) -> pb.Event:
     event = pb.Event()
     fact = getattr(event, fact_name)
     fact.SetInParent()
-    rest = {key: value for key, value in document.items() if key not in {"seq", "at", "event", "parked"}}
-    _fill(event, {"seq": document.get("seq"), "at": document.get("at"), "parked": document.get("parked", False)}, where)
+    own: dict[str, object] = {"seq": None, "at": None, "parked": False, "awaits": []}
+    rest = {key: value for key, value in document.items() if key not in {*own, "event"}}
+    _fill(event, {key: document.get(key, value) for key, value in own.items()}, where)
     _fill(fact, rest, where)
     return event
 

@@ -1,8 +1,9 @@
 """Protobuf messages of values to model classes and back: payloads, failures, policies, tags."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from aether.errors import InvalidArgument
+from aether.model.events import AwaitedSignal
 from aether.model.payload import Failure, Payload
 from aether.model.policy import DEFAULT_RETRY, ActivityTimeouts, ConcurrencyLimit, RetryPolicy
 from aether.model.runs import ParentClosePolicy
@@ -15,6 +16,10 @@ def payload_to_proto(payload: Payload) -> pb.Payload:
 
 def payload_from_proto(message: pb.Payload) -> Payload:
     return Payload(message.data, message.encoding)
+
+
+def awaits_from_proto(messages: Iterable[pb.AwaitedSignal]) -> tuple[AwaitedSignal, ...]:
+    return tuple([AwaitedSignal(message.path, message.name) for message in messages])
 
 
 def failure_to_proto(failure: Failure) -> pb.Failure:

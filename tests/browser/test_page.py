@@ -79,7 +79,7 @@ def test_from_the_list_to_a_run_and_its_cancel(tab, site):
         "location.search === '?filter=state%3Aopen+type%3Aorder' && document.querySelectorAll('tbody tr').length === 1"
     )
     tab.click("order-7")
-    tab.wait("document.body.innerText.includes(\"'order-7' waits for a signal\")")
+    tab.wait("document.body.innerText.includes(\"'order-7' waits for signal 'go' at \")")
     tab.wait("!!document.querySelector('.waterfall .piece')")
     tab.click("Cancel…")
     tab.wait("document.querySelector('dialog[open]')?.contains(document.activeElement)")

@@ -64,7 +64,7 @@ def test_a_run_says_what_it_waits_for_until_it_waits_for_nothing(client, server)
     @client.workflow("order")
     async def order(ctx: Context) -> None:
         await ctx.publish("ready", value=True)
-        await ctx.wait_signal("go")
+        await ctx.race([lambda: ctx.wait_signal("go"), lambda: ctx.sleep(hours=1)])
 
     async def said(handle: aether.Handle[None], words: str) -> aether.Explanation:
         while words not in str(told := await handle.why()):  # noqa: ASYNC110 - no event tells when a worker is there
@@ -79,7 +79,11 @@ def test_a_run_says_what_it_waits_for_until_it_waits_for_nothing(client, server)
             shown = await trio.to_thread.run_sync(lambda: command("why", "order-1", AETHER_SERVER=server.url))
             assert shown.stdout == told.sentence + "\n"
             async with client.serve():
-                assert (await said(handle, "waits for a signal")).reasons[0].kind == "signal"
+                assert (await said(handle, "waits for signal 'go' at 2.1.1, and the timer")).reasons[0].kind == "signal"
+                shown = await trio.to_thread.run_sync(lambda: command("status", "order-1", AETHER_SERVER=server.url))
+                assert "signal go at 2.1.1" in shown.stdout
+                waited, timer = (await handle.at(4)).pending
+                assert (waited.kind, waited.name, waited.path, timer.kind) == ("signal", "go", "2.1.1", "timer")
                 await handle.signal("go")
                 await handle.result()
             told = await handle.why()

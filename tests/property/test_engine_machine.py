@@ -18,6 +18,7 @@ from aether.core.effects import Closed
 from aether.core.run import Promise
 from aether.errors import AetherError, InvalidArgument
 from aether.model import commands as c
+from aether.model import events as e
 from aether.model.policy import ActivityTimeouts, ConcurrencyLimit, RetryPolicy
 from aether.model.runs import IdReusePolicy, Labels, ParentClosePolicy
 from tests.unit.core.engine_room import BOOM, CLOSING, Room, data
@@ -42,6 +43,7 @@ GPU = (("gpu", "a100"),)
 LIMITS = st.sampled_from(
     (None, None, ConcurrencyLimit("one", 1), ConcurrencyLimit("one", 2), ConcurrencyLimit("two", 2))
 )
+AWAITS = (e.AwaitedSignal("7", "go"),)
 LABELS = st.sampled_from(((), (), GPU))
 TIMEOUTS = st.builds(ActivityTimeouts, BOUND, BOUND, BOUND, BOUND)
 SCHEDULES = st.builds(
@@ -292,7 +294,7 @@ class EngineMachine(RuleBasedStateMachine):
             else:
                 commands.append(evolve(move, path=str(next(self.paths))))  # type: ignore[arg-type]  # all moves have one
         known_seq = self.room.seen[token]
-        assert self.room.ask(i.Complete, token, tuple(commands), parks, known_seq) is not None
+        assert self.room.ask(i.Complete, token, tuple(commands), parks, known_seq, awaits=AWAITS) is not None
 
     @rule(draw=st.data(), how=st.sampled_from(("end", "end", "release", "rest", "block")))
     def leave_alone(self, draw: st.DataObject, how: str) -> None:
@@ -351,7 +353,7 @@ class EngineMachine(RuleBasedStateMachine):
     )
     def answer_nonsense(self, draw: st.DataObject, commands: list[c.Command], known_seq: int) -> None:
         token = draw.draw(st.sampled_from([3, 2**63, *sorted(self.room.engine.state.leases)]))
-        answer = self.room.complete(token, *commands, blocked=True, known_seq=known_seq)
+        answer = self.room.complete(token, *commands, blocked=True, known_seq=known_seq, awaits=AWAITS)
         assert answer is not None
 
     # The world.

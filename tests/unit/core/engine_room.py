@@ -353,10 +353,10 @@ class Room:
     def complete(self, token: int, *commands: c.Command, **fields: object) -> Any:
         return self.ask(i.Complete, token, commands, **fields)
 
-    def park(self, token: int, *commands: c.Command) -> Any:
+    def park(self, token: int, *commands: c.Command, awaits: tuple[e.AwaitedSignal, ...] = ()) -> Any:
         """Commands, and then nothing to do with all that is known."""
         known = self.engine.state.leases[token].known_seq
-        return self.complete(token, *commands, blocked=True, known_seq=known)
+        return self.complete(token, *commands, blocked=True, known_seq=known, awaits=awaits)
 
     # What there is to see.
 

@@ -26,7 +26,7 @@ def check_explanation(state: State, run: Run) -> None:
     if run.queued:
         assert run.task_queue in told.sentence
         assert _in_line(state, run, TaskKind.WORKFLOW, run.workflow_type) in kinds[:2]
-    by_path = {reason.path: reason for reason in told.reasons if reason.path}
+    by_path = {reason.path: reason for reason in told.reasons if reason.path and reason.kind != "signal"}
     assert list(by_path) == list(run.pending)[:100]
     for number, (path, reason) in enumerate(by_path.items()):
         pending = run.pending[path]
@@ -42,7 +42,8 @@ def _check_worker(run: Run, sentence: str, kinds: list[str]) -> None:
     has_it = lease is not None and (lease.is_waking or not lease.is_idle)
     assert has_it == bool({"worker", "slot"} & set(kinds))
     is_elsewhere = has_it or run.queued or run.blocked is not None or run.is_early
-    assert ("signal" in kinds) == (not is_elsewhere and not run.pending)
+    assert ("signal" in kinds) == (bool(run.awaits) or (not is_elsewhere and not run.pending))
+    assert not (run.awaits and is_elsewhere), "who goes on waits for no signal yet"
     if lease is not None and has_it:
         assert lease.session.worker_id in sentence
         assert ("slot" in kinds) == lease.is_waking

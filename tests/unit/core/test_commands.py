@@ -272,6 +272,26 @@ def test_a_run_parks_with_the_event_after_which_it_only_waits(room):
     assert room.run().lease.is_idle
 
 
+def test_a_run_that_parks_may_say_for_which_signals_it_waits(room):
+    awaits = (e.AwaitedSignal("2", "go"),)
+    room.park(room.token(), step("1"), c.StartTimer("3", 1_000), awaits=awaits)
+    assert [event.awaits for event in room.log.histories[1]] == [(), (), (), awaits]
+    assert room.run().awaits == awaits
+
+
+def test_what_is_said_of_signals_counts_only_when_the_run_parks(room):
+    room.complete(room.token(), step("1"), awaits=(e.AwaitedSignal("2", "go"),))
+    assert room.run().awaits == ()
+    assert room.log.histories[1][-1].awaits == ()
+
+
+def test_a_signal_that_can_not_be_waited_for_is_refused_by_name(room):
+    refused = room.complete(room.token(), step("1"), blocked=True, awaits=(e.AwaitedSignal("2", ""),))
+    assert isinstance(refused, InvalidArgument)
+    assert refused.field == "awaits"
+    assert room.run().last_seq == 2
+
+
 def test_a_run_may_park_without_a_word(room):
     room.complete(room.token(), c.StartTimer("1", 1_000))
     room.park(room.token())

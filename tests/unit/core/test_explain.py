@@ -4,14 +4,15 @@ import pytest
 
 from aether.core import inputs as i
 from aether.core.effects import NotOpen
-from aether.core.explain import REASONS_MAX, Explanation, explain_end, span_text, time_text
+from aether.core.explain import REASONS_MAX, Explanation, explain, explain_end, span_text, time_text
 from aether.model import commands as c
 from aether.model import events as e
 from aether.model.payload import Failure
 from aether.model.policy import RetryPolicy
 from aether.model.runs import RunState
-from tests.unit.core.engine_room import BOOM, T0, Room, S, activity, child, data, done
+from tests.unit.core.engine_room import BOOM, T0, Room, S, activity, child, data, done, step
 
+GO = e.AwaitedSignal("1.2.1", "go")
 AGAIN = RetryPolicy(initial_s=5, jitter=0, max_attempts=3)
 
 
@@ -107,6 +108,33 @@ def test_a_run_that_nothing_but_a_signal_can_wake_says_so(room):
     assert why(room) == "waits for a signal."
     room.signal()
     assert why(room) == "is executed by worker worker-1."
+
+
+def test_a_run_names_the_signals_that_it_waits_for(room):
+    room.open()
+    room.start()
+    room.park(room.token(), c.StartTimer("1.1.1", 60_000), awaits=(GO, e.AwaitedSignal("1.3.1", "stop")))
+    assert why(room) == (
+        "waits for signal 'go' at 1.2.1, signal 'stop' at 1.3.1, "
+        f"and the timer at 1.1.1, due at {at(60)} (in 1 min 0 s)."
+    )
+    (go, *_) = explain(room.engine.state, room.run()).reasons
+    assert (go.kind, go.name, go.path) == ("signal", "go", "1.2.1")
+    room.signal()
+    assert why(room).startswith("is executed by worker worker-1, and waits for the timer")
+    room.park(room.token(), awaits=(e.AwaitedSignal("1.3.1", "stop"),))
+    assert why(room).startswith("waits for signal 'stop' at 1.3.1, and the timer")
+
+
+def test_a_run_names_the_signals_that_it_waits_for_after_a_restart_without_a_worker(room):
+    room.open()
+    room.start()
+    room.park(room.token(), step("1"), awaits=(GO,))
+    room.restart()
+    assert why(room) == "waits for signal 'go' at 1.2.1."
+    room.signal()
+    assert "no worker is connected" in why(room)
+    assert "signal" not in why(room)
 
 
 def test_a_run_with_news_waits_for_a_slot_of_the_worker_that_has_it(room):

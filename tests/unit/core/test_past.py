@@ -99,6 +99,14 @@ def test_what_was_pending_shown_and_heard_is_there():
     assert past.run.published == {"progress": (ONE, T0 + 6)}
 
 
+def test_the_signals_that_were_waited_for_are_there_until_it_went_on():
+    parked = e.Event(2, T0, STARTED, parked=True, awaits=(e.AwaitedSignal("1", "go"),))
+    past = past_run([e.Event(1, T0, CREATED), parked])
+    assert past.pending() == [PendingView("1", "signal", "go")]
+    past.add(e.Event(3, T0, e.SignalReceived("go", ONE)))
+    assert past.pending() == []
+
+
 def test_a_closed_run_waits_for_nothing():
     assert after(e.TimerStarted("1", 9), e.RunCompleted(ONE)).pending() == []
 

@@ -8,6 +8,8 @@ from aether.model.limits import DEFAULT_LIMITS
 from aether.model.payload import Payload
 from aether.model.runs import RunState
 
+GO = e.AwaitedSignal("1", "go")
+
 
 def state() -> State:
     return State(DEFAULT_LIMITS, Tokens(1), TimerWheel(0), 2, 77)
@@ -26,12 +28,12 @@ def test_a_fact_is_folded_and_recorded_at_the_present_with_the_next_seq():
     made = state()
     run = Run(1, "w", "r", "order", "q", None, 77)
     created, started = e.RunCreated("w", "r", "order", "q", Payload(b"")), e.RunStarted("worker-1", 1)
-    assert [made.record(run, created), made.record(run, started, parked=True)] == [1, 2]
+    assert [made.record(run, created), made.record(run, started, (GO,))] == [1, 2]
     assert run.attempts == 1
     assert made.counters.events == 2
     assert made.take_decision().records == [
         EventRecorded(1, e.Event(1, 77, created)),
-        EventRecorded(1, e.Event(2, 77, started, parked=True)),
+        EventRecorded(1, e.Event(2, 77, started, parked=True, awaits=(GO,))),
         RunChanged(1, "order", RunState.PENDING, RunState.RUNNING, None),
     ]
 

@@ -4,6 +4,7 @@ import pytest
 from attrs import evolve
 
 from aether.core.validate import (
+    check_awaits,
     check_command,
     check_delay,
     check_failure,
@@ -14,6 +15,7 @@ from aether.core.validate import (
 )
 from aether.errors import InvalidArgument, LimitExceeded
 from aether.model import commands as c
+from aether.model import events as e
 from aether.model.limits import DEFAULT_LIMITS
 from aether.model.payload import Failure, Payload
 from aether.model.policy import DEFAULT_RETRY, ActivityTimeouts, RetryPolicy
@@ -58,6 +60,19 @@ def test_a_path_is_numbers_joined_by_dots(path):
 def test_anything_else_is_no_path(path):
     with pytest.raises(InvalidArgument) as caught:
         check_path(LIMITS, path)
+    assert caught.value.field == "path"
+
+
+def test_the_signals_that_a_run_waits_for_have_bounds():
+    limits = evolve(LIMITS, awaits_max=2)
+    go = e.AwaitedSignal("1.1.1", "go")
+    check_awaits(limits, (go, go))
+    for wrong in ((go,) * 3, (e.AwaitedSignal("1", "a name too long"),), (e.AwaitedSignal("1", ""),)):
+        with pytest.raises(InvalidArgument) as caught:
+            check_awaits(limits, wrong)
+        assert caught.value.field == "awaits"
+    with pytest.raises(InvalidArgument) as caught:
+        check_awaits(limits, (e.AwaitedSignal("x", "go"),))
     assert caught.value.field == "path"
 
 

@@ -6,6 +6,7 @@ from aether.core import inputs as i
 from aether.core.queues import QueueKey
 from aether.core.views import Detail, PendingView, QueueView, RunView, detail_of
 from aether.model import commands as c
+from aether.model import events as e
 from aether.model.policy import RetryPolicy
 from aether.model.runs import RunState, TaskKind
 from tests.unit.core.engine_room import BOOM, T0, Room, S, activity, child, data
@@ -88,6 +89,15 @@ def test_a_run_shows_the_promises_and_the_steps_that_it_waits_for(room):
         PendingView("1", "promise", "approval"),
         PendingView("2", "step", "pack", 1, due_at=T0 + 5 * S, last_failure=BOOM),
     )
+
+
+def test_a_run_shows_the_signals_that_it_waits_for(room):
+    room.open()
+    room.start()
+    room.park(room.token(), c.StartTimer("1", 60_000), awaits=(e.AwaitedSignal("2", "go"),))
+    signal, timer = seen(room).pending
+    assert (signal.kind, signal.name, signal.path, timer.kind) == ("signal", "go", "2", "timer")
+    assert detail_of(room.run()) is Detail.WAITING, "it may go on at any time"
 
 
 def test_a_run_shows_what_it_waits_for(room):

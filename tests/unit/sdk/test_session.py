@@ -78,6 +78,25 @@ async def test_a_run_that_waits_says_so_with_the_command_that_makes_it_wait():
         assert (await peer.completion()).commands[0].HasField("complete_run")
 
 
+async def test_a_run_that_waits_for_signals_says_which():
+    async def waits(ctx: aether.Context) -> None:
+        await ctx.step("a", lambda: 1)
+        await ctx.parallel([lambda: ctx.wait_signal("go"), lambda: ctx.wait_signal("stop")])
+
+    async with serving(client_of(waits)) as peer:
+        peer.workflow(*begun())
+        request = await peer.completion()
+        assert (request.blocked, list(request.awaits)) == (False, [])
+        peer.ack(3)
+        request = await peer.completion()
+        assert request.blocked
+        assert [(each.path, each.name) for each in request.awaits] == [("2.1.1", "go"), ("2.2.1", "stop")]
+        peer.ack(0)
+        peer.workflow(e.SignalReceived("stop", Payload(b"1")), first=4)
+        request = await peer.completion()
+        assert [(each.path, each.name) for each in request.awaits] == [("2.1.1", "go")]
+
+
 async def test_a_run_that_is_told_what_changes_nothing_says_that_it_still_waits():
     client = client_of()
 

@@ -123,6 +123,11 @@ def test_an_event_comes_back_from_disk_as_it_was(fact, parked):
     assert encode_event(decode_event(encode_event(event))) == encode_event(event)
 
 
+def test_the_signals_that_a_parked_run_waits_for_come_back_from_disk():
+    event = e.Event(3, 5, e.TimerFired("1"), True, (e.AwaitedSignal("2", "go"), e.AwaitedSignal("3.1.1", "stop")))
+    assert decode_event(encode_event(event)) == event
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=name)
 def test_a_command_arrives_as_it_was_sent(command):
     message = wpb.Command.FromString(command_to_proto(command).SerializeToString())

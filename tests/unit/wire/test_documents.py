@@ -33,6 +33,8 @@ def test_an_event_and_its_fact_are_one_document():
     }
     assert event_document(pb.Event(seq=3, at_us=T0))["event"] == "Unknown"
     assert event_document(pb.Event(seq=3, at_us=T0, parked=True))["parked"] is True
+    awaiting = pb.Event(seq=3, parked=True, awaits=[pb.AwaitedSignal(path="2", name="go")])
+    assert event_document(awaiting)["awaits"] == [{"path": "2", "name": "go"}]
 
 
 def test_everything_comes_back():
@@ -46,6 +48,13 @@ def test_everything_comes_back():
         pb.Event(seq=2, at_us=-5, run_started=pb.RunStarted(worker_id="w1", attempt=2, reason="lost"), parked=True),
         pb.Event(seq=3, at_us=2**62, activity_scheduled=pb.ActivityScheduled(path="1", retry=retry)),
         pb.Event(seq=4, at_us=T0, activity_retried=pb.ActivityRetried(path="1", failure=boom, next_at_us=T0 + 1)),
+        pb.Event(
+            seq=5,
+            at_us=T0,
+            parked=True,
+            awaits=[pb.AwaitedSignal(path="2", name="go")],
+            step_completed=pb.StepCompleted(path="1", name="s", result=payload("1")),
+        ),
         pb.Event(seq=5, at_us=T0, timer_fired=pb.TimerFired()),
         pb.Event(
             seq=6, at_us=T0, child_started=pb.ChildStarted(path="2", parent_close_policy="PARENT_CLOSE_POLICY_ABANDON")

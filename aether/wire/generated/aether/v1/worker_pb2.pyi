@@ -312,20 +312,22 @@ class CancelActivity(_message.Message):
     def __init__(self) -> None: ...
 
 class CompleteStepRequest(_message.Message):
-    __slots__ = ("token", "commands", "blocked", "known_seq", "release", "number")
+    __slots__ = ("token", "commands", "blocked", "known_seq", "release", "number", "awaits")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     COMMANDS_FIELD_NUMBER: _ClassVar[int]
     BLOCKED_FIELD_NUMBER: _ClassVar[int]
     KNOWN_SEQ_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
+    AWAITS_FIELD_NUMBER: _ClassVar[int]
     token: int
     commands: _containers.RepeatedCompositeFieldContainer[Command]
     blocked: bool
     known_seq: int
     release: bool
     number: int
-    def __init__(self, token: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., blocked: bool = ..., known_seq: _Optional[int] = ..., release: bool = ..., number: _Optional[int] = ...) -> None: ...
+    awaits: _containers.RepeatedCompositeFieldContainer[_model_pb2.AwaitedSignal]
+    def __init__(self, token: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., blocked: bool = ..., known_seq: _Optional[int] = ..., release: bool = ..., number: _Optional[int] = ..., awaits: _Optional[_Iterable[_Union[_model_pb2.AwaitedSignal, _Mapping]]] = ...) -> None: ...
 
 class CompleteStepResponse(_message.Message):
     __slots__ = ("token", "seq", "refusal", "at_us")
