@@ -97,11 +97,12 @@ def serve(
         str | None, typer.Option(metavar="PORT", help="Port of the web page; 0: any free one. [7234]")
     ] = None,
     web_enabled: Annotated[bool | None, typer.Option("--web-enabled/--no-web", help="Serve the web page.")] = None,
-    web_read_only: Annotated[
-        bool | None, typer.Option("--web-read-only", help="Let the web page change nothing.")
-    ] = None,
+    web_read_only: Annotated[bool | None, typer.Option("--web-read-only", help="The page changes nothing.")] = None,
     web_allowed_hosts: Annotated[
         str | None, typer.Option(metavar="NAMES", help="Further names of the web page, with commas between.")
+    ] = None,
+    web_token_file: Annotated[
+        str | None, typer.Option(metavar="PATH", help="File with the token that the page asks for. [none]")
     ] = None,
     traces_endpoint: Annotated[
         str | None, typer.Option(metavar="URL", help="OpenTelemetry collector to send spans to. [none]")
@@ -109,9 +110,7 @@ def serve(
     metrics_enabled: Annotated[
         bool | None, typer.Option("--metrics-enabled/--no-metrics", help="Serve metrics for Prometheus.")
     ] = None,
-    metrics_host: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Where to serve metrics. [127.0.0.1]")
-    ] = None,
+    metrics_host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where metrics are. [127.0.0.1]")] = None,
     metrics_port: Annotated[
         str | None, typer.Option(metavar="PORT", help="Port of metrics; 0: any free one. [9090]")
     ] = None,

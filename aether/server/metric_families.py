@@ -16,6 +16,7 @@ from aether.core.views import Detail, EngineView
 from aether.model.runs import RunState
 from aether.server import process_stats
 from aether.server.engine_loop import EngineLoop
+from aether.server.metrics_report import Streams
 from aether.server.openmetrics import Family, Rows
 from aether.server.readiness import Readiness
 from aether.server.telemetry import logged
@@ -80,6 +81,8 @@ WAL_BYTES = _gauge("storage_wal_bytes", "Size of its write-ahead log.", unit="by
 LOOP_LAG = _seconds("event_loop_lag", "How long what came in waited for the engine.")
 READY = _gauge("ready", "1 if new work is taken.")
 OVERFLOW = _counter("metrics_label_overflow", f"How often something was counted as {OTHER}.")
+STREAMS = _gauge("sse_clients", "Streams of server-sent events that are open.")
+STREAMS_DROPPED = _counter("sse_dropped", "Events that were left out because a stream was not read in time.")
 LOGGED = _counter("log_messages", "Log lines, by level.", ("level",))
 BUILD = _gauge("build_info", "What runs here.", ("version", "python", "trio", "persistence"))
 STARTED_AT = _gauge("start_time_seconds", "When the server started, since 1970.", unit="seconds")
@@ -119,6 +122,11 @@ def families(
     yield FDS, [((), process_stats.open_fds())]
     yield FDS_MAX, [((), process_stats.max_fds())]
     yield GC, [((str(number),), each["collections"]) for number, each in enumerate(gc.get_stats())]
+
+
+def stream_families(streams: Streams) -> Iterator[tuple[Family, Rows]]:
+    yield STREAMS, [((), streams.open)]
+    yield STREAMS_DROPPED, [((), streams.dropped)]
 
 
 def _runs(meters: Meters) -> Iterator[tuple[Family, Rows]]:

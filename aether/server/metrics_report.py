@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from aether.core.histograms import quantile
 from aether.core.meters import Meters, Problem
@@ -18,12 +18,21 @@ from aether.version import VERSION
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
 
 
+@define
+class Streams:
+    """Server-sent events: streams that are open, and events that were left out because nobody read them in time."""
+
+    open: int = 0
+    dropped: int = 0
+
+
 @frozen
 class MetricsReport:
     loop: EngineLoop
     readiness: Readiness
     census: Census
     node: str
+    streams: Streams = field(factory=Streams)
 
     async def take(self, *, samples: bool = False) -> pb.Metrics:
         details = await self.census.take()

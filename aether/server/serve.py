@@ -42,7 +42,7 @@ from aether.server.queue_service import QueueService
 from aether.server.readiness import Readiness
 from aether.server.recovery import Recovery
 from aether.server.retention import Keep, retain
-from aether.server.settings import Settings
+from aether.server.settings import Settings, read_token
 from aether.server.sinks import Outbox
 from aether.server.standard_services import HealthService, reflection_methods
 from aether.server.supervision import supervise
@@ -257,8 +257,9 @@ async def _look_out(window: Window, running: Running, database: str, settings: S
     from aether.server.http.web_site import WebSite
 
     hosts = (settings.http_host, *settings.web_allowed_hosts)
-    guard = Guard(hosts, read_only=settings.web_read_only)
-    site = WebSite(running.report, LocalClient(running.methods), guard, metrics.handle)
+    secret = read_token(settings.web_token_file) if settings.web_token_file is not None else ""
+    guard = Guard(hosts, read_only=settings.web_read_only, secret=secret)
+    site = WebSite(running.report, LocalClient(running.methods), guard, metrics.handle, settings)
     await site.serve(window.listener.socket)
 
 

@@ -85,6 +85,7 @@ class Settings:
     web_enabled: bool = True
     web_read_only: bool = False
     web_allowed_hosts: tuple[str, ...] = ()
+    web_token_file: Path | None = None
     metrics_enabled: bool = True
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 9090
@@ -216,6 +217,23 @@ def _file(value: object) -> Path:
     return path
 
 
+def read_token(path: Path) -> str:
+    """The token that a file holds; raises ValueError, without the token, if it is not one to rely on."""
+    try:
+        token = path.read_text("utf-8").strip()
+    except UnicodeDecodeError:
+        token = ""
+    if not re.fullmatch(r"[!-~]{16,1000}", token):
+        raise ValueError("must be a file that holds a token: 16 to 1000 letters, digits and signs, and no spaces")
+    return token
+
+
+def _token_file(value: object) -> Path:
+    path = _file(value)
+    read_token(path)
+    return path
+
+
 OPTIONS: Sequence[Option] = (
     Option("grpc_host", "server.grpc_host", _host, "address that the server listens on"),
     Option("grpc_port", "server.grpc_port", _whole(0, 65535), "port that the server listens on; 0: any free one"),
@@ -271,6 +289,13 @@ OPTIONS: Sequence[Option] = (
     Option("web_enabled", "web.enabled", _switch, "serve the web page and its API", is_switch=True),
     Option("web_read_only", "web.read_only", _switch, "let the page and its API change nothing", is_switch=True),
     Option("web_allowed_hosts", "web.allowed_hosts", _hosts, "further names that the page may be reached by"),
+    Option(
+        "web_token_file",
+        "web.token_file",
+        _token_file,
+        "file with the token that the page and its API ask for",
+        is_path=True,
+    ),
     Option("metrics_enabled", "metrics.enabled", _switch, "serve metrics for Prometheus", is_switch=True),
     Option("metrics_host", "metrics.host", _host, "address that metrics are served on"),
     Option("metrics_port", "metrics.port", _whole(0, 65535), "port that metrics are served on; 0: any free one"),
@@ -347,12 +372,13 @@ def _contradictions(values: Mapping[str, object], given: Mapping[str, _Given]) -
     host = values.get("grpc_host")
     is_insecure = values.get("insecure") or "insecure" in given.keys() - values.keys()
     guarded = is_insecure or "tls_client_ca" in given
-    for window in ("http_host", "metrics_host"):
+    asks = {"http_host": "web_token_file" in given}
+    for window, advice in (("http_host", "set web.token_file, "), ("metrics_host", "")):
         seen = values.get(window)
-        if isinstance(seen, str) and not is_loopback(seen) and not is_insecure:
+        if isinstance(seen, str) and not is_loopback(seen) and not is_insecure and not asks.get(window):
             yield (
                 f"{given[window].where} {seen} can be reached from other machines, and nobody there is asked "
-                "who they are: keep it on 127.0.0.1 behind a proxy, or allow everybody with --insecure"
+                f"who they are: {advice}keep it on 127.0.0.1 behind a proxy, or allow everybody with --insecure"
             )
     if isinstance(host, str) and not is_loopback(host) and not guarded:
         yield (

@@ -7,8 +7,11 @@ from typing import Any
 import trio
 import trio.testing
 
+from aether.server.http.api import ROUTES
 from aether.server.http.connection import HttpConnection
 from aether.server.http.limits import DEFAULT_HTTP_LIMITS
+from aether.server.http.messages import Request
+from aether.server.http.metrics_site import MetricsSite
 from aether.server.http.openapi import document
 from tests.integration.web import mutated, web
 
@@ -142,8 +145,8 @@ async def test_numbers_workers_and_queues_are_shown():
     async with web() as site:
         await site.start("a")
         assert (await site.get("/metrics?samples=true"))["runs_started"] == 1
-        queues = await site.get("/queues")
-        assert queues["queue_traffic"][0]["added"] == queues["queues"][0]["ready"] == 1
+        (queue,) = (await site.get("/queues"))["queues"]
+        assert (queue["task_queue"], queue["runs_waiting"], queue["paused"]) == ("default", 1, False)
         assert (await site.get("/workers"))["workers"] == []
 
 
@@ -221,19 +224,50 @@ async def test_a_stream_tells_when_something_has_changed():
         assert site.site.feed.listeners == 0
 
 
-@run
-async def test_a_listener_that_does_not_read_is_told_so_and_costs_nobody_else_anything():
-    async with web() as site:
-        from aether.server.http.feed import _BUFFER, _Listener
+def test_who_does_not_read_is_told_what_was_left_out_and_let_go_and_costs_nobody_else_anything():
+    async def main() -> None:
+        async with web() as site, trio.open_nursery() as nursery:
+            streams = site.running.report.streams
+            heard: list[bytes] = []
 
-        listener = _Listener()
-        for number in range(_BUFFER * 3):
-            listener.give(b"%d" % number)
-        taken = listener.take()
-        assert len(taken) <= _BUFFER
-        assert taken[0].startswith(b"event: resync")
-        assert taken[-1] == b"%d" % (_BUFFER * 3 - 1)
-        assert site.site.feed.listeners == 0
+            async def hear(data: bytes) -> None:
+                heard.append(data)
+                await trio.lowlevel.checkpoint()
+
+            slow = trio.testing.lockstep_stream_pair()
+            deaf = trio.testing.lockstep_stream_pair()
+            for ours, theirs in (slow, deaf):
+                nursery.start_soon(HttpConnection(theirs, site.site.handle, DEFAULT_HTTP_LIMITS).run)
+                await ours.send_all(b"GET /api/v1/stream HTTP/1.1\r\nhost: localhost\r\n\r\n")
+                while b"event: metrics" not in await ours.receive_some():
+                    pass
+            quick = await site.send("GET", "/api/v1/stream")
+            assert quick.stream is not None
+            nursery.start_soon(quick.stream, hear)
+            for number in range(19):
+                await site.start(f"order-{number}")
+                await trio.sleep(1)
+                if streams.dropped >= 2 * 8:
+                    break
+            # Both have missed all that had waited for them.
+            assert (streams.open, streams.dropped) == (3, 2 * 8)
+            await site.start("last")
+            assert not any(b"resync" in event for event in heard)
+            received = b""
+            while b'"runs_started":%d' % (number + 2) not in received:
+                received += bytes(await slow[0].receive_some())
+            assert received.count(b"event: resync") == 1
+            await trio.sleep(20)
+            # Who read is still there; who did not is gone.
+            assert streams.open == 2
+            page = await MetricsSite(site.running.report, "memory").handle(
+                Request("GET", "/metrics", ("metrics",), {}, {})
+            )
+            assert b"aether_sse_clients 2\n" in page.body
+            assert b"aether_sse_dropped_total 16\n" in page.body
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.001))
 
 
 @run
@@ -266,14 +300,26 @@ async def _swallow(data: bytes) -> None:
     await trio.lowlevel.checkpoint()
 
 
-def test_the_document_of_the_api_names_all_there_is():
-    made = document()
+@run
+async def test_the_document_of_the_api_names_all_there_is_and_nothing_else():
+    made: Any = document()
     paths = made["paths"]
-    assert isinstance(paths, dict)
     assert set(paths["/api/v1/workflows"]) == {"get", "post"}
+    verbs = {"get", "post", "put", "patch", "delete"}
+    async with web() as site:
+        for path, operations in paths.items():
+            target = path.replace("{workflow_id}", "a").replace("{key}", "k").replace("{task_queue}", "q")
+            for verb in verbs - operations.keys():
+                assert (await site.send(verb.upper(), target)).status == 405, (verb, path)
+            for verb in operations:
+                # Something that is there answers, or tells what is wrong with the question.
+                assert (await site.send(verb.upper(), target)).status in {200, 400, 404}, (verb, path)
+                assert "no such path" not in str((await site.send(verb.upper(), target)).body)
+        known = {f"/api/v1{route.pattern}" for route in ROUTES} | {f"/api/v1{path}" for path in site.site._extras}
+        assert known == paths.keys()
     text = json.dumps(made)
     for reference in {part.partition('"')[0] for part in text.split("#/components/schemas/")[1:]}:
-        assert reference in made["components"]["schemas"]  # type: ignore[index]
+        assert reference in made["components"]["schemas"]
     identifiers = [each["operationId"] for path in paths.values() for each in path.values()]
     assert len(identifiers) == len(set(identifiers))
 

@@ -17,6 +17,7 @@ from aether.server.http.messages import Request, Response
 from aether.server.http.metrics_site import MetricsSite
 from aether.server.http.web_site import WebSite
 from aether.server.serve import Running, run_engine
+from aether.server.settings import Settings
 from aether.server.tiers import Tier
 from aether.store.memory import MemoryStore
 
@@ -66,11 +67,13 @@ class Web:
 
 
 @asynccontextmanager
-async def web(*hosts: str, read_only: bool = False) -> AsyncIterator[Web]:
+async def web(
+    *hosts: str, read_only: bool = False, secret: str = "", settings: Settings | None = None
+) -> AsyncIterator[Web]:
     async with run_engine(MemoryStore(), Tier("memory")) as running, trio.open_nursery() as nursery:
-        guard = Guard(hosts, read_only=read_only)
+        guard = Guard(hosts, read_only=read_only, secret=secret)
         health = MetricsSite(running.report, "memory")
-        site = WebSite(running.report, LocalClient(running.methods), guard, health.handle)
+        site = WebSite(running.report, LocalClient(running.methods), guard, health.handle, settings or Settings())
         nursery.start_soon(site.feed.run)
         yield Web(running, site, guard)
         nursery.cancel_scope.cancel()

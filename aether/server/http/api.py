@@ -8,12 +8,13 @@ import json
 import math
 from collections.abc import Callable, Mapping
 
+import trio
 from attrs import field, frozen
 from google.protobuf.message import Message
 
 from aether.model.limits import DEFAULT_LIMITS
 from aether.server.http.local_call import LocalClient
-from aether.server.http.messages import HttpError, Request, Response, as_json
+from aether.server.http.messages import HttpError, Request, Response, as_json, json_response, json_text
 from aether.server.http.transcode import fill
 from aether.server.telemetry import Log
 from aether.wire.documents import event_document
@@ -28,6 +29,9 @@ PREFIX = "/api/v1"
 _ADMIN = "/aether.v1.AdminService/"
 _CLIENT = "/aether.v1.ClientService/"
 PAGE_EVENTS = 200
+PAGE_ROWS = 10_000
+# The engine has its turn after so many parts of a long answer.
+_TURN = 50
 
 Parts = Mapping[str, str]
 
@@ -56,6 +60,11 @@ class Route:
     @property
     def is_change(self) -> bool:
         return self.verb != "GET"
+
+    @property
+    def name(self) -> str:
+        """What logs call it."""
+        return self.pattern.strip("/") if self.pattern.endswith("}") else self.pattern.rpartition("/")[2]
 
     def match(self, segments: tuple[str, ...]) -> Parts | None:
         """Values of the names in the pattern, if the path below the prefix fits it."""
@@ -131,9 +140,9 @@ ROUTES: tuple[Route, ...] = (
         f"{_ADMIN}GetTimeline",
         apb.GetTimelineRequest,
         apb.TimelineRow,
-        "What a run did and when: a row for each thing that took time, at most 2,000.",
+        f"What a run did and when: a row for each thing that took time, at most {PAGE_ROWS:,}.",
         many="rows",
-        limit=2_000,
+        limit=PAGE_ROWS,
     ),
     Route(
         "GET",
@@ -219,11 +228,18 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/queues",
-        f"{_ADMIN}GetMetrics",
-        apb.GetMetricsRequest,
-        apb.Metrics,
-        "Task queues: what waits, and what came and went since the server started.",
-        only=("at", "queues", "queue_traffic"),
+        f"{_ADMIN}ListQueues",
+        apb.ListQueuesRequest,
+        apb.ListQueuesResponse,
+        "Task queues: what waits, what goes on, and what somebody has paused or limited.",
+    ),
+    Route(
+        "POST",
+        "/queues/{task_queue}",
+        f"{_ADMIN}UpdateQueue",
+        apb.UpdateQueueRequest,
+        apb.QueueInfo,
+        "Pause or resume a task queue (`paused`, `reason`), or limit its activities (`activity_limit`; 0: no limit).",
     ),
 )
 
@@ -243,34 +259,46 @@ class Api:
         fitting = [(route, parts) for route in ROUTES if (parts := route.match(segments)) is not None]
         for route, parts in fitting:
             if route.verb == verb:
-                return as_json(await self._ask(route, parts, request))
+                return await self._ask(route, parts, request)
         if fitting:
             verbs = ", ".join(route.verb for route, _ in fitting)
             raise HttpError(405, f"only {verbs}", headers=(("allow", verbs),))
         raise HttpError(404, f"there is no such path; {PREFIX}/openapi.json lists all")
 
-    async def _ask(self, route: Route, parts: Parts, request: Request) -> object:
+    async def _ask(self, route: Route, parts: Parts, request: Request) -> Response:
         message = route.request()
         if route.is_change:
-            fill(message, _document(request.body))
+            fill(message, json_of(request.body))
         if "follow" in request.query:
             raise HttpError(400, "an answer has an end; ask again when /stream says that something has changed")
         fill(message, request.query, "parameter")
         fill(message, parts)
         if route.is_change:
-            log.info("web_action", action=route.pattern.rpartition("/")[2], **parts)
+            log.info("web_action", action=route.name, **parts)
         wanted = _wanted(route, message)
         # One more than is wanted tells whether there are more.
         raw = await self._client.ask(route.rpc, message.SerializeToString(), wanted + 1 if route.many else 1)
-        answers = [route.answer.FromString(each) for each in raw]
-        if not route.many:
-            document = route.show(answers[0])
-            if route.only:
-                assert isinstance(document, dict)
-                return {name: document[name] for name in route.only}
-            return document
-        shown = [route.show(answer) for answer in answers[:wanted]]
-        return {route.many: shown, "next": _next(answers, wanted)}
+        if route.many:
+            return await _listed(route, raw, wanted)
+        document = route.show(route.answer.FromString(raw[0]))
+        if route.only:
+            assert isinstance(document, dict)
+            document = {name: document[name] for name in route.only}
+        return as_json(document)
+
+
+async def _listed(route: Route, raw: list[bytes], wanted: int) -> Response:
+    """A list may be long, so it is made piece by piece."""
+    pieces: list[str] = []
+    following, last = None, None
+    for number, each in enumerate(raw[:wanted], 1):
+        last = route.answer.FromString(each)
+        pieces.append(json_text(route.show(last)))
+        if number % _TURN == 0:
+            await trio.lowlevel.checkpoint()
+    if len(raw) > wanted:
+        following = _key_of(last)
+    return json_response(f'{{"{route.many}":[{",".join(pieces)}],"next":{json_text(following)}}}')
 
 
 def _wanted(route: Route, message: Message) -> int:
@@ -282,16 +310,15 @@ def _wanted(route: Route, message: Message) -> int:
     return route.limit
 
 
-def _next(answers: list[Message], wanted: int) -> int | None:
-    if len(answers) <= wanted:
-        return None
-    last = answers[wanted - 1]
+def _key_of(last: Message | None) -> int | None:
+    """What the next page begins behind."""
     if isinstance(last, cpb.WorkflowInfo):
         return last.run_key
     return last.seq if isinstance(last, mpb.Event) else None
 
 
-def _document(body: bytes) -> object:
+def json_of(body: bytes) -> object:
+    """What a body holds; an empty one is an empty object. Raises HttpError."""
     if not body:
         return {}
     try:

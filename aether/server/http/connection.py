@@ -150,17 +150,20 @@ class HttpConnection:
             await self._write(self._wire.send(h11.Data(data)))
 
         is_whole = False
-        async with trio.open_nursery() as nursery:
+        try:
+            async with trio.open_nursery() as nursery:
 
-            async def watch() -> None:
-                # Whoever listens says nothing: what comes is the end of the connection, or nothing that we want.
-                await self._stream.receive_some(_RECEIVE)
+                async def watch() -> None:
+                    # Whoever listens says nothing: what comes is the end of the connection, or nothing that we want.
+                    await self._stream.receive_some(_RECEIVE)
+                    nursery.cancel_scope.cancel()
+
+                nursery.start_soon(watch)
+                await stream(send)
+                is_whole = True
                 nursery.cancel_scope.cancel()
-
-            nursery.start_soon(watch)
-            await stream(send)
-            is_whole = True
-            nursery.cancel_scope.cancel()
+        except* _BROKEN:
+            pass
         return is_whole
 
     async def _write(self, data: bytes | None) -> None:

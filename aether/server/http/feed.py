@@ -19,7 +19,8 @@ EVENT_STREAM = "text/event-stream; charset=utf-8"
 _EVERY_S = 1.0
 # A sign of life for proxies, and for us: a listener that is gone is found by writing to it.
 _PING_S = 15.0
-_BUFFER = 16
+# Full before the deadline of sending has passed: who reads slowly hears of it, who does not read at all is cut off.
+_BUFFER = 8
 # What changes by itself while nothing happens.
 _RESTLESS = ("at_us", "rss_bytes", "loop_lag", "start_lag", "step_latency", "activity_latency", "timer_lag")
 
@@ -29,12 +30,13 @@ class Feed:
 
     def __init__(self, report: MetricsReport) -> None:
         self._report = report
+        self._streams = report.streams
         self._listeners: set[_Listener] = set()
         self._wanted = trio.Event()
 
     @property
     def listeners(self) -> int:
-        return len(self._listeners)
+        return self._streams.open
 
     async def run(self) -> None:
         while True:
@@ -47,7 +49,7 @@ class Feed:
                 if fresh or settled != last:
                     event = _event("metrics", plain(metrics), metrics.events)
                     for listener in self._listeners:
-                        listener.give(event)
+                        self._streams.dropped += listener.give(event)
                 last = settled
                 await trio.sleep(_EVERY_S)
             self._wanted = trio.Event()
@@ -61,6 +63,7 @@ class Feed:
     async def _stream(self, send: Send) -> None:
         listener = _Listener()
         self._listeners.add(listener)
+        self._streams.open += 1
         self._wanted.set()
         try:
             while True:
@@ -73,6 +76,7 @@ class Feed:
                     await send(event)
         finally:
             self._listeners.discard(listener)
+            self._streams.open -= 1
 
 
 class _Listener:
@@ -81,12 +85,16 @@ class _Listener:
         self.something = trio.Event()
         self._waiting: list[bytes] = []
 
-    def give(self, event: bytes) -> None:
+    def give(self, event: bytes) -> int:
+        """How many events were left out to make room for this one."""
         self.has_begun = True
+        dropped = 0
         if len(self._waiting) >= _BUFFER:
-            self._waiting = [_event("resync", {}, None)]
+            dropped = len(self._waiting) - (self._waiting[0] is _RESYNC)
+            self._waiting = [_RESYNC]
         self._waiting.append(event)
         self.something.set()
+        return dropped
 
     def take(self) -> list[bytes]:
         taken, self._waiting = self._waiting, []
@@ -97,6 +105,9 @@ class _Listener:
 def _event(name: str, document: object, number: int | None) -> bytes:
     head = f"id: {number}\n" if number is not None else ""
     return f"{head}event: {name}\ndata: {json.dumps(document, separators=(',', ':'))}\n\n".encode()
+
+
+_RESYNC = _event("resync", {}, None)
 
 
 def _settled(metrics: pb.Metrics) -> pb.Metrics:

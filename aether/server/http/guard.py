@@ -1,6 +1,9 @@
 """Who may ask what of the web port.
 
-It stands on loopback, but a browser on this machine carries requests of any page it has open. Against those:
+It stands on loopback, or asks for a secret that the operator has put into a file: then the API answers only who sends
+it as a bearer token. The files of the page are no secret, and ask for it.
+
+A browser also carries requests of any other page it has open. Against those:
 
 - The name in `Host` must be one of ours, on every request: a foreign name that was made to point here is refused.
 - What changes something must be JSON, must not come from another origin as far as the browser says, and must carry the
@@ -8,8 +11,10 @@ It stands on loopback, but a browser on this machine carries requests of any pag
 - The page is served with a policy that runs no script but its own files, and is shown in no frame.
 """
 
+import hmac
 import re
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 from aether.server.entropy import new_id
 from aether.server.http.messages import Headers, HttpError, Request
@@ -17,6 +22,8 @@ from aether.server.http.messages import Headers, HttpError, Request
 TOKEN_HEADER = "x-aether-token"  # noqa: S105 - a name
 _OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.%]+\]|[^:\[\]/@]+)(?::[0-9]{1,5})?")
+# Served on all addresses of the machine, the page is asked for by any of them. A foreign name is none.
+_EVERYWHERE = {"0.0.0.0", "::"}
 _READS = {"GET", "HEAD"}
 
 SECURITY_HEADERS: Headers = (
@@ -35,22 +42,44 @@ SECURITY_HEADERS: Headers = (
 
 
 class Guard:
-    """`token` is what pages of this origin show with each change; it lasts as long as the process."""
+    """`token` is what pages of this origin show with each change; it lasts as long as the process.
 
-    def __init__(self, hosts: Iterable[str], *, read_only: bool) -> None:
+    `secret`, if there is one, is what everybody shows who asks the API.
+    """
+
+    def __init__(self, hosts: Iterable[str], *, read_only: bool, secret: str = "") -> None:
         self.token = new_id()
         self.read_only = read_only
+        self._secret = secret.encode()
         self._names = {name.lower() for name in (*_OWN_NAMES, *hosts)}
+        self._is_everywhere = not self._names.isdisjoint(_EVERYWHERE)
 
-    def check(self, request: Request) -> None:
-        """Raises HttpError for what must not be answered."""
-        host = request.headers.get("host", "")
-        if not self._is_ours(host):
+    @property
+    def has_secret(self) -> bool:
+        return bool(self._secret)
+
+    def check_name(self, request: Request) -> None:
+        """Raises HttpError for a request that came by a name which is not ours."""
+        if not self._is_ours(request.headers.get("host", "")):
             raise HttpError(403, "this name is not among those that the server has; see web.allowed_hosts")
+
+    def is_known(self, request: Request) -> bool:
+        """Whether it shows the secret, if there is one."""
+        scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+        # In a time that does not tell how much of it was right.
+        is_right = hmac.compare_digest(shown.strip().encode("utf-8", "replace"), self._secret)
+        return not self._secret or (is_right and scheme.lower() == "bearer")
+
+    def check(self, request: Request, *, only_looks: bool = False) -> None:
+        """Raises HttpError for what the API must not answer. `only_looks`: it changes nothing, whatever its method."""
+        if not self.is_known(request):
+            headers = (("www-authenticate", 'Bearer realm="aether"'),)
+            raise HttpError(401, "this server asks for its token: Authorization: Bearer …", headers=headers)
         if request.method in _READS:
             return
-        if self.read_only:
+        if self.read_only and not only_looks:
             raise HttpError(403, "this page only looks: web.read_only is set")
+        host = request.headers.get("host", "")
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise HttpError(415, "changes are sent as application/json")
@@ -66,4 +95,15 @@ class Guard:
 
     def _is_ours(self, host: str) -> bool:
         match = _HOST.fullmatch(host)
-        return match is not None and match["name"].lower() in self._names
+        if match is None:
+            return False
+        name = match["name"].lower()
+        return name in self._names or (self._is_everywhere and _is_address(name))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True

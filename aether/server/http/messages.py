@@ -60,5 +60,12 @@ class HttpError(Exception):
 
 
 def as_json(document: object, *, status: int = HTTPStatus.OK, headers: Headers = ()) -> Response:
-    text = json.dumps(document, ensure_ascii=True, separators=(",", ":"))
+    return json_response(json_text(document), status=status, headers=headers)
+
+
+def json_text(document: object) -> str:
+    return json.dumps(document, ensure_ascii=True, separators=(",", ":"))
+
+
+def json_response(text: str, *, status: int = HTTPStatus.OK, headers: Headers = ()) -> Response:
     return Response(status, text.encode(), JSON_TYPE, (("cache-control", "no-store"), *headers))

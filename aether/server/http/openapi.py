@@ -3,6 +3,7 @@
 import re
 
 from aether.server.http.api import PREFIX, ROUTES, Route
+from aether.server.http.extras import EXTRAS, Extra
 from aether.server.http.transcode import is_repeated, schema_name, schemas_of
 from aether.version import VERSION
 
@@ -21,12 +22,15 @@ def document() -> dict[str, object]:
         schemas_of(route.request.DESCRIPTOR, schemas, of_request=True)
         schemas_of(route.answer.DESCRIPTOR, schemas, of_request=False)
         paths.setdefault(PREFIX + route.pattern, {})[route.verb.lower()] = _operation(route, schemas)
-    paths[f"{PREFIX}/stream"] = {"get": _STREAM}
+    for extra in EXTRAS:
+        paths.setdefault(PREFIX + extra.path, {})[extra.verb.lower()] = _extra(extra)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Aether", "version": VERSION, "description": "Runs, workers and queues of one server."},
+        "servers": [{"url": "/"}],
+        "security": [{}, {"token": []}],
         "paths": paths,
-        "components": {"schemas": schemas},
+        "components": {"schemas": schemas, "securitySchemes": _SECURITY},
     }
 
 
@@ -39,13 +43,7 @@ def _operation(route: Route, schemas: dict[str, object]) -> dict[str, object]:
         "summary": route.about,
         "operationId": route.rpc.rpartition("/")[2] + (f"_{'_'.join(route.only)}" if route.only else ""),
         "parameters": parameters,
-        "responses": {
-            "200": {"description": "Done.", "content": {"application/json": {"schema": _answer(route, schemas)}}},
-            "default": {
-                "description": "Why not.",
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
-            },
-        },
+        "responses": _responses(_answer(route, schemas)),
     }
     if route.is_change:
         reference = {"$ref": f"#/components/schemas/{schema_name(route.request.DESCRIPTOR)}"}
@@ -76,9 +74,29 @@ def _answer(route: Route, schemas: dict[str, object]) -> dict[str, object]:
     }
 
 
-_STREAM = {
-    "summary": "Server-sent events: `metrics`, the server in numbers each second in which they change; `resync` when "
-    "some were left out because they were not read in time.",
-    "operationId": "Stream",
-    "responses": {"200": {"description": "A stream without end.", "content": {"text/event-stream": {}}}},
+def _extra(extra: Extra) -> dict[str, object]:
+    operation: dict[str, object] = {
+        "summary": extra.about,
+        "operationId": extra.name,
+        "responses": _responses(extra.answer, extra.content_type),
+    }
+    if extra.body is not None:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": extra.body}}}
+    return operation
+
+
+def _responses(answer: object, content_type: str = "application/json") -> dict[str, object]:
+    why_not = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    return {
+        "200": {"description": "Done.", "content": {content_type: {"schema": answer}}},
+        "default": {"description": "Why not.", "content": why_not},
+    }
+
+
+_SECURITY = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "What the file of `web.token_file` holds; asked for if there is one.",
+    }
 }

@@ -1,26 +1,31 @@
 """The web port: the page, its API and its stream.
 
-/                       the page; so are /workflows, /workflows/ID, /workers, /queues and /metrics-view
+/                       the page; so are /workflows, /workflows/ID and the other views
 /static/…               its files
-/api/v1/…               the JSON API, /api/v1/openapi.json, /api/v1/about, /api/v1/stream
+/api/v1/…               the JSON API: methods of the contract (`api.py`) and what there is beside them (`extras.py`)
 /livez /readyz          as on the metrics port
 """
 
 import hashlib
 import socket
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
 import trio
 
-from aether.server.http.api import ACTIONS, PREFIX, Api
+from aether.server.http.about import about_server
+from aether.server.http.api import ACTIONS, PREFIX, Api, json_of
+from aether.server.http.batch import BATCH_ACTIONS, Batches, batch_of
 from aether.server.http.door import HttpDoor
+from aether.server.http.extras import EXTRAS, Extra
 from aether.server.http.feed import Feed
 from aether.server.http.guard import SECURITY_HEADERS, Guard
+from aether.server.http.imported import imported
 from aether.server.http.local_call import LocalClient
 from aether.server.http.messages import Handler, HttpError, Request, Response, as_json
 from aether.server.http.openapi import document
 from aether.server.metrics_report import MetricsReport
-from aether.version import VERSION
+from aether.server.settings import Settings
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -29,18 +34,31 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
-_VIEWS = {"", "workflows", "workers", "queues", "metrics-view"}
+_VIEWS = {"", "workflows", "workers", "queues", "metrics-view", "import", "about"}
+_HEALTH = {"livez", "readyz", "healthz"}
+_EXTRAS: dict[str, Extra] = {extra.path: extra for extra in EXTRAS}
 _API = tuple(PREFIX.strip("/").split("/"))
 
 
 class WebSite:
-    def __init__(self, report: MetricsReport, client: LocalClient, guard: Guard, health: Handler) -> None:
+    def __init__(
+        self, report: MetricsReport, client: LocalClient, guard: Guard, health: Handler, settings: Settings
+    ) -> None:
         self._report = report
+        self._settings = settings
         self._api = Api(client)
+        self._batches = Batches(client)
         self.feed = Feed(report)
         self._guard = guard
         self._health = health
         self._files = _load_files()
+        self._extras: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            "/about": self.about,
+            "/batch": self.batch,
+            "/import": self.imported,
+            "/openapi.json": self.openapi,
+            "/stream": self.stream,
+        }
 
     async def serve(self, bound: socket.socket) -> None:
         async with trio.open_nursery() as nursery:
@@ -49,7 +67,7 @@ class WebSite:
 
     async def handle(self, request: Request) -> Response:
         try:
-            self._guard.check(request)
+            self._guard.check_name(request)
             response = await self._route(request)
         except HttpError as error:
             response = error.response()
@@ -64,29 +82,49 @@ class WebSite:
             raise HttpError(405, "only GET", headers=(("allow", "GET, HEAD"),))
         if segments[0] == "static" and len(segments) == 2:
             return self._file(request, segments[1])
-        if segments[0] in {"livez", "readyz", "healthz"} and len(segments) == 1:
-            return await self._health(request)
+        if segments[0] in _HEALTH and len(segments) == 1:
+            return await self._healthy(request)
         if segments[0] in _VIEWS and len(segments) <= 2:
             return self._file(request, "index.html")
         raise HttpError(404, "there is no such page")
 
+    async def _healthy(self, request: Request) -> Response:
+        """What fails is told to who may ask the rest."""
+        response = await self._health(request)
+        return response if self._guard.is_known(request) else Response(response.status, b"")
+
     async def _below_api(self, request: Request, segments: tuple[str, ...]) -> Response:
-        if segments == ("stream",) and request.method == "GET":
-            return self.feed.response()
-        if segments == ("openapi.json",):
-            return as_json(document())
-        if segments == ("about",):
-            return as_json(
-                {
-                    "version": VERSION,
-                    "node": self._report.node,
-                    "persistence": self._report.readiness.persistence,
-                    "read_only": self._guard.read_only,
-                    "token": self._guard.token,
-                    "actions": [] if self._guard.read_only else ACTIONS,
-                }
-            )
-        return await self._api.handle(request, segments)
+        extra = _EXTRAS.get("/" + "/".join(segments))
+        self._guard.check(request, only_looks=extra is not None and not extra.is_change)
+        if extra is None:
+            return await self._api.handle(request, segments)
+        verbs = ("GET", "HEAD") if extra.verb == "GET" else (extra.verb,)
+        if request.method not in verbs:
+            raise HttpError(405, f"only {extra.verb}", headers=(("allow", ", ".join(verbs)),))
+        return await self._extras[extra.path](request)
+
+    async def about(self, request: Request) -> Response:
+        is_closed = self._guard.read_only
+        told = {
+            "read_only": is_closed,
+            "asks_for_token": self._guard.has_secret,
+            "token": self._guard.token,
+            "actions": [] if is_closed else ACTIONS,
+            "batch_actions": [] if is_closed else list(BATCH_ACTIONS),
+        }
+        return as_json(about_server(self._report, self._settings) | told)
+
+    async def batch(self, request: Request) -> Response:
+        return as_json(await self._batches.answer(batch_of(json_of(request.body))))
+
+    async def imported(self, request: Request) -> Response:
+        return as_json(await imported(json_of(request.body)))
+
+    async def openapi(self, request: Request) -> Response:
+        return as_json(document())
+
+    async def stream(self, request: Request) -> Response:
+        return self.feed.response()
 
     def _file(self, request: Request, name: str) -> Response:
         found = self._files.get(name)

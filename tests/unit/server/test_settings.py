@@ -194,6 +194,24 @@ def test_certificates_do_not_open_windows_where_nobody_is_asked_who_they_are():
     assert load_settings({"metrics_host": "0.0.0.0", "insecure": True}).metrics_host == "0.0.0.0"
 
 
+def test_a_page_that_asks_for_a_token_may_be_seen_from_other_machines():
+    Path("token").write_text("0123456789abcdef\n")
+    (fault,) = faults_of({"http_host": "0.0.0.0"})
+    assert "set web.token_file, keep it on 127.0.0.1 behind a proxy, or allow everybody with --insecure" in fault
+    settings = load_settings({"http_host": "0.0.0.0", "web_token_file": "token"})
+    assert settings.web_token_file == Path("token")
+    # It opens no other door.
+    assert len(faults_of({"grpc_host": "0.0.0.0", "metrics_host": "0.0.0.0", "web_token_file": "token"})) == 2
+
+
+@pytest.mark.parametrize("text", [b"", b"short", b"two words of a secret", b"\xff" * 20, "gehäuse-schlüssel".encode()])
+def test_a_token_is_long_and_plain_and_told_to_nobody(text):
+    Path("token").write_bytes(text)
+    (fault,) = faults_of({"web_token_file": "token"})
+    assert fault.startswith("--web-token-file must be a file that holds a token: 16 to 1000")
+    assert fault.endswith("not 'token'")
+
+
 def test_it_is_known_what_somebody_has_set_be_it_to_its_default():
     settings = load_settings({"metrics_port": "9090"}, {"AETHER_GRPC_PORT": "7233"})
     assert settings.given == {"metrics_port": "--metrics-port", "grpc_port": "AETHER_GRPC_PORT"}
