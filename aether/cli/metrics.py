@@ -94,6 +94,7 @@ def _worker(metrics: pb.Metrics, worker: pb.WorkerInfo) -> str:
 
 
 def _problem(problem: pb.Problem) -> str:
-    again = ", is tried again" if problem.next_at_us else ""
+    again = f", {problem.count} times" if problem.count > 1 else ""
+    again += ", is tried again" if problem.next_at_us else ""
     where = f"{problem.workflow_id} {problem.kind} {problem.name}"
     return f"{iso_time(problem.at_us)} {where}: {failure_line(problem.failure_type, problem.message)}{again}"

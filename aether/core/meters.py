@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from aether.core.histograms import DURATIONS_US, Histogram
 from aether.core.run import Activity, Run, Timer
@@ -114,6 +114,18 @@ class Problem:
     next_at: int
     failure_type: str
     message: str
+    # How often the same thing of the same run has gone wrong since `first_at`; `at` and all else is of the last time.
+    count: int = 1
+    first_at: int = 0
+
+    @property
+    def subject(self) -> tuple[str, str, str]:
+        """What is the same problem again: an attempt after the other of one thing, in one run."""
+        return self.run_id, self.kind, self.name
+
+    def after(self, before: Problem) -> Problem:
+        """This one together with those that went before."""
+        return evolve(self, count=before.count + 1, first_at=before.first_at or before.at)
 
 
 class Meters:

@@ -123,6 +123,9 @@ class Problem:
     failure_type: str
     # Its beginning.
     message: str
+    # How often the same thing of the same run has gone wrong, and when it did first. All else is of the last time.
+    count: int = 1
+    first_at: datetime | None = None
 
 
 @frozen
@@ -279,6 +282,8 @@ def _problem_from_proto(message: pb.Problem) -> Problem:
         time_or_none(message.next_at_us),
         message.failure_type,
         message.message,
+        max(message.count, 1),
+        time_or_none(message.first_at_us),
     )
 
 

@@ -68,7 +68,9 @@ class Window:
 
 class Metrics:
     def __init__(self, state: State, problems_max: int) -> None:
-        self.problems: deque[Problem] = deque(maxlen=problems_max)
+        # By what they are about, the newest last: a step that is tried for hours is one problem and not the only one.
+        self._problems: dict[tuple[str, str, str], Problem] = {}
+        self._problems_max = problems_max
         self.loop_lag = Histogram()
         self.mark_at = 0
         # When the engine decided last.
@@ -80,7 +82,10 @@ class Metrics:
 
     def _tell(self, problem: Problem) -> None:
         """Something went wrong in a run, and that is on disk."""
-        self.problems.appendleft(problem)
+        before = self._problems.pop(problem.subject, None)
+        self._problems[problem.subject] = problem.after(before) if before is not None else problem
+        if len(self._problems) > self._problems_max:
+            del self._problems[next(iter(self._problems))]
         # Messages of failures may hold what is nobody's business; the history has them.
         fields = {
             "workflow_id": problem.workflow_id,
@@ -92,6 +97,11 @@ class Metrics:
             log.warning(_LOGGED[problem.kind], **fields)
         else:
             log.debug("attempt_failed", kind=problem.kind, name=problem.name, attempt=problem.attempt, **fields)
+
+    @property
+    def problems(self) -> Iterator[Problem]:
+        """The newest first."""
+        return reversed(self._problems.values())
 
     @property
     def writer_stats(self) -> WriterStats:

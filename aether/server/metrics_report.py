@@ -153,6 +153,8 @@ def _problem(problem: Problem) -> pb.Problem:
         next_at_us=problem.next_at,
         failure_type=problem.failure_type,
         message=problem.message,
+        count=problem.count,
+        first_at_us=problem.first_at,
     )
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import anyio
 import pytest
 
 import aether as sdk
-from tests.processes import Child, Server, aether
+from tests.processes import Child, Server, aether, environment
 from tests.terminals import Terminal
 
 NO_TMUX = "there is no tmux here to look at a terminal"
@@ -292,6 +293,18 @@ def test_in_a_pipe_one_picture_is_shown(world):
     done = aether("top", "--view", "workflows", "--filter", "type:order", AETHER_SERVER=world.url)
     assert "order-1" in done.stdout
     assert "broken-1" not in done.stdout
+
+
+@pytest.mark.parametrize("options", [["--once"], ["-o", "json"], ["--plain"]])
+def test_output_that_can_not_be_written_is_one_line(world, options):
+    command = [sys.executable, "-m", "aether.cli", "top", "--server", world.url, *options]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("aether: the output can not be written: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_json_holds_everything_that_was_told(world):

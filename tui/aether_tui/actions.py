@@ -53,9 +53,18 @@ def _is_name(answer: str) -> str:
     return "" if answer.strip() else "a signal has a name"
 
 
+def _value(answer: str) -> Any:
+    """What JSON says, and not what Python alone takes for it."""
+
+    def refuse(name: str) -> None:
+        raise ValueError(f"{name} is not known there")
+
+    return json.loads(answer or "null", parse_constant=refuse)
+
+
 def _is_json(answer: str) -> str:
     try:
-        json.loads(answer or "null")
+        _value(answer)
     except (ValueError, RecursionError) as error:
         return f"no JSON: {error}"
     return ""
@@ -77,7 +86,7 @@ async def _end(handle: Handle[Any], answers: tuple[str, ...]) -> str:
 
 async def _signal(handle: Handle[Any], answers: tuple[str, ...]) -> str:
     name, value = answers
-    await handle.signal(name.strip(), json.loads(value or "null"))
+    await handle.signal(name.strip(), _value(value))
     return ""
 
 

@@ -1,7 +1,6 @@
 """A line for each change and no cursor that moves: for screen readers, logs and pipes."""
 
 import signal
-import sys
 from collections.abc import Callable
 from typing import Final
 
@@ -10,6 +9,7 @@ import trio
 from aether_tui.feed import Feed, wants_of
 from aether_tui.known import Known
 from aether_tui.lines import shown
+from aether_tui.out import write
 from aether_tui.sizes import clock
 from aether_tui.theme import Theme
 from aether_tui.ui import Ui
@@ -52,10 +52,7 @@ async def run_plain(feed: Feed, known: Known, ui: Ui, now_us: Callable[[], int])
 
         def tell() -> None:
             try:
-                for line in lines.news(now_us()):
-                    sys.stdout.write(line.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding))
-                    sys.stdout.write("\n")
-                sys.stdout.flush()
+                write("".join(f"{line}\n" for line in lines.news(now_us())))
             except BrokenPipeError:
                 nursery.cancel_scope.cancel()
 

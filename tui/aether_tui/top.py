@@ -17,6 +17,7 @@ from aether_tui.export import FORMS, document, render
 from aether_tui.feed import Feed, LiveFeed, look, look_at_run
 from aether_tui.known import Known, RunKey
 from aether_tui.lines import plain
+from aether_tui.out import write
 from aether_tui.paint import Painter
 from aether_tui.plain import run_plain
 from aether_tui.recording import Recorder, Recording, ReplayFeed
@@ -131,7 +132,7 @@ async def _once(options: Options, ui: Ui, recording: Recording | None) -> int:
         await _look(options, ui, known)
     if options.data is not None:
         names = [info.workflow_id for info in known.look.runs] if known.look else []
-        _write(options.data(document(known), names))
+        write(options.data(document(known), names))
         return 0
     size = get_terminal_size((_WIDTH, _HEIGHT))
     width, height = (size.columns, size.lines - 1) if sys.stdout.isatty() else (_WIDTH, _HEIGHT)
@@ -139,9 +140,9 @@ async def _once(options: Options, ui: Ui, recording: Recording | None) -> int:
     if options.export is not None:
         _export(scene, options.export)
     elif sys.stdout.isatty():
-        _write(Painter(colours_of(os.environ)).lines(frame(scene).picture))
+        write(Painter(colours_of(os.environ)).lines(frame(scene).picture))
     else:
-        _write(plain(frame(scene).picture) + "\n")
+        write(plain(frame(scene).picture) + "\n")
     return 0
 
 
@@ -162,7 +163,3 @@ def _export(scene: Scene, path: Path) -> None:
         path.write_text(render(scene, form), encoding="utf-8")
     except OSError as error:
         raise InvalidArgument(f"{path} can not be written: {error.strerror or error}", field="--export") from None
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding))

@@ -85,6 +85,16 @@ def test_what_went_wrong_is_told_with_where_and_whether_it_is_tried_again(room):
     )
 
 
+def test_what_goes_wrong_again_is_the_same_problem_and_is_counted():
+    first = Problem(T0, "step", "w", "r", "order", "pack", 1, T0 + S, "ValueError", "boom")
+    second = Problem(T0 + S, "step", "w", "r", "order", "pack", 2, 0, "KeyError", "bang")
+    assert first.subject == second.subject
+    both = second.after(first)
+    assert (both.attempt, both.failure_type, both.at) == (2, "KeyError", T0 + S)
+    assert (both.count, both.first_at) == (2, T0)
+    assert (first.after(both).count, first.after(both).first_at) == (3, T0)
+
+
 def test_a_run_whose_code_does_not_fit_is_a_problem(room):
     room.open()
     room.start()

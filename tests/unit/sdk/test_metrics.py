@@ -40,7 +40,7 @@ async def test_the_numbers_of_a_server_are_typed_and_carry_times():
             commits=15, rows=16, retries=17, waiting=18, commit=pb.Latency(count=19, p50_us=20, p90_us=21, p99_us=22),
             batch_p50=23, batch_p99=24,
         ),
-        problems=[pb.Problem(kind="step", workflow_id="w-1", attempt=2)],
+        problems=[pb.Problem(kind="step", workflow_id="w-1", attempt=2, count=31, first_at_us=32_000_000)],
         samples=[pb.Sample(at_us=1, span_us=25, started=26, commit_p99_us=27)],
         runs=[pb.StateCount(workflow_type="order", state=model_pb2.RUN_STATE_RUNNING, count=3)],
         queues=[
@@ -78,6 +78,7 @@ async def test_the_numbers_of_a_server_are_typed_and_carry_times():
     assert metrics.writer == aether.WriterStats(15, 16, 17, 18, aether.Latency(19, 20, 21, 22), 23, 24)
     problem, sample = metrics.problems[0], metrics.samples[0]
     assert (problem.workflow_id, problem.attempt, problem.next_at) == ("w-1", 2, None)
+    assert (problem.count, problem.first_at) == (31, datetime(1970, 1, 1, 0, 0, 32, tzinfo=UTC))
     assert (sample.span_us, sample.started, sample.commit_p99_us) == (25, 26, 27)
     assert (metrics.steps, metrics.timers_fired, metrics.rss_bytes, metrics.not_ready) == (28, 29, 30, "stopping")
     assert (metrics.connections, metrics.storage_fault) == (4, "disk is full")

@@ -85,8 +85,18 @@ def test_marks_are_bounded(clockwork):
 
 def test_problems_are_bounded_and_the_newest_comes_first(clockwork):
     for number in range(60):
-        clockwork.engine.state.problems_to(Problem(number, "run", "w", "r", "t", "t", 0, 0, "Boom", "secret"))
+        clockwork.engine.state.problems_to(Problem(number, "run", "w", f"r{number}", "t", "t", 0, 0, "Boom", "secret"))
     assert [problem.at for problem in clockwork.metrics.problems] == list(range(59, 9, -1))
+
+
+def test_a_step_that_is_tried_for_hours_is_one_problem_with_a_count(clockwork):
+    tell = clockwork.engine.state.problems_to
+    tell(Problem(1, "run", "other", "s", "t", "t", 0, 0, "Boom", ""))
+    for number in range(2, 1002):
+        tell(Problem(number, "step", "w", "r", "t", "pack", number, 9, "Boom", f"at {number}"))
+        tell(Problem(number, "activity", "w", "r", "t", "pack", number, 9, "Boom", ""))
+    told = [(each.kind, each.at, each.count, each.first_at) for each in clockwork.metrics.problems]
+    assert told == [("activity", 1001, 1000, 2), ("step", 1001, 1000, 2), ("run", 1, 1, 0)]
 
 
 def test_a_run_that_fails_is_a_line_in_the_log_without_what_the_failure_says(clockwork, caplog):

@@ -102,6 +102,13 @@ def test_find_moves_while_it_is_typed_and_n_goes_on():
     assert "nothing here" in pressed(chosen, "\\", *"zebra")[0].notice
 
 
+def test_the_value_of_a_signal_is_what_everybody_takes_for_json():
+    check = ACTIONS["signal"].questions[1].check
+    assert [check(text) for text in ("", "null", "[1, 2.5]", '"NaN"')] == ["", "", "", ""]
+    for text in ("NaN", "[Infinity]", '{"a": -Infinity}', "{", "[" * 100_000):
+        assert check(text).startswith("no JSON"), text
+
+
 def test_tabs_and_panels_turn_both_ways():
     chosen, wishes = pressed(ui(View.RUN), "tab")
     assert (chosen.tab, wishes) == (Tab.HISTORY, [Refresh()])

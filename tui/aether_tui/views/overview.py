@@ -271,6 +271,8 @@ def _problem(problem: Problem, scene: Scene) -> list[Cell]:
     sign = "BLOCKED" if problem.kind == "blocked" else "RETRYING" if problem.next_at else "FAILED"
     style = style_of(sign)
     what = problem.name if problem.attempt < 2 else f"{problem.name} try {problem.attempt}"
+    if problem.count > 1 and problem.attempt < 2:
+        what += scene.theme.pick(f" \u00d7{problem.count}", f" x{problem.count}")
     due = micros(problem.next_at) - scene.now_us if problem.next_at else 0
     following = "" if problem.next_at is None else f"again in {span(due)}" if due > 0 else "tried again"
     said = f"{problem.failure_type}: {problem.message}" if problem.message else problem.failure_type

@@ -132,7 +132,7 @@ export function Problems({ problems, now }) {
   return html`<table class="wide"><thead><tr><th>when</th><th>workflow</th><th>what</th><th>failure</th><th>then</th></tr></thead>
     <tbody>${problems.slice(0, 12).map((problem) => html`<tr><td class="dim"><${Ago} time=${problem.at} now=${now} /></td>
       <td><${Link} to=${runLink(problem.workflow_id, problem.run_id)}>${problem.workflow_id}<//></td>
-      <td>${problem.kind === "run" ? "run" : `${problem.kind} ${problem.name}`}${problem.attempt > 1 ? html` <span class="dim">attempt ${problem.attempt}</span>` : null}</td>
+      <td>${problem.kind === "run" ? "run" : `${problem.kind} ${problem.name}`}${problem.attempt > 1 ? html` <span class="dim">attempt ${problem.attempt}</span>` : problem.count > 1 ? html` <span class="dim">${problem.count} times</span>` : null}</td>
       <td class="long"><b>${problem.failure_type}</b>${problem.message ? `: ${problem.message}` : ""}</td>
       <td class="dim">${problem.next_at ? "tried again" : problem.kind === "blocked" ? "waits for other code" : "given up"}</td></tr>`)}</tbody></table>`;
 }

@@ -270,7 +270,7 @@ class OpenRuns(_message.Message):
     def __init__(self, running: _Optional[int] = ..., queued: _Optional[int] = ..., sleeping: _Optional[int] = ..., waiting: _Optional[int] = ..., retrying: _Optional[int] = ..., blocked: _Optional[int] = ..., paused: _Optional[int] = ...) -> None: ...
 
 class Problem(_message.Message):
-    __slots__ = ("at_us", "kind", "workflow_id", "run_id", "workflow_type", "name", "attempt", "next_at_us", "failure_type", "message")
+    __slots__ = ("at_us", "kind", "workflow_id", "run_id", "workflow_type", "name", "attempt", "next_at_us", "failure_type", "message", "count", "first_at_us")
     AT_US_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
@@ -281,6 +281,8 @@ class Problem(_message.Message):
     NEXT_AT_US_FIELD_NUMBER: _ClassVar[int]
     FAILURE_TYPE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_AT_US_FIELD_NUMBER: _ClassVar[int]
     at_us: int
     kind: str
     workflow_id: str
@@ -291,7 +293,9 @@ class Problem(_message.Message):
     next_at_us: int
     failure_type: str
     message: str
-    def __init__(self, at_us: _Optional[int] = ..., kind: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., name: _Optional[str] = ..., attempt: _Optional[int] = ..., next_at_us: _Optional[int] = ..., failure_type: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+    count: int
+    first_at_us: int
+    def __init__(self, at_us: _Optional[int] = ..., kind: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., name: _Optional[str] = ..., attempt: _Optional[int] = ..., next_at_us: _Optional[int] = ..., failure_type: _Optional[str] = ..., message: _Optional[str] = ..., count: _Optional[int] = ..., first_at_us: _Optional[int] = ...) -> None: ...
 
 class Sample(_message.Message):
     __slots__ = ("at_us", "span_us", "started", "completed", "failed", "cancelled", "steps", "activities", "events", "commits", "open_runs", "ready", "start_lag_p50_us", "start_lag_p99_us", "step_p50_us", "step_p99_us", "commit_p50_us", "commit_p99_us")
