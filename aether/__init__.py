@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from aether.sdk.converters import Codec
     from aether.sdk.define import Activity, Workflow
     from aether.sdk.detached import Promise, Spawned
+    from aether.sdk.events import LoggedEvent
     from aether.sdk.execute import ActivityInfo, activity_info, cancelled, heartbeat
     from aether.sdk.handle import Handle
     from aether.sdk.metrics import (
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
         WriterStats,
     )
     from aether.sdk.past import Attempt, Explanation, Outcome, PastState, Reason, ReceivedSignal, TimelineRow
+    from aether.sdk.queues import QueueInfo
     from aether.sdk.views import ForkOrigin, Pending, WorkflowInfo, WorkflowStatus
 
 __all__ = [
@@ -84,6 +86,7 @@ __all__ = [
     "InvalidArgument",
     "Latency",
     "LimitExceeded",
+    "LoggedEvent",
     "Metrics",
     "NonDeterminism",
     "NonRetryable",
@@ -97,6 +100,7 @@ __all__ = [
     "Promise",
     "PromiseFailed",
     "QueueDepth",
+    "QueueInfo",
     "QueueTraffic",
     "Reason",
     "ReceivedSignal",
@@ -148,6 +152,7 @@ _HOMES = {
     "Codec": "sdk.converters",
     "Activity": "sdk.define",
     "Workflow": "sdk.define",
+    "LoggedEvent": "sdk.events",
     "ActivityInfo": "sdk.execute",
     "activity_info": "sdk.execute",
     "cancelled": "sdk.execute",
@@ -169,6 +174,7 @@ _HOMES = {
     "WriterStats": "sdk.metrics",
     "QueueDepth": "sdk.metrics",
     "StateCount": "sdk.metrics",
+    "QueueInfo": "sdk.queues",
     "WorkerInfo": "sdk.metrics",
     "ForkOrigin": "sdk.views",
     "Pending": "sdk.views",

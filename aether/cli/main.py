@@ -4,13 +4,12 @@ Nothing heavy is imported before a command is known, so that `--help` and comple
 that.
 """
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from aether.cli import changes, workbench
+from aether.cli import changes, watching, workbench
 from aether.cli.options import (
     DEFAULT_SERVER,
     ConfigOption,
@@ -253,6 +252,7 @@ def replay(
 
 changes.register(app)
 workbench.register(app, config)
+watching.register(app)
 
 
 _QueueArgument = Annotated[str, typer.Argument(metavar="NAME", help="The task queue.")]
@@ -345,54 +345,6 @@ def metrics(
     from aether.cli.metrics import show_metrics
 
     show_metrics(server, output)
-
-
-@app.command()
-@reported
-def top(
-    view: Annotated[
-        str, typer.Option(metavar="VIEW", help="Begin with overview, workflows, queues, workers or log.")
-    ] = "overview",
-    run: Annotated[str, typer.Option(metavar="ID", help="Begin with this run.")] = "",
-    filter_text: Annotated[str, typer.Option("--filter", metavar="FILTER", help="Only runs that it means.")] = "",
-    interval: Annotated[
-        float, typer.Option(min=0.25, max=10, metavar="SECONDS", help="How often to look at the server.")
-    ] = 1.0,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Without the keys that change something.")] = False,
-    once: Annotated[bool, typer.Option("--once", help="Show it once and end; so does a pipe.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="A line for each change, and no screen.")] = False,
-    ascii_only: Annotated[bool, typer.Option("--ascii", help="No characters beyond ASCII.")] = False,
-    export: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Show it once, in a file: .svg, .html, .txt or .json.")
-    ] = None,
-    record: Annotated[Path | None, typer.Option(metavar="PATH", help="Keep what is seen in this file.")] = None,
-    replay: Annotated[Path | None, typer.Option(metavar="PATH", help="Show what was kept in this file.")] = None,
-    server: ServerOption = DEFAULT_SERVER,
-    output: OutputOption = Format.TABLE,
-) -> None:
-    """Watch a server: runs, queues, workers, what goes wrong. Press ? for the keys."""
-    from aether.cli.clock import now_us
-    from aether.cli.output import render_data
-    from aether_tui.top import Options, run_top
-
-    options = Options(
-        server=server,
-        now_us=now_us,
-        view=view,
-        run=run,
-        filter=filter_text,
-        interval_s=interval,
-        read_only=read_only,
-        is_once=once,
-        is_plain=plain,
-        ascii_only=ascii_only,
-        data=partial(render_data, output) if output.is_data else None,
-        export=export,
-        record=record,
-        replay=replay,
-    )
-    if code := run_top(options):
-        raise typer.Exit(code)
 
 
 @app.command()

@@ -52,6 +52,8 @@ class Limits:
     waiters_max: int = 100_000
     # Programs that follow histories.
     followers_max: int = 10_000
+    # Programs that listen to all events: each reads the log for itself.
+    listeners_max: int = 100
     sessions_max: int = 10_000
     # Names that one worker may register.
     types_max: int = 1_000

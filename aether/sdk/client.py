@@ -2,7 +2,7 @@
 
 import builtins
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from math import ceil
 from types import TracebackType
@@ -19,10 +19,12 @@ from aether.sdk.concurrency import Concurrency
 from aether.sdk.converters import UNDECLARED, Codec, Converter
 from aether.sdk.define import ActivityDecorator, Definitions, Start, Workflow, check_labels, check_name
 from aether.sdk.entropy import new_id
+from aether.sdk.events import LoggedEvent, follow_events
 from aether.sdk.failures import to_failure
 from aether.sdk.handle import Handle
 from aether.sdk.lists import list_runs
 from aether.sdk.metrics import Metrics, metrics_from_proto
+from aether.sdk.queues import QueueInfo, list_queues, update_queue
 from aether.sdk.traces import current_traceparent
 from aether.sdk.transport import Transport
 from aether.sdk.views import WorkflowInfo, outcome
@@ -312,6 +314,52 @@ class Client:
             lambda data: metrics_from_proto(admin_pb2.Metrics.FromString(data)),
             timeout_s=self.timeout_s,
         )
+
+    def events(
+        self,
+        filter: str = "",  # noqa: A002 - the noun of the docs
+        *,
+        kinds: Sequence[str] = (),
+        last: int = 0,
+        after: int | None = None,
+        behind_max: int = 0,
+        whole: bool = False,
+    ) -> AsyncGenerator[LoggedEvent, None]:
+        """What happens from now on, over all runs that the filter means, in the order it became durable; without end.
+
+        `kinds` are names of events, as "RunFailed". It begins with what is meant among the `last` events that there
+        are, or behind the position `after`. It goes on over restarts of the server, and tells each event once. Who
+        reads so slowly that more than `behind_max` (10,000) events wait has some left out: `dropped` of the next one
+        says how many. With `whole` each comes with its payloads.
+
+        Raises:
+            InvalidArgument: The filter can not be understood, or there is no such kind of event.
+
+        """
+        request = admin_pb2.FollowEventsRequest(
+            filter=filter, kinds=kinds, last=last, behind_max=behind_max, whole=whole
+        )
+        if after is not None:
+            request.after_position = after
+        return follow_events(self.transport, request)
+
+    async def queues(self) -> builtins.list[QueueInfo]:
+        """Task queues by name: what they hand out, who takes from them, what waits."""
+        return await list_queues(self.transport, self.timeout_s)
+
+    async def update_queue(
+        self, task_queue: str, *, paused: bool | None = None, reason: str = "", activity_limit: int | None = None
+    ) -> QueueInfo:
+        """Pause a task queue or let it go on, or limit its attempts of activities (0: no limit); None: as it is.
+
+        A server remembers it until it stops.
+        """
+        request = admin_pb2.UpdateQueueRequest(task_queue=task_queue, reason=reason)
+        if paused is not None:
+            request.paused = paused
+        if activity_limit is not None:
+            request.activity_limit = activity_limit
+        return await update_queue(self.transport, request, self.timeout_s)
 
     # The connection.
 

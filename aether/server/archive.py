@@ -30,9 +30,12 @@ class Archive:
         self._idle: list[Reader] = []
         self._limiter = trio.CapacityLimiter(READERS_MAX)
 
-    async def read(self, query: Callable[[Reader], R], *, is_patient: bool = False) -> R:
-        """`query`'s answer. Raises what the store raises; who is patient waits while nothing can be written."""
-        if self.settle is not None:
+    async def read(self, query: Callable[[Reader], R], *, is_patient: bool = False, is_content: bool = False) -> R:
+        """`query`'s answer. Raises what the store raises; who is patient waits while nothing can be written.
+
+        Who is content takes what is on disk, and urges nobody to bring it up to date.
+        """
+        if self.settle is not None and not is_content:
             await self.settle(is_patient)
         async with self._limiter:
             reader = self._idle.pop() if self._idle else self._store.reader()

@@ -71,7 +71,8 @@ class EngineLoop:
         self.clock = clock
         self.histories = histories
         self.tally = tally
-        self.followers = Followers(engine.state.limits.followers_max)
+        limits = engine.state.limits
+        self.followers = Followers(limits.followers_max, limits.listeners_max)
         self.metrics = Metrics(engine.state, engine.state.limits.problems_max)
         self.outbox: Outbox
         self.sinks: dict[int, SessionSink] = {}

@@ -1,4 +1,4 @@
-"""Who follows the histories of open runs: woken when events of their run have become durable, and not before.
+"""Who follows histories of open runs, or all that happens: woken when events have become durable, and not before.
 
 Nobody is asked again and again: whoever makes a batch marks the followers of its runs with the batch's ticket, and the
 announcement of that ticket wakes them. While nobody follows, both are one look at an empty table.
@@ -36,14 +36,27 @@ class Follower:
         self.news = trio.Event()
 
 
+@define(eq=False)
+class Listener:
+    """Of all runs. `news` is set when something has become durable; `clear` before reading it."""
+
+    news: trio.Event = field(factory=trio.Event)
+
+    def clear(self) -> None:
+        self.news = trio.Event()
+
+
 class Followers:
-    def __init__(self, at_most: int) -> None:
+    def __init__(self, at_most: int, listeners_max: int = 0) -> None:
         self._at_most = at_most
+        self._listeners_max = listeners_max
+        self._listeners: dict[Listener, None] = {}
+        self._announced = 0
         self._count = 0
         self._by_run: dict[int, dict[Follower, None]] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._by_run)
+        return bool(self._by_run or self._listeners)
 
     @contextmanager
     def follow(self, run_key: int, last_ticket: int) -> Iterator[Follower]:
@@ -62,6 +75,18 @@ class Followers:
             if not self._by_run[run_key]:
                 del self._by_run[run_key]
 
+    @contextmanager
+    def listen(self) -> Iterator[Listener]:
+        """To everything. Raises LimitExceeded."""
+        if len(self._listeners) >= self._listeners_max:
+            raise LimitExceeded(f"{len(self._listeners)} programs listen to all events; no room for another")
+        listener = Listener()
+        self._listeners[listener] = None
+        try:
+            yield listener
+        finally:
+            del self._listeners[listener]
+
     def mark(self, run_keys: Iterable[int], ticket: int) -> None:
         """A batch with events of these runs is on its way to disk."""
         for run_key in self._by_run.keys() & set(run_keys):
@@ -73,3 +98,7 @@ class Followers:
         for followers in self._by_run.values():
             for follower in followers:
                 follower.durable(ticket)
+        if ticket > self._announced:
+            self._announced = ticket
+            for listener in self._listeners:
+                listener.news.set()

@@ -33,6 +33,7 @@ from aether.server.census import Census
 from aether.server.client_service import ClientService
 from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
+from aether.server.event_service import EventService
 from aether.server.histories import Histories
 from aether.server.listener import BindError, Drain, Listener, bind_tcp, serve_connections, server_tls
 from aether.server.machine import Machine
@@ -73,6 +74,7 @@ class Running:
     methods: dict[str, Method]
     client: ClientService
     past: PastService
+    events: EventService
     worker: WorkerService
     health: HealthService
     readiness: Readiness
@@ -86,6 +88,7 @@ class Running:
         self.health.drain()
         self.client.drain()
         self.past.drain()
+        self.events.drain()
         self.worker.drain()
         with trio.move_on_after(deadline_s):
             while not self.worker.is_idle:  # noqa: ASYNC110 - once in a server's life; an event would cost each pass
@@ -146,10 +149,11 @@ def _services(
     admin = AdminService(loop.clock, limits, archive, report, readers)
     health = HealthService(readiness)
     past = PastService(loop, limits, archive, readiness, readers)
-    services = (client, worker, admin, QueueService(loop, limits), past, health)
+    events = EventService(loop, limits, archive, readers)
+    services = (client, worker, admin, QueueService(loop, limits), past, events, health)
     methods = [*(method for service in services for method in service.methods()), *reflection_methods()]
     by_path = {method.path: method for method in methods}
-    return Running(by_path, client, past, worker, health, readiness, loop, report, archive)
+    return Running(by_path, client, past, events, worker, health, readiness, loop, report, archive)
 
 
 async def _recover(loop: EngineLoop, archive: Archive, opened: Opened) -> None:

@@ -188,6 +188,18 @@ class Reader(Protocol):
         """The newest event of a run."""
         ...
 
+    def newest_position(self) -> int:
+        """Of the event that became durable last; 0 while there is none."""
+        ...
+
+    def log_after(self, position: int, limit: int) -> list[tuple[int, EventRow]]:
+        """At most `limit` events of all runs behind a position, each with its own, in the order they became durable.
+
+        Positions grow, from 1, and some may be missing. For people: events that are damaged are left out, and those of
+        long ago may be.
+        """
+        ...
+
     def run(self, workflow_id: str, run_id: str | None) -> RunRow | None:
         """One run of a workflow id; the newest when `run_id` is None."""
         ...

@@ -5,8 +5,9 @@ with their events. Open runs are bounded by the engine.
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections import Counter, OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final, TypeVar
 
 import attrs
@@ -15,6 +16,8 @@ from aether.model.filters import EVERY_RUN, RunFilter, StateTerm, TagTerm, Term,
 from aether.store.interface import Batch, EventRow, Forgotten, Opened, Retention, RunChange, RunRow, StoreConflict
 
 _Name = TypeVar("_Name")
+NEWEST_MAX: Final = 10_000
+"""Events that can be read in the order in which they came."""
 _SORT_COST: Final = 4
 """Sorting keys is worth it while they are fewer than all by this factor."""
 
@@ -40,6 +43,9 @@ class MemoryStore:
         # By what lists ask for: a state, a type, a tag with its value.
         self._keys_by_name: defaultdict[object, set[int]] = defaultdict(set)
         self._closed: OrderedDict[int, None] = OrderedDict()
+        # How many events there have been, and the newest of them, over all runs.
+        self.position = 0
+        self.newest: deque[EventRow] = deque(maxlen=NEWEST_MAX)
 
     def open(self) -> Opened:
         """Count a new epoch; rows of this object outlive its close, so that a restart can be played."""
@@ -58,6 +64,8 @@ class MemoryStore:
         for batch in batches:
             for event in batch.events:
                 insort(self.logs.setdefault(event.run_key, []), event, key=_seq)
+            self.position += len(batch.events)
+            self.newest.extend(batch.events)
         while len(self._closed) > self._closed_max:
             self._forget(self._closed.popitem(last=False)[0])
 
@@ -204,6 +212,15 @@ class MemoryReader:
     def last_event(self, run_key: int) -> EventRow | None:
         log = self._store.logs.get(run_key)
         return log[-1] if log else None
+
+    def newest_position(self) -> int:
+        return self._store.position
+
+    def log_after(self, position: int, limit: int) -> list[tuple[int, EventRow]]:
+        newest = self._store.newest
+        gone = self._store.position - len(newest)
+        first = max(position - gone, 0)
+        return list(enumerate(islice(newest, first, first + limit), gone + first + 1))
 
     def run(self, workflow_id: str, run_id: str | None) -> RunRow | None:
         if run_id is not None:

@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 import apsw
 
 from aether.model.filters import EVERY_RUN, RunFilter
-from aether.store.format import StoredEvent, lost, show_run, unseal, unseal_run
+from aether.store.format import StoredEvent, is_sound, lost, show_run, unseal, unseal_run
 from aether.store.interface import EventRow, RunRow, StoreDamaged, StoreError
 from aether.store.sqlite_errors import translate
 from aether.store.sqlite_lists import Values, plan_list
@@ -65,6 +65,15 @@ class SqliteReader:
             (run_key,),
         )
         return unseal(rows[0], self._path) if rows else None
+
+    def newest_position(self) -> int:
+        return int(self._query("SELECT coalesce(max(pos), 0) FROM log")[0][0])
+
+    def log_after(self, position: int, limit: int) -> list[tuple[int, EventRow]]:
+        rows = self._query(
+            f"SELECT {EVENT_COLUMNS}, pos FROM log WHERE pos > ? ORDER BY pos LIMIT ?", (position, limit)
+        )
+        return [(pos, unseal(event, self._path)) for *columns, pos in rows if is_sound(event := tuple(columns))]
 
     def run(self, workflow_id: str, run_id: str | None) -> RunRow | None:
         if run_id is None:

@@ -179,6 +179,8 @@ class StoreSuite:
         assert list(reader.open_events()) == []
         assert reader.events(1, 0, 10) == []
         assert reader.last_event(1) is None
+        assert reader.newest_position() == 0
+        assert reader.log_after(0, 10) == []
         assert reader.run("order-1", None) is None
         assert reader.run("order-1", "run-1") is None
         assert reader.run_by_key(1) is None
@@ -241,6 +243,21 @@ class StoreSuite:
         assert reader.events(1, 0, 0) == []
         assert reader.last_event(1) == log[-1]
         assert reader.last_event(3) is None
+
+    def test_events_of_all_runs_are_read_in_the_order_they_became_durable(self, store: Store, reader: Reader) -> None:
+        store.commit([Batch(runs=[run_row(1), run_row(2)], events=[event_row(2, 1)]), Batch(events=[event_row(1, 1)])])
+        store.commit([Batch(events=[event_row(1, 2), event_row(2, 2), event_row(2, 3)])])
+        found = reader.log_after(0, 10)
+        order = [(1, 2), (2, 2), (2, 3)]
+        assert [(event.run_key, event.seq) for _, event in found] == [(2, 1), (1, 1), *order]
+        assert found[0][1] == event_row(2, 1)
+        positions = [position for position, _ in found]
+        assert positions == sorted(set(positions))
+        assert positions[0] >= 1
+        assert reader.newest_position() == positions[-1]
+        assert reader.log_after(positions[0], 2) == found[1:3]
+        assert reader.log_after(positions[-1], 10) == []
+        assert reader.log_after(positions[-1] + 100, 10) == []
 
     def test_the_newest_run_of_a_workflow_id_is_found(self, store: Store, reader: Reader) -> None:
         runs = [run_row(key, workflow_id="same") for key in (1, 2, 3)] + [run_row(4)]

@@ -3,10 +3,10 @@
 import pytest
 
 from aether.errors import LimitExceeded
-from aether.server.followers import Follower, Followers
+from aether.server.followers import Follower, Followers, Listener
 
 
-def heard(follower: Follower) -> bool:
+def heard(follower: Follower | Listener) -> bool:
     """Was there news since it was asked last?"""
     was = follower.news.is_set()
     follower.clear()
@@ -61,4 +61,22 @@ def test_several_may_follow_a_run_and_not_too_many_all_runs():
             pass
     with followers.follow(7, 0), followers.follow(8, 0):
         pass
+    assert not followers
+
+
+def test_who_listens_to_all_hears_when_something_has_become_durable():
+    followers = Followers(0, listeners_max=2)
+    with followers.listen() as first, followers.listen() as second:
+        assert followers
+        followers.mark([7], 1)
+        followers.durable(0)
+        assert not heard(first)
+        followers.durable(1)
+        assert heard(first)
+        assert heard(second)
+        # Answers that rest on nothing new announce the same ticket again.
+        followers.durable(1)
+        assert not heard(first)
+        with pytest.raises(LimitExceeded, match="2 programs listen"), followers.listen():
+            pass
     assert not followers

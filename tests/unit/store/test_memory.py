@@ -1,7 +1,7 @@
 """Claims about the memory store beyond those that all stores share."""
 
 from aether.store.interface import Batch, RunChange
-from aether.store.memory import MemoryStore
+from aether.store.memory import NEWEST_MAX, MemoryStore
 from aether.testing.store_suite import event_row, log_of, run_row
 
 
@@ -53,3 +53,13 @@ def test_what_is_being_read_does_not_change_under_the_reader():
     store.commit([Batch(changes=[RunChange(1, 2, 9)], events=[event_row(1, 3)])])
     assert [run.key for run in runs] == [1, 2]
     assert list(events) == log_of(1, 2)
+
+
+def test_the_order_of_the_newest_events_alone_is_kept():
+    store = MemoryStore()
+    store.commit([Batch(runs=[run_row(1)], events=log_of(1, NEWEST_MAX + 5))])
+    reader = store.reader()
+    assert reader.newest_position() == NEWEST_MAX + 5
+    first, *_ = reader.log_after(0, 2)
+    assert first == (6, event_row(1, 6))
+    assert [position for position, _ in reader.log_after(NEWEST_MAX + 3, 9)] == [NEWEST_MAX + 4, NEWEST_MAX + 5]

@@ -55,6 +55,13 @@ def read_all_open(reader: SqliteReader) -> tuple[list[EventRow], list[StoreDamag
 FLIP = "UPDATE log SET body = x'00' WHERE run_key = 2 AND seq = 3"
 
 
+def test_who_watches_all_events_is_told_of_those_that_are_sound(path: str, reader: SqliteReader):
+    edit(path, FLIP)
+    found = reader.log_after(0, 100)
+    assert len(found) == 19
+    assert (2, 3) not in [(event.run_key, event.seq) for _, event in found]
+
+
 def test_an_altered_event_is_named_wherever_it_is_read(path: str, reader: SqliteReader):
     edit(path, FLIP)
     with pytest.raises(StoreDamaged) as caught:

@@ -415,6 +415,60 @@ class GetHistoryRequest(_message.Message):
     follow: bool
     def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., after_seq: _Optional[int] = ..., follow: bool = ...) -> None: ...
 
+class FollowEventsRequest(_message.Message):
+    __slots__ = ("filter", "kinds", "after_position", "last", "behind_max", "whole")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    AFTER_POSITION_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    BEHIND_MAX_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_FIELD_NUMBER: _ClassVar[int]
+    filter: str
+    kinds: _containers.RepeatedScalarFieldContainer[str]
+    after_position: int
+    last: int
+    behind_max: int
+    whole: bool
+    def __init__(self, filter: _Optional[str] = ..., kinds: _Optional[_Iterable[str]] = ..., after_position: _Optional[int] = ..., last: _Optional[int] = ..., behind_max: _Optional[int] = ..., whole: bool = ...) -> None: ...
+
+class LoggedEvent(_message.Message):
+    __slots__ = ("position", "dropped", "kind", "at_us", "workflow_id", "run_id", "workflow_type", "task_queue", "seq", "path", "name", "attempt", "due_at_us", "worker_id", "failure_type", "message", "event")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
+    TASK_QUEUE_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    DUE_AT_US_FIELD_NUMBER: _ClassVar[int]
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_TYPE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    dropped: int
+    kind: str
+    at_us: int
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    task_queue: str
+    seq: int
+    path: str
+    name: str
+    attempt: int
+    due_at_us: int
+    worker_id: str
+    failure_type: str
+    message: str
+    event: _model_pb2.Event
+    def __init__(self, position: _Optional[int] = ..., dropped: _Optional[int] = ..., kind: _Optional[str] = ..., at_us: _Optional[int] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., seq: _Optional[int] = ..., path: _Optional[str] = ..., name: _Optional[str] = ..., attempt: _Optional[int] = ..., due_at_us: _Optional[int] = ..., worker_id: _Optional[str] = ..., failure_type: _Optional[str] = ..., message: _Optional[str] = ..., event: _Optional[_Union[_model_pb2.Event, _Mapping]] = ...) -> None: ...
+
 class GetTimelineRequest(_message.Message):
     __slots__ = ("workflow_id", "run_id")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
