@@ -1,6 +1,11 @@
 """Values of the user's, and what went wrong, as data."""
 
+from typing import Final
+
 from attrs import frozen
+
+RAW: Final = "bytes"
+"""The encoding of a value that is bytes itself: as they are."""
 
 
 @frozen

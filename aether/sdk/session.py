@@ -34,13 +34,15 @@ from aether.sdk.run import Run
 from aether.sdk.steps import Lane, ThreadLane
 from aether.sdk.transport import TransportStream
 from aether.sdk.watchdog import Watchdog
-from aether.wire.convert import event_from_proto, fill_command
+from aether.wire.convert import event_from_proto, fill_command, has_large_payload, pack_completion
 from aether.wire.errors import error_from_refusal
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.generated.aether.v1.model_pb2 import AwaitedSignal
 from aether.wire.status import Code, RpcError
 from aether.wire.values import payload_to_proto
 
+# Of a step beside its result, at most: its name has 256 characters.
+_STEP_BYTES: Final = 1_024
 # Larger messages are sent in parts; the transport's limit is 4 MiB.
 _MESSAGE_BYTES: Final = 512 * 1024
 # Scheduler passes after which a run that still waits for something of its own is not waited for.
@@ -206,12 +208,17 @@ class Session:
 
     def _send_completions(self) -> None:
         message, size = pb.WorkerMessage(), 0
+        large: list[bytes] = []
         while self._dirty:
             run = self._dirty.popitem()[0]
             output = run.take()
             if output is None:
                 continue
             commands, is_blocked = output
+            if len(commands) == 1 and has_large_payload(commands[0]):
+                head = pb.CompleteStepRequest(token=run.token, blocked=is_blocked, known_seq=run.known_seq)
+                large.append(pack_completion(head, commands[0]))
+                continue
             request = message.completions.add(token=run.token, blocked=is_blocked, known_seq=run.known_seq)
             if is_blocked:
                 request.awaits.extend(_awaited(run))
@@ -225,6 +232,9 @@ class Session:
                 self._send(message)
                 message, size = pb.WorkerMessage(), 0
         for token, finished in self._finished:
+            if has_large_payload(finished):
+                large.append(pack_completion(pb.CompleteStepRequest(token=token), finished))
+                continue
             size += _add_command(message.completions.add(token=token), finished)
             if size > _MESSAGE_BYTES:
                 self._send(message)
@@ -235,6 +245,8 @@ class Session:
         self._releases.clear()
         if message.completions:
             self._send(message)
+        for packed in large:
+            self._stream.send(packed)
 
     def _send_beats(self) -> None:
         if self._beats:
@@ -445,4 +457,7 @@ def _add_command(request: pb.CompleteStepRequest, command: c.Command) -> int:
     """About how many bytes it is."""
     message = request.commands.add()
     fill_command(message, command)
+    if type(command) is c.RecordStep and command.result is not None:
+        # To ask protobuf would be to have it serialised.
+        return len(command.result.data) + _STEP_BYTES
     return message.ByteSize()

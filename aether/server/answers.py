@@ -10,7 +10,11 @@ from aether.store.interface import RunRow
 from aether.wire.generated.aether.v1 import admin_pb2 as apb
 from aether.wire.generated.aether.v1 import client_pb2 as pb
 from aether.wire.generated.aether.v1 import model_pb2 as mpb
+from aether.wire.pack import Level, bytes_field, pack_payload
 from aether.wire.values import failure_to_proto, payload_to_proto
+
+_RESULT = pb.WorkflowResult.DESCRIPTOR.fields_by_name["result"].number
+_STARTED_RESULT = pb.StartWorkflowResponse.DESCRIPTOR.fields_by_name["result"].number
 
 
 def proto_state(state: int) -> mpb.RunState:
@@ -82,33 +86,43 @@ def _origin(workflow_id: str, run_id: str, seq: int) -> pb.ForkOrigin:
     return pb.ForkOrigin(workflow_id=workflow_id, run_id=run_id, seq=seq)
 
 
-def result(closed: Closed) -> pb.WorkflowResult:
-    return pb.WorkflowResult(
+def result(closed: Closed) -> bytes:
+    """A serialised `WorkflowResult`."""
+    return _result(closed, [])
+
+
+def start_of_closed(closed: Closed) -> bytes:
+    """A serialised `StartWorkflowResponse`."""
+    head = pb.StartWorkflowResponse(workflow_id=closed.workflow_id, run_id=closed.run_id)
+    return _result(closed, [(head.SerializeToString(), _STARTED_RESULT)])
+
+
+def _result(closed: Closed, around: list[Level]) -> bytes:
+    message = pb.WorkflowResult(
         workflow_id=closed.workflow_id,
         run_id=closed.run_id,
         state=proto_state(closed.state),
-        result=payload_to_proto(closed.result) if closed.result is not None else None,
         failure=failure_to_proto(closed.failure) if closed.failure is not None else None,
     )
+    packed = message.SerializeToString()
+    if closed.result is not None:
+        return pack_payload([*around, (packed, _RESULT)], closed.result)
+    for rest, number in around:
+        packed = rest + bytes_field(number, packed)
+    return packed
 
 
-def start_of_closed(closed: pb.WorkflowResult) -> pb.StartWorkflowResponse:
-    return pb.StartWorkflowResponse(workflow_id=closed.workflow_id, run_id=closed.run_id, result=closed)
-
-
-def result_of_closed(row: RunRow, last: e.Event | None) -> pb.WorkflowResult:
+def closed_from_disk(row: RunRow, last: e.Event | None) -> Closed:
     if last is None:
         # It was not open when the engine was asked, and is now: somebody has just started that id again.
         raise WorkflowNotFound(f"no closed run of {row.workflow_id!r}; ask again for the one that has just started")
     fact = last.fact
-    return result(
-        Closed(
-            row.workflow_id,
-            row.run_id,
-            RunState(row.state),
-            fact.result if isinstance(fact, e.RunCompleted) else None,
-            failure_of(fact),
-        )
+    return Closed(
+        row.workflow_id,
+        row.run_id,
+        RunState(row.state),
+        fact.result if isinstance(fact, e.RunCompleted) else None,
+        failure_of(fact),
     )
 
 

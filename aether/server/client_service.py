@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 import trio
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 
 from aether.core.effects import CancelAccepted, Closed, NotOpen, Started
 from aether.core.inputs import AwaitRun, CancelRun, DescribeRun, ForgetAwait, StartRun
@@ -129,17 +129,13 @@ class ClientService:
             response = pb.StartWorkflowResponse(
                 workflow_id=answer.workflow_id, run_id=answer.run_id, existing=answer.existing
             )
+            call.respond(response.SerializeToString())
         elif isinstance(answer, Closed):
-            response = answers.start_of_closed(answers.result(answer))
+            call.respond(answers.start_of_closed(answer))
         elif isinstance(answer, NotOpen):
-            self._respond_from_disk(
-                call, answer, lambda row, last: answers.start_of_closed(answers.result_of_closed(row, last))
-            )
-            return
+            self._respond_from_disk(call, answer, answers.start_of_closed)
         else:
             refuse(call, answer)
-            return
-        call.respond(response.SerializeToString())
 
     def get_workflow_status(self, call: Call, message: bytes) -> None:
         try:
@@ -185,19 +181,17 @@ class ClientService:
     def _closed(self, call: Call, answer: object) -> None:
         self._waiting.pop(call, None)
         if isinstance(answer, Closed):
-            call.respond(answers.result(answer).SerializeToString())
+            call.respond(answers.result(answer))
             return
         if isinstance(answer, NotOpen):
-            self._respond_from_disk(call, answer, answers.result_of_closed)
+            self._respond_from_disk(call, answer, answers.result)
         else:
             refuse(call, answer)
 
-    def _respond_from_disk(
-        self, call: Call, closed: NotOpen, respond: Callable[[RunRow, e.Event | None], Message]
-    ) -> None:
+    def _respond_from_disk(self, call: Call, closed: NotOpen, respond: Callable[[Closed], bytes]) -> None:
         async def look_up() -> bytes:
             row, _, last = await self._archive.read(partial(_closed_run, closed.workflow_id, closed.run_id))
-            return respond(row, last).SerializeToString()
+            return respond(answers.closed_from_disk(row, last))
 
         self._nursery.start_soon(respond_later, call, look_up)
 

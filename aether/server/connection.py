@@ -44,8 +44,10 @@ __all__ = [
     "serve_stream",
 ]
 
-# Four frames: at most this much of one peer is worked on before the others get a turn.
+# Four frames: at most this much of one peer is worked on before the others get a turn. Of one that fills that, and so
+# has a large message under way, sixteen.
 _READ_BYTES: Final = 65_536
+_READ_BYTES_MAX: Final = 262_144
 _GONE: Final = (OSError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError)
 _log = Log("aether.transport")
 
@@ -73,14 +75,17 @@ class SocketPipe:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._fd = sock.fileno()
+        self._read_bytes = _READ_BYTES
 
     async def read(self) -> bytes:
         while True:
             await trio.lowlevel.wait_readable(self._fd)
             try:
-                return self._sock.recv(_READ_BYTES)
+                data = self._sock.recv(self._read_bytes)
             except BlockingIOError:
                 continue
+            self._read_bytes = _READ_BYTES if len(data) < self._read_bytes else _READ_BYTES_MAX
+            return data
 
     def write_now(self, data: bytes | memoryview) -> int:
         try:

@@ -25,6 +25,7 @@ from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, Co
 from aether.model.runs import ParentClosePolicy
 from aether.wire.generated.aether.v1 import model_pb2 as pb
 from aether.wire.generated.aether.v1 import worker_pb2 as wpb
+from aether.wire.pack import LARGE, Level, pack_payload
 from aether.wire.values import (
     awaits_from_proto,
     concurrency_from_proto,
@@ -79,13 +80,16 @@ class _Part:
     # What an absent message stands for, and the value that is as good as no field.
     absent: object
     unset: object
+    number: int
 
 
 def _part(attribute: "attrs.Attribute[object]", fields: Mapping[str, FieldDescriptor]) -> _Part:
     name = attribute.name if attribute.name in fields else f"{attribute.name}_us"
     to_proto, from_proto, absent = _CODECS.get(attribute.type, (None, None, None))
     unset = () if attribute.default == () else "" if attribute.type is str else 0 if attribute.type is int else None
-    return _Part(attribute.name, name, to_proto, from_proto, fields[name].has_presence, absent, unset)
+    return _Part(
+        attribute.name, name, to_proto, from_proto, fields[name].has_presence, absent, unset, fields[name].number
+    )
 
 
 class _Plan:
@@ -96,19 +100,36 @@ class _Plan:
         self.kind = kind
         self.member = member.name
         self.number = member.number
-        self._message: Callable[..., object] = getattr(messages, member.message_type.name)
+        self._message: Callable[..., Message] = getattr(messages, member.message_type.name)
         fields = member.message_type.fields_by_name
         self._parts = [_part(attribute, fields) for attribute in attrs.fields(kind)]
+        self._payload = next((part for part in self._parts if part.to_proto is payload_to_proto), None)
+
+    def large(self, value: object) -> Payload | None:
+        """The payload that is worth being put into its place by itself, if there is one."""
+        if self._payload is None:
+            return None
+        payload: Payload | None = getattr(value, self._payload.attribute)
+        return payload if payload is not None and len(payload.data) >= LARGE else None
+
+    def levels(self, rest: bytes, value: object) -> list[Level]:
+        """Where the payload is, from the holder of the oneof on, of which `rest` is everything else."""
+        assert self._payload is not None
+        bare = self._message(**self._fields(value, but=self._payload))
+        return [(rest, self.number), (bare.SerializeToString(), self._payload.number)]
 
     def to_proto(self, value: object) -> dict[str, object]:
         """What the holder of the oneof is made with."""
+        return {self.member: self._message(**self._fields(value))}
+
+    def _fields(self, value: object, but: _Part | None = None) -> dict[str, object]:
         fields = {}
         for part in self._parts:
             given = getattr(value, part.attribute)
-            if given is None or given == part.unset:
+            if part is but or given is None or given == part.unset:
                 continue
             fields[part.field] = given if part.to_proto is None else part.to_proto(given)
-        return {self.member: self._message(**fields)}
+        return fields
 
     def event(self, fact: e.Fact) -> pb.Event:
         return pb.Event(**self.to_proto(fact))  # type: ignore[arg-type]
@@ -142,6 +163,8 @@ _FACTS_BY_MEMBER = {plan.member: plan for plan in _FACTS.values()}
 KINDS = {kind: plan.number for kind, plan in _FACTS.items()}
 _COMMANDS = _plans(get_args(c.Command), wpb.Command, wpb)
 _COMMANDS_BY_MEMBER = {plan.member: plan for plan in _COMMANDS.values()}
+_COMPLETIONS = wpb.WorkerMessage.DESCRIPTOR.fields_by_name["completions"].number
+_COMPLETION_COMMANDS = wpb.CompleteStepRequest.DESCRIPTOR.fields_by_name["commands"].number
 
 
 def event_to_proto(event: e.Event) -> pb.Event:
@@ -167,7 +190,12 @@ def event_from_proto(message: pb.Event) -> e.Event:
 
 def encode_event(event: e.Event) -> bytes:
     """The bytes that go to disk, to workers and to whoever reads a history."""
-    return event_to_proto(event).SerializeToString()
+    plan = _FACTS[type(event.fact)]
+    payload = plan.large(event.fact)
+    if payload is None:
+        return event_to_proto(event).SerializeToString()
+    head = pb.Event(seq=event.seq, at_us=event.at, parked=event.parked)
+    return pack_payload(plan.levels(head.SerializeToString(), event.fact), payload)
 
 
 def decode_event(body: bytes) -> e.Event:
@@ -186,6 +214,20 @@ def fill_command(message: wpb.Command, command: c.Command) -> None:
         _fill_record(message.record_step, command, command.result)
     else:
         message.MergeFrom(wpb.Command(**_COMMANDS[type(command)].to_proto(command)))  # type: ignore[arg-type]
+
+
+def has_large_payload(command: c.Command) -> bool:
+    """It is worth being sent by `pack_completion`."""
+    return _COMMANDS[type(command)].large(command) is not None
+
+
+def pack_completion(head: wpb.CompleteStepRequest, command: c.Command) -> bytes:
+    """A `WorkerMessage` with a request that has one command, with a large payload."""
+    plan = _COMMANDS[type(command)]
+    payload = plan.large(command)
+    assert payload is not None
+    around = [(b"", _COMPLETIONS), (head.SerializeToString(), _COMPLETION_COMMANDS)]
+    return pack_payload([*around, *plan.levels(b"", command)], payload)
 
 
 def command_from_proto(message: wpb.Command) -> c.Command:

@@ -5,7 +5,8 @@
 A document is the event's own fields and those of its fact side by side. It goes by the fields that a message has, so
 it needs no change when facts are added. Times are ISO 8601 in UTC, to the microsecond, and `null` where there is none.
 A payload is the JSON value that it holds. One of another encoding is `{"encoding": …, "value": …}` if it holds JSON all
-the same, and `{"encoding": …, "base64": …}` if not; a value of the user's that looks like these is wrapped like these.
+the same, and `{"encoding": …, "base64": …}` if not, or if it is bytes of the user's own; a value that looks like these
+is wrapped like these.
 """
 
 import base64
@@ -18,6 +19,7 @@ from typing import Final
 from google.protobuf.message import Message
 
 from aether.errors import InvalidArgument
+from aether.model.payload import RAW
 from aether.wire.generated.aether.v1 import model_pb2 as pb
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -93,6 +95,8 @@ def _looks_wrapped(value: object) -> bool:
 
 def _parsed(payload: pb.Payload) -> tuple[object, bool]:
     """The value, and whether it is JSON that means the same when it is written again."""
+    if payload.encoding == RAW:
+        return None, False
     try:
         value: object = json.loads(payload.data, parse_constant=_refuse, parse_float=_finite)
         _dumped(value)

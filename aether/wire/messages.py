@@ -52,7 +52,8 @@ class MessageReader:
             flag, size = self._checked_prefix(partial, 0)
             self._need = PREFIX_BYTES + size
             if len(partial) == self._need:
-                found.append(self._content(flag, bytes(partial[PREFIX_BYTES:])))
+                with memoryview(partial) as whole:
+                    found.append(self._content(flag, bytes(whole[PREFIX_BYTES:])))
                 partial.clear()
                 self._need = PREFIX_BYTES
         while stop - at >= PREFIX_BYTES:

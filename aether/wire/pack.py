@@ -3,9 +3,15 @@
 An event is encoded once, when it is recorded. A task that carries it is the protobuf encoding of the fields around it,
 with those bytes in their place: protobuf fields may be concatenated, and a message field is its number, its length and
 its bytes (protobuf.dev, "Encoding").
+
+A large payload is put into its place in the same way. Memory for a megabyte comes fresh from the kernel each time it is
+asked for, which takes longer than to fill it, so one copy is made in place of five.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from aether.model.payload import Payload
 
 _LENGTH_DELIMITED = 2
 
@@ -16,6 +22,14 @@ WORKFLOW_TASK_EVENTS = 4
 SERVER_MESSAGE_DELIVERIES = 2
 DELIVERY_TASK = 1
 DELIVERY_RESPONSE = 2
+PAYLOAD_DATA = 1
+PAYLOAD_ENCODING = 2
+
+LARGE: Final = 64 * 1024
+"""Bytes of a payload from which on it is worth `pack_payload`."""
+
+Level = tuple[bytes, int]
+"""A message without one of its fields, and the number of that field."""
 
 
 def varint(number: int) -> bytes:
@@ -31,7 +45,11 @@ def varint(number: int) -> bytes:
 
 
 def bytes_field(number: int, data: bytes) -> bytes:
-    return varint(number << 3 | _LENGTH_DELIMITED) + varint(len(data)) + data
+    return _head(number, len(data)) + data
+
+
+def _head(number: int, size: int) -> bytes:
+    return varint(number << 3 | _LENGTH_DELIMITED) + varint(size)
 
 
 _EVENT_TAG = varint(WORKFLOW_TASK_EVENTS << 3 | _LENGTH_DELIMITED)
@@ -48,3 +66,18 @@ def pack_workflow_task(token: int, head: bytes, events: Iterable[bytes]) -> byte
 def pack_delivery(kind: int, message: bytes) -> bytes:
     """A `Delivery` in its place in a `ServerMessage`; `kind` is DELIVERY_TASK or DELIVERY_RESPONSE."""
     return bytes_field(SERVER_MESSAGE_DELIVERIES, bytes_field(kind, message))
+
+
+def pack_payload(levels: Sequence[Level], payload: Payload) -> bytes:
+    """A message with a payload somewhere in it: `levels` lead from the outermost message to the payload's field."""
+    data, encoding = payload.data, payload.encoding.encode()
+    # From the end, where everything is known that a length in front of it depends on.
+    parts = [bytes_field(PAYLOAD_ENCODING, encoding) if encoding else b"", data]
+    parts.append(_head(PAYLOAD_DATA, len(data)))
+    size = sum(map(len, parts))
+    for rest, number in reversed(levels):
+        head = _head(number, size)
+        parts += (head, rest)
+        size += len(head) + len(rest)
+    parts.reverse()
+    return b"".join(parts)

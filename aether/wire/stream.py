@@ -116,6 +116,13 @@ class Stream:
     def _emit_part(self, out: list[bytes], size: int) -> int:
         head, offset = self._head, self._offset
         if len(head) - offset < size:
+            if not head and len(self._queue[1]) >= MAX_FRAME and size > PREFIX_BYTES:
+                # A large message is not copied only for its prefix to be in front of it.
+                prefix, self._head = self._queue[:2]
+                del self._queue[:2]
+                self._offset = size - PREFIX_BYTES
+                out += (pack_head(size << 8 | DATA, 0, self.stream_id), prefix, self._head[: self._offset])
+                return size
             head = b"".join((head[offset:], *self._queue))
             offset = 0
             self._queue.clear()

@@ -6,6 +6,7 @@ from typing import Final
 from attrs import fields
 
 from aether import Event, Failure, Payload
+from aether.model.payload import RAW
 from aether_tui.sizes import clock, span
 
 # What a fact calls the thing that it is about.
@@ -24,12 +25,14 @@ def payload_text(payload: Payload, *, indent: int | None = None) -> str:
             return json.dumps(json.loads(payload.data or b"null"), ensure_ascii=False, indent=indent)
         except (ValueError, RecursionError):
             pass
+    if payload.encoding == RAW:
+        return f"{len(payload.data)} bytes"
     return f"{len(payload.data)} bytes of {payload.encoding or 'something that is no JSON'}"
 
 
 def short_payload(payload: Payload) -> str:
     """Its beginning, on one line; what is long is not read."""
-    if len(payload.data) > _SHORT:
+    if len(payload.data) > _SHORT and payload.encoding != RAW:
         head = payload.data[:_SHORT].decode("utf-8", "replace")
         return f"{head}… ({len(payload.data)} bytes)"
     return payload_text(payload)

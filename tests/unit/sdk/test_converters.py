@@ -103,6 +103,23 @@ def test_values_without_an_annotation_come_back_by_their_class(value):
     assert type(back) is type(value)
 
 
+@pytest.mark.parametrize("hint", [UNDECLARED, bytes])
+def test_bytes_are_sent_as_they_are(hint):
+    raw = b'"\xff" is not JSON'
+    payload = CONVERTER.encode(raw, "it", hint)
+    assert (payload.data, payload.encoding) == (raw, "bytes")
+    assert payload.data is raw
+    for read_as in (UNDECLARED, bytes, bytes | None):
+        assert CONVERTER.decode(payload, "it", read_as) == raw
+    with pytest.raises(InvalidArgument, match="it does not fit int"):
+        CONVERTER.decode(payload, "it", int)
+
+
+def test_bytes_that_were_sent_as_json_are_read():
+    assert CONVERTER.decode(Payload(b'"/w=="'), "it", bytes) == b"\xff"
+    assert CONVERTER.decode(Payload(b'"/w=="', "json;type=builtins:bytes"), "it") == b"\xff"
+
+
 TEXT = st.text(st.characters(codec="utf-8"))
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(

@@ -230,6 +230,8 @@ def test_payloads_are_read_as_far_as_they_can_be():
     assert payload_text(payload("")) == "null"
     assert payload_text(payload("{")) == "1 bytes of something that is no JSON"
     assert payload_text(type(payload(""))(b"\x00" * 9, "zstd")) == "9 bytes of zstd"
+    assert payload_text(type(payload(""))(b"\x00" * 9, "bytes")) == "9 bytes"
+    assert short_payload(type(payload(""))(b"\x00" * 9_000, "bytes")) == "9000 bytes"
     assert payload_text(payload("[" * 100_000)) == "100000 bytes of something that is no JSON"
     assert short_payload(payload('"' + "x" * 9000 + '"')).endswith("… (9002 bytes)")
 

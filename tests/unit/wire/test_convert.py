@@ -1,5 +1,6 @@
 import typing
 
+import attrs
 import pytest
 
 from aether.errors import InvalidArgument
@@ -16,9 +17,12 @@ from aether.wire.convert import (
     encode_event,
     event_from_proto,
     event_to_proto,
+    has_large_payload,
+    pack_completion,
 )
 from aether.wire.generated.aether.v1 import model_pb2 as pb
 from aether.wire.generated.aether.v1 import worker_pb2 as wpb
+from aether.wire.pack import LARGE
 
 DATA = Payload(b"\x00data", "zstd")
 DEEP = Failure(
@@ -132,6 +136,39 @@ def test_the_signals_that_a_parked_run_waits_for_come_back_from_disk():
 def test_a_command_arrives_as_it_was_sent(command):
     message = wpb.Command.FromString(command_to_proto(command).SerializeToString())
     assert command_from_proto(message) == command
+
+
+def with_large_payload(thing):
+    """The same with a large payload, or None if there is no place for one."""
+    name = next((field.name for field in attrs.fields(type(thing)) if field.type in (Payload, Payload | None)), None)
+    if name is None or getattr(thing, name) is None:
+        return None
+    return attrs.evolve(thing, **{name: Payload(b"x" * LARGE, "aes")})
+
+
+LARGE_FACTS = [fact for fact in map(with_large_payload, FACTS) if fact is not None]
+LARGE_COMMANDS = [command for command in map(with_large_payload, COMMANDS) if command is not None]
+
+
+@pytest.mark.parametrize("fact", LARGE_FACTS, ids=name)
+def test_an_event_with_a_large_payload_is_the_one_that_protobuf_would_make(fact):
+    event = e.Event(2**40, 2**52, fact, parked=True)
+    assert pb.Event.FromString(encode_event(event)) == event_to_proto(event)
+    assert decode_event(encode_event(event)) == event
+
+
+@pytest.mark.parametrize("command", LARGE_COMMANDS, ids=name)
+def test_a_request_with_a_large_payload_is_the_one_that_protobuf_would_make(command):
+    assert has_large_payload(command)
+    head = wpb.CompleteStepRequest(token=2**50, blocked=True, known_seq=7)
+    packed = pack_completion(head, command)
+    head.commands.append(command_to_proto(command))
+    assert wpb.WorkerMessage.FromString(packed) == wpb.WorkerMessage(completions=[head])
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=name)
+def test_small_payloads_are_not_worth_it(command):
+    assert not has_large_payload(command)
 
 
 def test_no_fact_and_no_command_is_missing():

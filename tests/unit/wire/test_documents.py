@@ -69,6 +69,7 @@ def test_everything_comes_back():
         (b'{"a":[1,null]}', "", {"a": [1, None]}),
         (b"[1]", "json;type=shop:Order", {"encoding": "json;type=shop:Order", "value": [1]}),
         (b"xx", "aes", {"encoding": "aes", "base64": "eHg="}),
+        (b"[ 1 ]", "bytes", {"encoding": "bytes", "base64": "WyAxIF0="}),
         (b"\xff\x00", "", {"encoding": "", "base64": "/wA="}),
         (b"NaN", "", {"encoding": "", "base64": "TmFO"}),
         (b"1e999", "", {"encoding": "", "base64": "MWU5OTk="}),

@@ -1,10 +1,12 @@
 import pytest
 
 from aether.model import events as e
+from aether.model.payload import Payload
 from aether.wire import pack
 from aether.wire.convert import encode_event, event_to_proto
+from aether.wire.generated.aether.v1 import model_pb2
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
-from aether.wire.pack import bytes_field, pack_delivery, pack_workflow_task, varint
+from aether.wire.pack import bytes_field, pack_delivery, pack_payload, pack_workflow_task, varint
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,8 @@ def test_field_numbers_are_those_of_the_generated_code():
     assert number(pb.ServerMessage, "deliveries") == pack.SERVER_MESSAGE_DELIVERIES
     assert number(pb.Delivery, "task") == pack.DELIVERY_TASK
     assert number(pb.Delivery, "response") == pack.DELIVERY_RESPONSE
+    assert number(model_pb2.Payload, "data") == pack.PAYLOAD_DATA
+    assert number(model_pb2.Payload, "encoding") == pack.PAYLOAD_ENCODING
 
 
 def test_a_task_of_parts_is_the_task_that_protobuf_would_make():
@@ -62,3 +66,12 @@ def test_deliveries_one_after_another_are_one_message():
     packed += pack_delivery(pack.DELIVERY_RESPONSE, response.SerializeToString())
     expected = pb.ServerMessage(deliveries=[pb.Delivery(task=task), pb.Delivery(response=response)])
     assert pb.ServerMessage.FromString(packed) == expected
+
+
+@pytest.mark.parametrize("payload", [Payload(b"y"), Payload(b"x" * 70_000), Payload(b"x", "aes")])
+def test_a_payload_is_put_into_its_place(payload):
+    task = pb.ActivityTask(path="1.2", attempt=3)
+    packed = pack_payload([(pb.Task(token=5).SerializeToString(), 3), (task.SerializeToString(), 5)], payload)
+    task.input.CopyFrom(model_pb2.Payload(data=payload.data, encoding=payload.encoding))
+    assert pb.Task.FromString(packed) == pb.Task(token=5, activity=task)
+    assert len(packed) == pb.Task(token=5, activity=task).ByteSize()

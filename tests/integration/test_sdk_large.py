@@ -1,0 +1,49 @@
+"""Large values arrive as they were, whichever way they take."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import aether
+
+pytestmark = pytest.mark.anyio
+LARGE = 300_000
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "trio"
+
+
+@pytest.mark.parametrize("make", [lambda: b"\xff" * LARGE, lambda: "x" * LARGE], ids=["bytes", "text"])
+async def test_large_values_arrive_as_they_were(tmp_path: Path, make: Callable[[], str | bytes]) -> None:
+    client = aether.Client(db=str(tmp_path / "aether.db"))
+
+    @client.workflow("child")
+    async def child(ctx: aether.Context, text: str) -> str:
+        return text
+
+    @client.workflow("parent")
+    async def parent(ctx: aether.Context) -> int:
+        made = make()
+        assert await ctx.step("read", make) == made
+        assert await ctx.parallel([lambda: ctx.step("read", make)] * 2) == [made, made]
+        assert await ctx.activity(read) == b"\xff" * LARGE
+        assert await ctx.child(child, "y" * LARGE) == "y" * LARGE
+        return await ctx.step("last", lambda: 1)
+
+    @client.activity("read")
+    async def read() -> bytes:
+        return b"\xff" * LARGE
+
+    @client.workflow("whole")
+    async def whole(ctx: aether.Context) -> bytes:
+        return b"\xff" * LARGE
+
+    async with client.serve():
+        assert await parent.start_and_wait() == 1
+        assert await whole.start_and_wait() == b"\xff" * LARGE
+        assert await (await whole.options(workflow_id="w").start()).result() == b"\xff" * LARGE
+        # The run is closed, so this is read from disk.
+        assert await client.handle("w", result_type=bytes).result() == b"\xff" * LARGE
