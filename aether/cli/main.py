@@ -14,11 +14,13 @@ from aether.cli.options import (
     DEFAULT_SERVER,
     ConfigOption,
     FilteredCommand,
+    Given,
     OutputOption,
     RunOption,
     ServerOption,
     WorkflowArgument,
     reported,
+    setting,
 )
 from aether.cli.output import Format
 from aether.version import VERSION
@@ -62,57 +64,32 @@ def serve(
     db_path: Annotated[str | None, typer.Option("--db", metavar="PATH", help="Database file. [data/aether.db]")] = None,
     grpc_host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where to listen. [127.0.0.1]")] = None,
     grpc_port: Annotated[str | None, typer.Option(metavar="PORT", help="Port; 0: any free one. [7233]")] = None,
-    persistence: Annotated[
-        str | None, typer.Option(metavar="MODE", help="state-action-log, snapshot or memory. [state-action-log]")
-    ] = None,
+    persistence: Annotated[Given, setting("MODE", "state-action-log, snapshot or memory. [state-action-log]")] = None,
     snapshot_interval_s: Annotated[
-        str | None, typer.Option(metavar="SECONDS", help="How far snapshot may be behind with the disk. [1]")
+        Given, setting("SECONDS", "How far snapshot may be behind with the disk. [1]")
     ] = None,
-    retention_closed_max: Annotated[
-        str | None, typer.Option(metavar="COUNT", help="Closed runs that are kept; 0: all. [1000000]")
-    ] = None,
-    retention_closed_days: Annotated[
-        str | None, typer.Option(metavar="DAYS", help="How long they are kept; 0: for ever. [0]")
-    ] = None,
-    session_timeout_s: Annotated[
-        str | None, typer.Option(metavar="SECONDS", help="Silence after which a worker loses its work. [15]")
-    ] = None,
-    drain_deadline_s: Annotated[
-        str | None, typer.Option(metavar="SECONDS", help="Time for workers to finish when told to stop. [10]")
-    ] = None,
+    retention_closed_max: Annotated[Given, setting("COUNT", "Closed runs that are kept; 0: all. [1000000]")] = None,
+    retention_closed_days: Annotated[Given, setting("DAYS", "How long they are kept; 0: for ever. [0]")] = None,
+    session_timeout_s: Annotated[Given, setting("SECONDS", "Silence after which a worker loses its work. [15]")] = None,
+    drain_deadline_s: Annotated[Given, setting("SECONDS", "Time for workers to finish when told to stop. [10]")] = None,
     log_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="auto, console or json. [auto]")] = None,
-    log_level: Annotated[
-        str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error. [info]")
-    ] = None,
+    log_level: Annotated[Given, setting("LEVEL", "debug, info, warning or error. [info]")] = None,
     tls_cert: Annotated[str | None, typer.Option(metavar="PATH", help="Certificate of the server, PEM.")] = None,
     tls_key: Annotated[str | None, typer.Option(metavar="PATH", help="Its private key, PEM.")] = None,
-    tls_client_ca: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Who signs the certificates of clients, PEM.")
-    ] = None,
-    http_host: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Where to serve the web page. [127.0.0.1]")
-    ] = None,
-    http_port: Annotated[
-        str | None, typer.Option(metavar="PORT", help="Port of the web page; 0: any free one. [7234]")
-    ] = None,
+    tls_client_ca: Annotated[Given, setting("PATH", "Who signs the certificates of clients, PEM.")] = None,
+    http_host: Annotated[Given, setting("ADDRESS", "Where to serve the web page. [127.0.0.1]")] = None,
+    http_port: Annotated[Given, setting("PORT", "Port of the web page; 0: any free one. [7234]")] = None,
     web_enabled: Annotated[bool | None, typer.Option("--web-enabled/--no-web", help="Serve the web page.")] = None,
     web_read_only: Annotated[bool | None, typer.Option("--web-read-only", help="The page changes nothing.")] = None,
-    web_allowed_hosts: Annotated[
-        str | None, typer.Option(metavar="NAMES", help="Further names of the web page, with commas between.")
-    ] = None,
-    web_token_file: Annotated[
-        str | None, typer.Option(metavar="PATH", help="File with the token that the page asks for. [none]")
-    ] = None,
-    traces_endpoint: Annotated[
-        str | None, typer.Option(metavar="URL", help="OpenTelemetry collector to send spans to. [none]")
-    ] = None,
+    web_allowed_hosts: Annotated[Given, setting("NAMES", "Further names of the web page, with commas between.")] = None,
+    web_token_file: Annotated[Given, setting("PATH", "File with the token that the page asks for. [none]")] = None,
+    traces_endpoint: Annotated[Given, setting("URL", "OpenTelemetry collector to send spans to. [none]")] = None,
     metrics_enabled: Annotated[
         bool | None, typer.Option("--metrics-enabled/--no-metrics", help="Serve metrics for Prometheus.")
     ] = None,
-    metrics_host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where metrics are. [127.0.0.1]")] = None,
-    metrics_port: Annotated[
-        str | None, typer.Option(metavar="PORT", help="Port of metrics; 0: any free one. [9090]")
-    ] = None,
+    metrics_host: Annotated[Given, setting("ADDRESS", "Where to serve metrics. [127.0.0.1]")] = None,
+    metrics_port: Annotated[Given, setting("PORT", "Port of metrics; 0: any free one. [9090]")] = None,
+    metrics_max_label_values: Annotated[Given, setting("COUNT", "Names that metrics tell apart. [200]")] = None,
     insecure: Annotated[
         bool | None, typer.Option("--insecure", help="Let machines that prove nothing reach the server.")
     ] = None,

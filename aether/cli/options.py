@@ -33,6 +33,8 @@ OutputOption = Annotated[Format, typer.Option("--output", "-o", help="How to sho
 RunOption = Annotated[
     str, typer.Option("--run-id", metavar="RUN", help="One run of that id; the newest when not given.")
 ]
+# A setting as it was typed; what it means is said by `server/settings.py`.
+Given = str | None
 WorkflowArgument = Annotated[str, typer.Argument(metavar="ID", help="The workflow's id.")]
 
 
@@ -52,6 +54,11 @@ class FilteredCommand(TyperCommand):
         terms = [word for word in args[:end] if _EXCLUSION.match(word)]
         options = [word for word in args[:end] if not _EXCLUSION.match(word)]
         return super().parse_args(ctx, [*options, "--", *terms, *args[end + 1 :]])
+
+
+def setting(metavar: str, text: str) -> Any:
+    """An option of `aether serve` that is named for the setting."""
+    return typer.Option(metavar=metavar, help=text)
 
 
 def reported(command: Callable[P, R]) -> Callable[P, R]:

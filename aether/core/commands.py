@@ -220,6 +220,7 @@ def _settle(state: State, item: Complete, lease: Lease, *, parks: bool) -> None:
         fill(state, session)
     elif rests:
         lease.is_idle = True
+        state.meters.rested(run.workflow_type, state.now - lease.busy_since)
         session.used[lease.kind] -= 1
         fill(state, session)
     elif run.paused and not item.blocked:

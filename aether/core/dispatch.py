@@ -45,9 +45,11 @@ def wake_run(state: State, run: Run) -> None:
         revoke(state, lease, "the worker is draining")
         _place(state, run)
     elif session.has_slot(TaskKind.WORKFLOW):
+        state.meters.woken(run.task_queue, 0)
         resume(state, lease)
     elif not lease.is_waking:
         lease.is_waking = True
+        lease.woken_at = state.now
         session.waking[lease.token] = lease
         _watch_waking(state, session)
 
@@ -66,6 +68,7 @@ def resume(state: State, lease: Lease) -> None:
     """An idle run goes on at the worker that has it."""
     lease.is_idle = lease.is_waking = False
     lease.run.awaits = ()
+    lease.busy_since = state.now
     lease.session.waking.pop(lease.token, None)
     lease.session.used[TaskKind.WORKFLOW] += 1
     push_news(state, lease)
@@ -88,7 +91,8 @@ def move_waking(state: State, session: Session) -> None:
             full.add(key)
             continue
         revoke(state, lease, "its worker has no free slot, and another one has")
-        grant(state, other, lease.run)
+        state.meters.added(key.task_queue, key.kind)
+        grant(state, other, lease.run, state.now - lease.woken_at)
     if session.waking:
         _watch_waking(state, session)
 
@@ -148,8 +152,8 @@ def _free_taker(state: State, key: QueueKey) -> Session | None:
     return None
 
 
-def grant(state: State, session: Session, item: Run | Activity) -> None:
-    """Give the session a lease on a run or on an activity's next attempt."""
+def grant(state: State, session: Session, item: Run | Activity, waited: int = 0) -> None:
+    """Give the session a lease on a run or on an activity's next attempt, which was ready for so long."""
     limit = limit_of(item)
     if limit is not None:
         state.queues.begin(limit)
@@ -159,7 +163,7 @@ def grant(state: State, session: Session, item: Run | Activity) -> None:
     else:
         lease = Lease(state.tokens.draw(), session, item.run, item)
         _start_attempt(state, lease, item)
-    state.meters.taken(item.task_queue, lease.kind)
+    state.meters.taken(item.task_queue, lease.kind, waited)
     state.leases[lease.token] = lease
     session.leases[lease.token] = lease
     session.used[lease.kind] += 1
@@ -169,6 +173,9 @@ def grant(state: State, session: Session, item: Run | Activity) -> None:
 
 def _start_run(state: State, lease: Lease) -> None:
     run, session = lease.run, lease.session
+    lease.busy_since = state.now
+    if run.attempts:
+        state.meters.replayed(run)
     if run.attempts == 0 or run.interrupted:
         state.record(run, e.RunStarted(session.worker_id, run.attempts + 1, run.interrupted))
         run.interrupted = ""
@@ -219,6 +226,8 @@ def drop_lease(state: State, lease: Lease) -> None:
     if not lease.is_idle:
         session.used[lease.kind] -= 1
     if lease.activity is None:
+        if not lease.is_idle:
+            state.meters.rested(lease.run.workflow_type, state.now - lease.busy_since)
         lease.run.lease = None
     else:
         lease.activity.lease = None
@@ -238,7 +247,9 @@ def revoke(state: State, lease: Lease, reason: str) -> None:
 def fill(state: State, session: Session) -> None:
     """Give the session tasks while it has slots and there is something for it."""
     while session.waking and session.has_slot(TaskKind.WORKFLOW):
-        resume(state, next(iter(session.waking.values())))
+        lease = next(iter(session.waking.values()))
+        state.meters.woken(lease.run.task_queue, state.now - lease.woken_at)
+        resume(state, lease)
     while session.has_slot(TaskKind.WORKFLOW) and (run := _blocked_for(state, session)) is not None:
         unblock(state, run)
         state.meters.added(run.task_queue, TaskKind.WORKFLOW)
@@ -248,7 +259,8 @@ def fill(state: State, session: Session) -> None:
             key = _first_in_line(state, session, kind)
             if key is None:
                 break
-            grant(state, session, state.queues.pop(key))
+            since = state.queues.head_since(key)
+            grant(state, session, state.queues.pop(key), state.now - since)
 
 
 def serve_opened(state: State) -> None:

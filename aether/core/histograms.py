@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import NamedTuple
 
 _MS, _S = 1_000, 1_000_000
 # Of what a server does in a moment: commits, waits, steps.
@@ -22,17 +23,30 @@ DURATIONS_US = tuple(
     for seconds in (10, 100, 1_000, 5_000, 10_000, 60_000, 300_000, 900_000, 3_600_000, 14_400_000, 86_400_000)
 )
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
+# Events of a history, and bytes of a payload.
+LENGTHS = (5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
+BYTES = tuple(64 * 4**power for power in range(9))
+
+
+class Exemplar(NamedTuple):
+    """One that was observed, and the trace in which it was."""
+
+    value: int
+    trace_id: str
+    at: int
 
 
 class Histogram:
     """`counts` has one number more than `bounds`; `total` is the sum of what was observed."""
 
-    __slots__ = ("bounds", "counts", "total")
+    __slots__ = ("bounds", "counts", "exemplars", "total")
 
     def __init__(self, bounds: Sequence[int] = LATENCIES_US) -> None:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0
+        # The last one of each bucket that somebody traced.
+        self.exemplars: dict[int, Exemplar] | None = None
 
     def observe(self, value: int) -> None:
         """Values below 0, which clocks of several machines can give, count as 0."""
@@ -40,6 +54,13 @@ class Histogram:
             value = 0
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
+
+    def trace(self, value: int, trace_id: str, at: int) -> None:
+        """What was just observed is part of that trace."""
+        if self.exemplars is None:
+            self.exemplars = {}
+        value = max(value, 0)
+        self.exemplars[bisect_left(self.bounds, value)] = Exemplar(value, trace_id, at)
 
     @property
     def count(self) -> int:

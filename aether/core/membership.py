@@ -111,6 +111,8 @@ def _lose(state: State, leases: list[Lease], reason: str) -> None:
     had_news = [lease.run for lease in leases if lease.is_waking]
     # All of them before anything follows from one: it must not find another in the hands of who is gone.
     for lease in leases:
+        if not lease.is_idle:
+            state.meters.expired((lease.activity or lease.run).task_queue, lease.kind)
         drop_lease(state, lease)
     for run in interrupted:
         run.interrupted = reason

@@ -14,17 +14,20 @@ from typing import TypeVar
 
 from attrs import define, evolve, field, frozen
 
-from aether.core.histograms import DURATIONS_US, Histogram
+from aether.core.histograms import BYTES, DURATIONS_US, LENGTHS, Histogram
 from aether.core.run import Activity, Run, Timer
 from aether.model import events as e
 from aether.model.payload import Failure
 from aether.model.runs import TaskKind
+from aether.model.tracing import origin_of
 
 M = TypeVar("M")
 F = TypeVar("F")
 OTHER = "__other__"
 # Of a failure's message: what fits into a line; the run's history has it whole.
 _MESSAGE_MAX = 200
+# Names of steps belong to a type, so there are more of them.
+_STEPS_PER_TYPE = 5
 
 
 class Table(dict[tuple[str, ...], M]):
@@ -54,13 +57,18 @@ class RunMeter:
     completed: int = 0
     failed: int = 0
     cancelled: int = 0
-    # Given to a worker again, which has to replay it.
-    replayed: int = 0
+    # Given to a worker again that has to replay it: because the one before was lost, and because none had it in memory.
+    recovered: int = 0
+    evicted: int = 0
     signals: int = 0
     blocked: int = 0
     # From the moment at which it might have started until a worker had it.
     start_lag: Histogram = field(factory=Histogram)
-    duration: Histogram = field(factory=lambda: Histogram(DURATIONS_US))
+    # How long it took a slot of its worker, each time, until it had to wait or was over.
+    busy: Histogram = field(factory=Histogram)
+    completed_duration: Histogram = field(factory=lambda: Histogram(DURATIONS_US))
+    failed_duration: Histogram = field(factory=lambda: Histogram(DURATIONS_US))
+    cancelled_duration: Histogram = field(factory=lambda: Histogram(DURATIONS_US))
 
 
 @define(eq=False)
@@ -95,7 +103,9 @@ class QueueMeter:
 
     added: int = 0
     taken: int = 0
-    # From the moment at which a task might have been taken until it was: a run's first, and each attempt.
+    # Given to a worker that went away with it.
+    expired: int = 0
+    # From when a task was ready until a worker had it: runs that begin or have news, and attempts.
     wait: Histogram = field(factory=Histogram)
 
 
@@ -117,6 +127,8 @@ class Problem:
     # How often the same thing of the same run has gone wrong since `first_at`; `at` and all else is of the last time.
     count: int = 1
     first_at: int = 0
+    # Empty if nobody traces the run.
+    trace_id: str = ""
 
     @property
     def subject(self) -> tuple[str, str, str]:
@@ -131,13 +143,22 @@ class Problem:
 class Meters:
     def __init__(self, series_max: int) -> None:
         self.runs = Table(1, series_max, RunMeter)
-        self.steps = Table(2, series_max, StepMeter)
+        self.steps = Table(2, _STEPS_PER_TYPE * series_max, StepMeter)
         self.activities = Table(1, series_max, ActivityMeter)
         self.queues = Table(2, series_max, QueueMeter)
         self.timers_fired = 0
         # Workers that fell silent.
         self.workers_lost = 0
         self.timer_lag = Histogram()
+        # Events of runs that workers had to replay.
+        self.replay_events = 0
+        # Events of closed runs.
+        self.history_length = Histogram(LENGTHS)
+        # Bytes of what runs and activities are given, and of what they and steps return.
+        self.inputs = Histogram(BYTES)
+        self.outputs = Histogram(BYTES)
+        # Spans are told of all runs, so each has a trace.
+        self.is_traced = False
 
     @property
     def overflowed(self) -> int:
@@ -145,11 +166,41 @@ class Meters:
 
     def added(self, queue: str, kind: TaskKind) -> None:
         """A task became ready."""
-        self.queues[queue, _KINDS[kind]].added += 1
+        self.queues[queue, "workflow" if kind is TaskKind.WORKFLOW else "activity"].added += 1
 
-    def taken(self, queue: str, kind: TaskKind) -> None:
+    def taken(self, queue: str, kind: TaskKind, waited: int) -> None:
         """A worker was given it."""
-        self.queues[queue, _KINDS[kind]].taken += 1
+        row = self.queues[queue, "workflow" if kind is TaskKind.WORKFLOW else "activity"]
+        row.taken += 1
+        row.wait.observe(waited)
+
+    def woken(self, queue: str, waited: int) -> None:
+        """A run that its worker keeps in memory had news, and goes on there."""
+        row = self.queues[queue, "workflow"]
+        row.added += 1
+        row.taken += 1
+        row.wait.observe(waited)
+
+    def rested(self, workflow_type: str, busy: int) -> None:
+        """A run takes no slot any more."""
+        self.runs[workflow_type,].busy.observe(busy)
+
+    def expired(self, queue: str, kind: TaskKind) -> None:
+        """The worker that had it is gone."""
+        self.queues[queue, "workflow" if kind is TaskKind.WORKFLOW else "activity"].expired += 1
+
+    def replayed(self, run: Run) -> None:
+        """A worker is given the history of a run that has begun."""
+        row = self.runs[run.workflow_type,]
+        if run.interrupted:
+            row.recovered += 1
+        else:
+            row.evicted += 1
+        self.replay_events += run.last_seq
+
+    def trace_id(self, run: Run) -> str:
+        """Empty if nobody traces it."""
+        return origin_of(run.traceparent, run.run_id).trace_id if run.traceparent or self.is_traced else ""
 
     def note(self, run: Run, fact: e.Fact, now: int) -> Problem | None:
         """Count a fact of `run`, which is as it was before it; what went wrong, if something did."""
@@ -158,10 +209,31 @@ class Meters:
 
     def blocked(self, run: Run, failure: Failure, now: int) -> Problem:
         self.runs[run.workflow_type,].blocked += 1
-        return _problem(run, now, "blocked", run.workflow_type, failure)
+        return self.problem(run, now, "blocked", run.workflow_type, failure)
+
+    def problem(
+        self, run: Run, now: int, kind: str, name: str, failure: Failure, attempt: int = 0, next_at: int = 0
+    ) -> Problem:
+        return Problem(
+            now,
+            kind,
+            run.workflow_id,
+            run.run_id,
+            run.workflow_type,
+            name,
+            attempt,
+            next_at,
+            failure.type,
+            failure.message[:_MESSAGE_MAX],
+            trace_id=self.trace_id(run),
+        )
+
+    def lasted(self, histogram: Histogram, run: Run, value: int, now: int) -> None:
+        histogram.observe(value)
+        if self.is_traced or run.traceparent:
+            histogram.trace(value, self.trace_id(run), now)
 
 
-_KINDS = {TaskKind.WORKFLOW: "workflow", TaskKind.ACTIVITY: "activity"}
 _RULES: dict[type, Callable[[Meters, Run, e.Fact, int], Problem | None]] = {}
 
 
@@ -177,57 +249,42 @@ def _counts(
     return register
 
 
-def _problem(run: Run, now: int, kind: str, name: str, failure: Failure, attempt: int = 0, next_at: int = 0) -> Problem:
-    return Problem(
-        now,
-        kind,
-        run.workflow_id,
-        run.run_id,
-        run.workflow_type,
-        name,
-        attempt,
-        next_at,
-        failure.type,
-        failure.message[:_MESSAGE_MAX],
-    )
-
-
 @_counts(e.RunCreated)
 def _(meters: Meters, run: Run, fact: e.RunCreated, now: int) -> None:
     meters.runs[run.workflow_type,].started += 1
+    meters.inputs.observe(len(fact.input.data))
 
 
 @_counts(e.RunStarted)
 def _(meters: Meters, run: Run, fact: e.RunStarted, now: int) -> None:
-    meter = meters.runs[run.workflow_type,]
-    if fact.attempt > 1:
-        meter.replayed += 1
-        return
-    waited = now - max(run.created_at, run.start_at)
-    meter.start_lag.observe(waited)
-    meters.queues[run.task_queue, "workflow"].wait.observe(waited)
+    if fact.attempt == 1:
+        meters.runs[run.workflow_type,].start_lag.observe(now - max(run.created_at, run.start_at))
 
 
 @_counts(e.RunCompleted)
 def _(meters: Meters, run: Run, fact: e.RunCompleted, now: int) -> None:
     meter = meters.runs[run.workflow_type,]
     meter.completed += 1
-    meter.duration.observe(now - run.created_at)
+    meters.lasted(meter.completed_duration, run, now - run.created_at, now)
+    meters.history_length.observe(run.last_seq + 1)
+    meters.outputs.observe(len(fact.result.data))
 
 
 @_counts(e.RunFailed)
 def _(meters: Meters, run: Run, fact: e.RunFailed, now: int) -> Problem:
     meter = meters.runs[run.workflow_type,]
     meter.failed += 1
-    meter.duration.observe(now - run.created_at)
-    return _problem(run, now, "run", run.workflow_type, fact.failure)
+    meters.lasted(meter.failed_duration, run, now - run.created_at, now)
+    meters.history_length.observe(run.last_seq + 1)
+    return meters.problem(run, now, "run", run.workflow_type, fact.failure)
 
 
 @_counts(e.RunCancelled)
 def _(meters: Meters, run: Run, fact: e.RunCancelled, now: int) -> None:
     meter = meters.runs[run.workflow_type,]
     meter.cancelled += 1
-    meter.duration.observe(now - run.created_at)
+    meters.lasted(meter.cancelled_duration, run, now - run.created_at, now)
+    meters.history_length.observe(run.last_seq + 1)
 
 
 @_counts(e.SignalReceived)
@@ -239,20 +296,25 @@ def _(meters: Meters, run: Run, fact: e.SignalReceived, now: int) -> None:
 def _(meters: Meters, run: Run, fact: e.StepCompleted, now: int) -> None:
     meter = meters.steps[run.workflow_type, fact.name]
     meter.completed += 1
+    meters.outputs.observe(len(fact.result.data))
     if fact.started_at:
-        meter.duration.observe(now - fact.started_at)
+        took = now - fact.started_at
+        meter.duration.observe(took)
+        # Not by `lasted`: this is on the way of each step.
+        if meters.is_traced or run.traceparent:
+            meter.duration.trace(took, meters.trace_id(run), now)
 
 
 @_counts(e.StepFailed)
 def _(meters: Meters, run: Run, fact: e.StepFailed, now: int) -> Problem:
     meters.steps[run.workflow_type, fact.name].failed += 1
-    return _problem(run, now, "step", fact.name, fact.failure, fact.attempt)
+    return meters.problem(run, now, "step", fact.name, fact.failure, fact.attempt)
 
 
 @_counts(e.StepRetried)
 def _(meters: Meters, run: Run, fact: e.StepRetried, now: int) -> Problem:
     meters.steps[run.workflow_type, fact.name].retried += 1
-    return _problem(run, now, "step", fact.name, fact.failure, fact.attempt, fact.next_at)
+    return meters.problem(run, now, "step", fact.name, fact.failure, fact.attempt, fact.next_at)
 
 
 @_counts(e.TimerFired)
@@ -266,14 +328,12 @@ def _(meters: Meters, run: Run, fact: e.TimerFired, now: int) -> None:
 @_counts(e.ActivityScheduled)
 def _(meters: Meters, run: Run, fact: e.ActivityScheduled, now: int) -> None:
     meters.activities[fact.activity_type,].scheduled += 1
+    meters.inputs.observe(len(fact.input.data))
 
 
 @_counts(e.ActivityStarted)
 def _(meters: Meters, run: Run, fact: e.ActivityStarted, now: int) -> None:
-    activity = _activity(run, fact.path)
-    meters.activities[activity.activity_type,].started += 1
-    ready_at = activity.next_at or activity.scheduled_at
-    meters.queues[activity.task_queue, "activity"].wait.observe(now - ready_at)
+    meters.activities[_activity(run, fact.path).activity_type,].started += 1
 
 
 @_counts(e.ActivityRetried)
@@ -282,7 +342,7 @@ def _(meters: Meters, run: Run, fact: e.ActivityRetried, now: int) -> Problem:
     meter = meters.activities[activity.activity_type,]
     meter.retried += 1
     meter.lost += fact.failure.type == "WorkerLost"
-    return _problem(run, now, "activity", activity.activity_type, fact.failure, fact.attempt, fact.next_at)
+    return meters.problem(run, now, "activity", activity.activity_type, fact.failure, fact.attempt, fact.next_at)
 
 
 @_counts(e.ActivityCompleted)
@@ -290,7 +350,8 @@ def _(meters: Meters, run: Run, fact: e.ActivityCompleted, now: int) -> None:
     activity = _activity(run, fact.path)
     meter = meters.activities[activity.activity_type,]
     meter.completed += 1
-    meter.duration.observe(now - activity.started_at)
+    meters.outputs.observe(len(fact.result.data))
+    meters.lasted(meter.duration, run, now - activity.started_at, now)
 
 
 @_counts(e.ActivityFailed)
@@ -299,7 +360,7 @@ def _(meters: Meters, run: Run, fact: e.ActivityFailed, now: int) -> Problem:
     meter = meters.activities[activity.activity_type,]
     meter.failed += 1
     meter.lost += fact.failure.type == "WorkerLost"
-    return _problem(run, now, "activity", activity.activity_type, fact.failure, fact.attempt)
+    return meters.problem(run, now, "activity", activity.activity_type, fact.failure, fact.attempt)
 
 
 @_counts(e.ActivityCancelled)

@@ -137,6 +137,12 @@ class TaskQueues:
         if not lines:
             del self._labelled[key.plain]
 
+    def head_since(self, key: QueueKey) -> int:
+        """Since when the first in line waits; there must be one."""
+        head = self.head(key)
+        assert head is not None
+        return head[1]
+
     def pop(self, key: QueueKey) -> Item:
         """The first in line; there must be one. Grant it at once: it counts as running from then on."""
         head = self.head(key)

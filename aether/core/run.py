@@ -146,6 +146,8 @@ class Run:
     start_at: int = 0
     expires_at: int = 0
     priority: int = DEFAULT_PRIORITY
+    # The trace that its start is part of; may be empty.
+    traceparent: str = ""
     tags: tuple[tuple[str, str], ...] = ()
     memo: tuple[tuple[str, Payload], ...] = ()
     # Of a fork: workflow id and run id of where it comes from, and the last event that it shares.
@@ -228,6 +230,7 @@ def _(run: Run, fact: e.RunCreated, at: int) -> None:
         run.forked_from = (fact.forked_from_workflow_id, fact.forked_from_run_id, fact.forked_at_seq)
     run.labels = fact.labels
     run.concurrency = fact.concurrency
+    run.traceparent = fact.traceparent
 
 
 @_folds(e.RunStarted)

@@ -29,6 +29,9 @@ class Lease:
     is_idle: bool = False
     # Waits in `Session.waking` for a free slot.
     is_waking: bool = False
+    woken_at: int = 0
+    # Of a run: since when it takes a slot.
+    busy_since: int = 0
     # Last event that the worker was sent, and last one that it knows of (its own commands too).
     pushed_seq: int = 0
     known_seq: int = 0

@@ -79,7 +79,7 @@ class Limits:
     # Closed ids that are remembered, for starts that have looked on disk a moment too early.
     recently_closed_max: int = 10_000
     # Rows of a table of metrics: names that users give may be without end.
-    metric_series_max: int = 500
+    metric_series_max: int = 200
     # What went wrong last, for those who look.
     problems_max: int = 50
     list_max: int = 1_000

@@ -173,6 +173,7 @@ class ClientService:
         """The reply is also the name by which the engine forgets who waits."""
         self._waiting[call] = item
         call.on_closed = lambda reason: self._forget(call, item)
+        call.is_timed = False
 
     def _forget(self, call: Call, item: AwaitRun | StartRun) -> None:
         self._waiting.pop(call, None)

@@ -20,6 +20,7 @@ from typing import Final, Protocol
 import trio
 
 from aether.server.telemetry import Log
+from aether.server.traffic import Traffic
 from aether.wire.calls import (
     DEADLINE,
     LOST,
@@ -161,10 +162,19 @@ class _Gate:
 class Connection:
     """Serves one client until it leaves, misbehaves, or is told to go."""
 
-    def __init__(self, pipe: Pipe, methods: Mapping[str, Method], limits: TransportLimits, peer: str) -> None:
+    def __init__(
+        self,
+        pipe: Pipe,
+        methods: Mapping[str, Method],
+        limits: TransportLimits,
+        peer: str,
+        traffic: Traffic | None = None,
+    ) -> None:
         self._pipe = pipe
         self._limits = limits
-        self._link = ServerLink(methods, limits, trio.current_time(), peer=peer, report=_report)
+        self._traffic = traffic = traffic or Traffic()
+        now = trio.current_time()
+        self._link = ServerLink(methods, limits, now, peer=peer, report=_report, told=traffic.call_ended)
         self._output = _Gate()
         self._alarm = _Gate()
         self._written = _Gate()
@@ -182,6 +192,7 @@ class Connection:
 
     async def run(self) -> None:
         """Returns when the connection is over; the pipe is closed in any case."""
+        self._traffic.connections += 1
         try:
             async with trio.open_nursery() as nursery:
                 self._scope = nursery.cancel_scope
@@ -190,6 +201,7 @@ class Connection:
                 await self._read()
                 nursery.cancel_scope.cancel()
         finally:
+            self._traffic.connections -= 1
             self._link.lost("server closed the connection")
             with trio.CancelScope(shield=True, deadline=trio.current_time() + self._limits.linger_s):
                 await self._pipe.close()
@@ -262,6 +274,7 @@ async def serve_stream(
     limits: TransportLimits | None = None,
     *,
     peer: str = "embedded",
+    traffic: Traffic | None = None,
 ) -> None:
     """Serves the peer of a connected byte stream until it leaves; the stream is closed after that."""
     if isinstance(stream, socket.socket):
@@ -269,4 +282,4 @@ async def serve_stream(
         pipe: Pipe = SocketPipe(stream)
     else:
         pipe = StreamPipe(stream)
-    await Connection(pipe, methods, limits or TransportLimits(), peer).run()
+    await Connection(pipe, methods, limits or TransportLimits(), peer, traffic).run()

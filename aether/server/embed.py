@@ -8,6 +8,7 @@ import contextlib
 import queue
 import socket
 import threading
+from functools import partial
 
 import trio
 
@@ -17,6 +18,7 @@ from aether.server.connection import serve_stream
 from aether.server.retention import Keep
 from aether.server.serve import Running, run_engine
 from aether.server.tiers import Tier
+from aether.server.traffic import Traffic
 from aether.store.open import open_store
 from aether.wire.calls import Method
 
@@ -35,6 +37,7 @@ class EmbeddedServer:
         self._connections: trio.Nursery | None = None
         self._stopping: trio.Event | None = None
         self._methods: dict[str, Method] = {}
+        self._traffic: Traffic | None = None
         self._failure: BaseException | None = None
 
     def start(self) -> None:
@@ -79,7 +82,7 @@ class EmbeddedServer:
 
     def _serve(self, sock: socket.socket) -> None:
         assert self._connections is not None
-        self._connections.start_soon(serve_stream, sock, self._methods)
+        self._connections.start_soon(partial(serve_stream, sock, self._methods, traffic=self._traffic))
 
     def _main(self, started: "queue.SimpleQueue[BaseException | None]") -> None:
         try:
@@ -98,6 +101,7 @@ class EmbeddedServer:
 
     def _take(self, running: Running, connections: trio.Nursery) -> trio.Event:
         self._methods = running.methods
+        self._traffic = running.report.traffic
         self._connections = connections
         self._token = trio.lowlevel.current_trio_token()
         self._stopping = trio.Event()

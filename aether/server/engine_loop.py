@@ -6,7 +6,6 @@ announced the batch it rests on. Decisions without records wait in the same line
 could still be lost. When the disk can not take more, the loop stops deciding, and the inbox fills up to its bound.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable
 
@@ -58,15 +57,7 @@ class _Line:
 
 
 class EngineLoop:
-    def __init__(
-        self,
-        engine: Engine,
-        clock: Clock,
-        histories: Histories,
-        tally: Tally,
-        *,
-        stopwatch: Callable[[], float] = time.perf_counter,
-    ) -> None:
+    def __init__(self, engine: Engine, clock: Clock, histories: Histories, tally: Tally) -> None:
         self.engine = engine
         self.clock = clock
         self.histories = histories
@@ -85,8 +76,6 @@ class EngineLoop:
         self._room = trio.Event()
         self._writer: BatchWriter | None = None
         self._last_ticket = 0
-        self._stopwatch = stopwatch
-        self._posted = 0.0
 
     def attach(self, writer: BatchWriter) -> None:
         self._writer = self.metrics.writer = writer
@@ -95,6 +84,11 @@ class EngineLoop:
     def last_ticket(self) -> int:
         """Of the batch that was made last; it may not be durable yet."""
         return self._last_ticket
+
+    @property
+    def waiting_count(self) -> int:
+        """What came in and is not decided."""
+        return len(self._inbox)
 
     @property
     def is_full(self) -> bool:
@@ -108,8 +102,6 @@ class EngineLoop:
 
     def post(self, item: Input | Reply) -> None:
         """Hand in something that happened; a Reply just takes its place in the line of effects."""
-        if not self._inbox:
-            self._posted = self._stopwatch()
         self._inbox.append(item)
         self._wake.set()
 
@@ -152,13 +144,10 @@ class EngineLoop:
     def _decide(self) -> None:
         now = self.clock.now()
         metrics = self.metrics
-        metrics.loop_lag.observe(int((self._stopwatch() - self._posted) * 1e6))
         if now >= metrics.mark_at:
             metrics.mark(now)
         metrics.decided_at = now
         self._take(now)
-        if self._inbox:
-            self._posted = self._stopwatch()
         self.on_due(self.engine.next_due())
 
     def _take(self, now: int) -> None:

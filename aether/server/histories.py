@@ -23,6 +23,10 @@ class Histories:
         self._size = 0
         self._runs: OrderedDict[int, _Kept] = OrderedDict()
 
+    def __len__(self) -> int:
+        """Runs of which events are at hand."""
+        return len(self._runs)
+
     @property
     def size_bytes(self) -> int:
         return self._size

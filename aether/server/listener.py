@@ -21,6 +21,7 @@ import trio
 
 from aether.server.connection import Connection, Pipe, SocketPipe, StreamPipe
 from aether.server.telemetry import Log
+from aether.server.traffic import Traffic
 from aether.wire.calls import Method
 from aether.wire.limits import TransportLimits
 
@@ -180,13 +181,21 @@ async def serve_connections(
     limits: TransportLimits | None = None,
     *,
     drain: Drain | None = None,
+    traffic: Traffic | None = None,
 ) -> None:
     """Serves until `drain` is started and every connection has ended. Closes the listeners."""
-    await _Door(methods, limits or TransportLimits(), drain or Drain()).serve(listeners)
+    await _Door(methods, limits or TransportLimits(), drain or Drain(), traffic or Traffic()).serve(listeners)
 
 
 class _Door:
-    def __init__(self, methods: Mapping[str, Method] | Sequence[Method], limits: TransportLimits, drain: Drain) -> None:
+    def __init__(
+        self,
+        methods: Mapping[str, Method] | Sequence[Method],
+        limits: TransportLimits,
+        drain: Drain,
+        traffic: Traffic,
+    ) -> None:
+        self._traffic = traffic
         self._methods = methods if isinstance(methods, Mapping) else {each.path: each for each in methods}
         self._limits = limits
         self._drain = drain
@@ -238,7 +247,7 @@ class _Door:
         try:
             pipe = await self._open(client, tls)
             if pipe is not None:
-                await self._run(Connection(pipe, self._methods, self._limits, peer))
+                await self._run(Connection(pipe, self._methods, self._limits, peer, self._traffic))
         except Exception as error:  # noqa: BLE001 - one connection's failure is contained here
             _log.error("connection_failed", peer=peer, exc_info=error)
         finally:

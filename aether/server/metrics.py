@@ -7,7 +7,7 @@ mark is stamped with the time up to which it is right, which is that of the last
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -73,6 +73,8 @@ class Metrics:
         self._problems_max = problems_max
         self.loop_lag = Histogram()
         self.mark_at = 0
+        # Called with each mark: something happens again.
+        self.on_mark: Callable[[], None] = _nothing
         # When the engine decided last.
         self.decided_at = 0
         self.writer: BatchWriter | None = None
@@ -110,6 +112,7 @@ class Metrics:
     def mark(self, now: int) -> None:
         """Called before a decision, when `mark_at` has come."""
         self.mark_at = now + MARK_US
+        self.on_mark()
         last = self.decided_at or now
         made = self._now(last)
         self._marks.append(made)
@@ -178,6 +181,10 @@ class Metrics:
 
     def _bounds(self) -> dict[str, Sequence[int]]:
         return {name: each.bounds for name, each in self._distributions().items()}
+
+
+def _nothing() -> None:
+    """Stands in for `on_mark`."""
 
 
 def _merged(each: Iterable[Histogram]) -> Histogram:

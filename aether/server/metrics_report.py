@@ -13,6 +13,7 @@ from aether.server.engine_loop import EngineLoop
 from aether.server.metrics import Window
 from aether.server.process_stats import rss_bytes
 from aether.server.readiness import Readiness
+from aether.server.traffic import Traffic
 from aether.server.writer import BatchWriter
 from aether.version import VERSION
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
@@ -32,6 +33,7 @@ class MetricsReport:
     readiness: Readiness
     census: Census
     node: str
+    traffic: Traffic = field(factory=Traffic)
     streams: Streams = field(factory=Streams)
 
     async def take(self, *, samples: bool = False) -> pb.Metrics:
@@ -47,6 +49,7 @@ class MetricsReport:
         metrics.started_at_us = loop.clock.started_at
         metrics.at_us = now
         metrics.commits = writer.stats.commits
+        metrics.connections = self.traffic.connections
         metrics.storage_fault = writer.fault or ""
         metrics.not_ready = self.readiness.fault
         metrics.snapshot_interval_ms = int(self.readiness.tier.interval_s * 1000)
@@ -78,7 +81,7 @@ def _add_traffic(metrics: pb.Metrics, meters: Meters) -> None:
             completed=run.completed,
             failed=run.failed,
             cancelled=run.cancelled,
-            replayed=run.replayed,
+            replayed=run.recovered + run.evicted,
             signals=run.signals,
             blocked=run.blocked,
         )

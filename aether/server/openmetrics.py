@@ -4,11 +4,11 @@ A scrape is written in pieces, and the event loop has its turn between them. Wha
 never changes, so it is made once: a server with thousands of series writes them in the time of one commit.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import frozen
 
-from aether.core.histograms import Histogram
+from aether.core.histograms import Exemplar, Histogram
 
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -54,7 +54,8 @@ class Exposition:
             for labels, value in rows:
                 prefixes = self._prefixes_of(family, labels, value)
                 if isinstance(value, Histogram):
-                    _add_histogram(lines, prefixes, value, family.scale)
+                    exemplars = value.exemplars if openmetrics else None
+                    _add_histogram(lines, prefixes, value, family.scale, exemplars)
                 else:
                     lines.append(f"{prefixes[0]}{_number(value, family.scale)}\n")
                 if len(lines) >= _PIECE:
@@ -93,13 +94,27 @@ def _braced(pairs: Sequence[str]) -> str:
     return f"{{{','.join(pairs)}}}" if pairs else ""
 
 
-def _add_histogram(lines: list[str], prefixes: Sequence[str], histogram: Histogram, scale: int) -> None:
+def _add_histogram(
+    lines: list[str],
+    prefixes: Sequence[str],
+    histogram: Histogram,
+    scale: int,
+    exemplars: Mapping[int, Exemplar] | None,
+) -> None:
     seen = 0
+    first = len(lines)
     for prefix, count in zip(prefixes, histogram.counts, strict=False):
         seen += count
         lines.append(f"{prefix}{seen}\n")
+    for bucket, exemplar in (exemplars or {}).items():
+        lines[first + bucket] = f"{lines[first + bucket][:-1]}{_exemplar(exemplar, scale)}\n"
     lines.append(f"{prefixes[-2]}{seen}\n")
     lines.append(f"{prefixes[-1]}{_number(histogram.total, scale)}\n")
+
+
+def _exemplar(exemplar: Exemplar, scale: int) -> str:
+    at_s = exemplar.at / 1_000_000
+    return f' # {{trace_id="{exemplar.trace_id}"}} {_number(exemplar.value, scale)} {at_s:.3f}'
 
 
 def _number(value: float, scale: int) -> str:

@@ -102,6 +102,7 @@ class PastService:
         with self._loop.followers.follow(row.key, self._loop.last_ticket) as follower, trio.CancelScope() as scope:
             self._following[call] = scope
             call.on_closed = lambda reason: scope.cancel()
+            call.is_timed = False
             try:
                 while True:
                     after, is_closed = await self._send_events(call, row.key, after)

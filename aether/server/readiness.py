@@ -7,6 +7,9 @@ from aether.server.engine_loop import EngineLoop
 from aether.server.tiers import Tier
 from aether.server.writer import BatchWriter
 
+# A commit that takes longer is one that may never end.
+SILENCE_MAX_S = 10.0
+
 
 @define(eq=False)
 class Readiness:
@@ -30,11 +33,15 @@ class Readiness:
         """What has to be well for new work to be taken, each with what is wrong with it; empty when nothing is."""
         return {
             "draining": "the server is stopping" if self.draining else "",
-            "storage": self.writer.fault or "",
+            "storage": self.writer.fault or self._silence(),
             "engine": ""
             if self.writer.has_room and not self.loop.is_full
             else "too much waits to be decided or written",
         }
+
+    def _silence(self) -> str:
+        stuck_s = self.writer.stuck_s
+        return f"the disk has not answered for {stuck_s:.0f} s" if stuck_s > SILENCE_MAX_S else ""
 
     def check_told(self) -> None:
         """Raises what a question about an open run is answered with while its answer would wait behind a stuck disk."""

@@ -7,6 +7,8 @@
     ├─ retention     RESTARTED  removes old closed runs; FATAL when it keeps failing
     ├─ readers       CONTAINED  answers that need the disk, one task each
     ├─ windows       restarted  web page, metrics port; never ends the process
+    ├─ loop watch               how late the event loop is
+    ├─ notifier                 signs of life for systemd, if it asks for them
     ├─ traces        restarted  spans of closed runs, if asked for
     └─ doors                    closed first on shutdown, with a deadline
        └─ listener → one nursery per connection   CONTAINED
@@ -16,6 +18,7 @@ new is accepted, workers are told, what they have in hand may finish until a dea
 flushes what is left. A second signal cuts the deadline short.
 """
 
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -36,8 +39,10 @@ from aether.server.entropy import new_id
 from aether.server.event_service import EventService
 from aether.server.histories import Histories
 from aether.server.listener import BindError, Drain, Listener, bind_tcp, serve_connections, server_tls
+from aether.server.loop_watch import watch_loop
 from aether.server.machine import Machine
 from aether.server.metrics_report import MetricsReport
+from aether.server.notify import Notifier
 from aether.server.past_service import PastService
 from aether.server.queue_service import QueueService
 from aether.server.readiness import Readiness
@@ -51,6 +56,7 @@ from aether.server.tally import Tally
 from aether.server.telemetry import Log
 from aether.server.tiers import Tier
 from aether.server.timekeeper import Timekeeper
+from aether.server.traffic import Traffic
 from aether.server.windows import Window, bind_windows, close_windows, keep_open
 from aether.server.worker_service import WorkerService
 from aether.store.interface import Opened, Store, StoreError
@@ -145,7 +151,7 @@ def _services(
 ) -> Running:
     client = ClientService(loop, limits, archive, readiness, readers)
     worker = WorkerService(loop, limits, loop.outbox, lineage)
-    report = MetricsReport(loop, readiness, Census(loop.engine.state), node=new_id()[:8])
+    report = MetricsReport(loop, readiness, Census(loop.engine.state), new_id()[:8], Traffic())
     admin = AdminService(loop.clock, limits, archive, report, readers)
     health = HealthService(readiness)
     past = PastService(loop, limits, archive, readiness, readers)
@@ -206,13 +212,18 @@ async def serve(
 
     Raises BindError if the port is taken and StoreError if the database can not be used or fails.
     """
+    notifier = Notifier.of(os.environ, os.getpid())
     listener = _bind(settings)
     try:
         windows = bind_windows(settings)
     except BindError:
         listener.close()
         raise
-    limits = evolve(DEFAULT_LIMITS, session_timeout_ms=int(settings.session_timeout_s * 1000))
+    limits = evolve(
+        DEFAULT_LIMITS,
+        session_timeout_ms=int(settings.session_timeout_s * 1000),
+        metric_series_max=settings.metrics_max_label_values,
+    )
     store = open_store(settings.location)
     tier = Tier(settings.persistence, settings.snapshot_interval_s)
     keep = Keep(settings.retention_closed_max, settings.retention_closed_days)
@@ -220,10 +231,14 @@ async def serve(
         try:
             async with run_engine(store, tier, limits, keep=keep) as running, trio.open_nursery() as doors:
                 drain = Drain()
-                doors.start_soon(_stop_on_signal, signals, running, drain, settings.drain_deadline_s)
+                stop = partial(_stop_on_signal, signals, running, drain, settings.drain_deadline_s, notifier)
+                doors.start_soon(stop)
+                doors.start_soon(watch_loop, running.loop.metrics, running.loop.clock)
+                doors.start_soon(notifier.live)
                 ahead = {"snapshot_interval_s": tier.snapshot_interval_s} if tier.is_ahead else {}
                 log.info("serving", grpc=listener.address, db=store.location, persistence=tier.mode, **ahead)
                 ready(listener.address)
+                notifier.ready()
                 for window in windows:
                     opened(window.name, window.url)
                     doors.start_soon(
@@ -232,7 +247,7 @@ async def serve(
                 if settings.traces_endpoint is not None:
                     doors.start_soon(keep_open, "traces", _tracer(running, settings.traces_endpoint))
                 task_status.started(listener.address)
-                await serve_connections([listener], running.methods, drain=drain)
+                await serve_connections([listener], running.methods, drain=drain, traffic=running.report.traffic)
                 doors.cancel_scope.cancel()
         finally:
             listener.close()
@@ -263,7 +278,9 @@ async def _look_out(window: Window, running: Running, database: str, settings: S
     hosts = (settings.http_host, *settings.web_allowed_hosts)
     secret = read_token(settings.web_token_file) if settings.web_token_file is not None else ""
     guard = Guard(hosts, read_only=settings.web_read_only, secret=secret)
-    site = WebSite(running.report, LocalClient(running.methods), guard, metrics.handle, settings)
+    site = WebSite(
+        running.report, LocalClient(running.methods, running.report.traffic), guard, metrics.handle, settings
+    )
     await site.serve(window.listener.socket)
 
 
@@ -274,7 +291,9 @@ def _bind(settings: Settings) -> Listener:
     return bind_tcp(settings.grpc_host, settings.grpc_port, tls=tls)
 
 
-async def _stop_on_signal(signals: AsyncIterator[int], running: Running, drain: Drain, deadline_s: float) -> None:
+async def _stop_on_signal(
+    signals: AsyncIterator[int], running: Running, drain: Drain, deadline_s: float, notifier: Notifier
+) -> None:
     async with trio.open_nursery() as nursery:
         async for number in signals:
             if drain.is_started:
@@ -283,6 +302,9 @@ async def _stop_on_signal(signals: AsyncIterator[int], running: Running, drain: 
                 nursery.cancel_scope.cancel()
                 continue
             log.info("stopping", signal=signal.Signals(number).name, deadline_s=deadline_s)
+            # At once, for whoever asks next is to be told.
+            running.readiness.draining = True
+            notifier.stopping()
             drain.start(deadline_s)
             nursery.start_soon(_drain, running, drain, deadline_s)
 

@@ -89,6 +89,7 @@ class Settings:
     metrics_enabled: bool = True
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 9090
+    metrics_max_label_values: int = DEFAULT_LIMITS.metric_series_max
     traces_endpoint: str | None = None
     # The fields that somebody has set, be it to their defaults, and where.
     given: Mapping[str, str] = field(factory=dict, eq=False)
@@ -299,6 +300,12 @@ OPTIONS: Sequence[Option] = (
     Option("metrics_enabled", "metrics.enabled", _switch, "serve metrics for Prometheus", is_switch=True),
     Option("metrics_host", "metrics.host", _host, "address that metrics are served on"),
     Option("metrics_port", "metrics.port", _whole(0, 65535), "port that metrics are served on; 0: any free one"),
+    Option(
+        "metrics_max_label_values",
+        "metrics.max_label_values",
+        _whole(1, 10_000),
+        "names of workflows, activities and queues that are told apart in metrics; the rest is __other__",
+    ),
     Option("tls_cert", "tls.cert", _file, "certificate of the server, PEM", is_path=True),
     Option("tls_key", "tls.key", _file, "private key of the server, PEM", is_path=True),
     Option("tls_client_ca", "tls.client_ca", _file, "who signs the certificates of clients, PEM", is_path=True),

@@ -60,6 +60,7 @@ class HealthService:
         status = self._status(service)
         self._watchers[call] = status.status
         call.on_closed = lambda reason: self._unwatch(call)
+        call.is_timed = False
         call.send(status.SerializeToString())
 
     def _unwatch(self, call: Call) -> None:

@@ -81,6 +81,7 @@ class WorkerService:
             sink.call.finish(status_of(ServerUnavailable("another PollTasks of this session took over")))
         sink.call = call
         call.on_closed = lambda reason: self._poll_ended(sink, call, reason)
+        call.is_timed = False
         self._loop.post(Heartbeat(_ignore, sink.session_id))
         sink.flush()
 

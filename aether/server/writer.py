@@ -55,6 +55,7 @@ class WriterStats:
 
     commits: int = 0
     rows: int = 0
+    bytes: int = 0
     retries: int = 0
     commit_s_last: float = 0.0
     commit_s_max: float = 0.0
@@ -64,9 +65,10 @@ class WriterStats:
     commit_us: Histogram = attrs.field(factory=Histogram)
     batches: Histogram = attrs.field(factory=lambda: Histogram(SIZES))
 
-    def note(self, batches: int, rows: int, commit_s: float) -> None:
+    def note(self, batches: int, rows: int, size: int, commit_s: float) -> None:
         self.commits += 1
         self.rows += rows
+        self.bytes += size
         self.commit_s_last = commit_s
         self.commit_s_max = max(self.commit_s_max, commit_s)
         self.commit_s_total += commit_s
@@ -97,6 +99,11 @@ class BatchWriter(Protocol):
     @property
     def fault(self) -> str | None:
         """Why nothing becomes durable at the moment, in words for people."""
+        ...
+
+    @property
+    def stuck_s(self) -> float:
+        """How long the disk has not answered."""
         ...
 
     @property
@@ -149,6 +156,8 @@ class Writer:
         self._committed = (0, 0)  # ticket and bytes so far: set by the thread, as one object
         self._submitted_bytes = 0
         self._durable_bytes = 0
+        # When the commit began that is under way, by `clock`; 0: none is. Set by the thread.
+        self._committing_since = 0.0
         self._is_over = False
         self._failure: BaseException | None = None
         self._scope = trio.CancelScope()
@@ -168,6 +177,11 @@ class Writer:
             and self.waiting_count < self._limits.waiting_batches
             and self._submitted_bytes - self._durable_bytes < self._limits.waiting_bytes
         )
+
+    @property
+    def stuck_s(self) -> float:
+        since = self._committing_since
+        return self._clock() - since if since else 0.0
 
     def submit(self, batch: Batch) -> int:
         """Queue a batch. Raises StoreFull when too much waits already, and then has not taken it."""
@@ -265,7 +279,9 @@ class Writer:
     async def _commit(self, group: list[Waiting]) -> None:
         """Commit one group, as often as it takes."""
         batches = [waiting.batch for waiting in group]
+        size = sum([waiting.size for waiting in group])
         pause_s = self._limits.retry_first_s
+        self._committing_since = self._clock()
         while True:
             started = self._clock()
             is_last_try = self._desk.is_stopping
@@ -281,7 +297,9 @@ class Writer:
                 if self.fault is not None:
                     log.info("storage_available")
                 self.fault = None
-                self.stats.note(len(group), sum([waiting.rows for waiting in group]), self._clock() - started)
+                self._committing_since = 0.0
+                rows = sum([waiting.rows for waiting in group])
+                self.stats.note(len(group), rows, size, self._clock() - started)
                 return
             self.stats.retries += 1
             await self._desk.pause(pause_s)
@@ -305,6 +323,7 @@ class DirectWriter:
     fault: str | None = None
     has_room = True
     waiting_count = 0
+    stuck_s = 0.0
 
     def __init__(self, store: Store, on_durable: Callable[[int], None]) -> None:
         self._store = store
@@ -314,7 +333,8 @@ class DirectWriter:
 
     def submit(self, batch: Batch) -> int:
         self._store.commit((batch,))
-        self.stats.note(1, len(batch.events) + len(batch.runs) + len(batch.changes), 0.0)
+        size = sum([len(event.body) for event in batch.events])
+        self.stats.note(1, len(batch.events) + len(batch.runs) + len(batch.changes), size, 0.0)
         self.durable_ticket += 1
         ticket = self.durable_ticket
         self._on_durable(ticket)

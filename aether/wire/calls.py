@@ -56,6 +56,10 @@ def _ignore(_: object = None) -> None:
     """Stands in for the callbacks that a handler does not set."""
 
 
+def count_nothing(path: str, code: int, began_at: float | None) -> None:
+    """Stands in for the metrics."""
+
+
 def report_nothing(path: str, peer: str, error: Exception) -> None:
     """Stands in for the log."""
 
@@ -72,6 +76,9 @@ class Call(Stream):
     on_writable: Callable[[], None] = staticmethod(_ignore)
     """What waits to be written is below the mark again."""
 
+    is_timed = True
+    """How long it takes says something of the server. Handlers that wait for long set it to False."""
+
     _has_answered = False
     _is_remote_done = False
     _reader: MessageReader | None = None
@@ -86,7 +93,8 @@ class Call(Stream):
         self._server = link
         self._request_head = head
         self._method = method
-        self._is_unary = method.kind == "unary"
+        self._is_unary = self.is_timed = method.kind == "unary"
+        self._began_at = link.now
         self.path = head.path
 
     @property
@@ -121,6 +129,7 @@ class Call(Stream):
         if self._is_closed or self._is_finishing:
             return
         self._is_finishing = True
+        self._tell_end(status.code)
         if not self._has_answered:
             self._end_with(trailers_only_block(status, extra=self._answer_metadata + self._trailing_metadata))
             return
@@ -134,6 +143,9 @@ class Call(Stream):
         """Sends `message` and ends the call with OK."""
         self.send(message)
         self.finish()
+
+    def _tell_end(self, code: int) -> None:
+        self._server.told(self.path, code, self._began_at if self.is_timed else None)
 
     def _end_with(self, block: bytes) -> None:
         self._link.write(frames.headers(self.stream_id, block, end_stream=True))
@@ -161,12 +173,14 @@ class Call(Stream):
     def refuse(self, status: Status, http_status: int = 200) -> None:
         """Ends a call that no handler has seen."""
         self._is_finishing = True
+        self._tell_end(status.code)
         self._end_with(trailers_only_block(status, http_status))
 
     def _end_by(self, reason: str, status: Status) -> None:
         """Ends the call from our side for a cause that the handler is told of."""
         self._drop_queue()
         self._is_finishing = True
+        self._tell_end(status.code)
         self._end_with(trailers_block(status) if self._has_answered else trailers_only_block(status))
         self._server.run(self, self.on_closed, reason)
 
@@ -260,6 +274,7 @@ class Call(Stream):
         self._release()
         self._is_closed = self._is_finishing = True
         if not was_finishing:
+            self._tell_end(Code.CANCELLED)
             self._server.run(self, self.on_closed, reason)
 
     def on_expired(self) -> None:
@@ -285,9 +300,12 @@ class ServerLink(Link[Call]):
         *,
         peer: str = "",
         report: Callable[[str, str, Exception], None] = report_nothing,
+        told: Callable[[str, int, float | None], None] = count_nothing,
     ) -> None:
         super().__init__(limits, now)
         self.peer = peer
+        # Told each call that has ended: its path, its code, and when it came; empty for a method that there is not.
+        self.told = told
         self._report = report
         self._heads: HeaderReader[RequestHead[Method]] = HeaderReader(
             RequestParser(methods, limits.header_list),
@@ -409,6 +427,7 @@ class ServerLink(Link[Call]):
 
     def _refuse(self, stream_id: int, head: RequestHead[Method], *, is_last: bool) -> None:
         assert head.refusal is not None
+        self.told("", head.refusal.code, None)
         block = trailers_only_block(head.refusal, head.http_status)
         self.write(frames.headers(stream_id, block, end_stream=True))
         if not is_last:

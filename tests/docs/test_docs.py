@@ -11,7 +11,7 @@ import pytest
 
 from aether import errors
 from aether.cli.exit_codes import MEANINGS
-from aether.server import metric_families
+from aether.server import metric_names
 from aether.server.openmetrics import Family
 from aether.server.settings import OPTIONS, Settings
 from tests.processes import ROOT, Child, aether, environment
@@ -143,10 +143,10 @@ def test_the_first_two_commands_of_the_readme_are_what_continuous_integration_ru
 
 def test_every_metric_is_documented_as_it_is():
     wanted = []
-    for family in vars(metric_families).values():
+    for family in vars(metric_names).values():
         if isinstance(family, Family):
             name = family.full_name + ("_total" if family.kind == "counter" else "")
             labels = ", ".join(f"`{label}`" for label in family.labels)
-            wanted.append([f"`{name}`", family.kind, labels, family.about])
-    documented = [row for row in rows(ROOT / "docs/monitoring.md") if len(row) == 4 and row[0].startswith("`")]
+            wanted.append([f"`{name}`", family.kind, family.unit, labels, family.about])
+    documented = [row for row in rows(ROOT / "docs/monitoring.md") if len(row) == 5 and row[0].startswith("`")]
     assert documented == wanted

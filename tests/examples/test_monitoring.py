@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aether.server import metric_families
+from aether.server import metric_names
 from aether.server.openmetrics import Family
 
 FOLDER = Path(__file__).parents[2] / "examples" / "monitoring"
@@ -18,7 +18,7 @@ OWN = {"instance", "job", "le"}
 
 def known():
     names, labels = set(), set(OWN)
-    for family in vars(metric_families).values():
+    for family in vars(metric_names).values():
         if isinstance(family, Family):
             suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}.get(family.kind, ("",))
             names |= {family.full_name + suffix for suffix in suffixes}

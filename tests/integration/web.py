@@ -73,7 +73,13 @@ async def web(
     async with run_engine(MemoryStore(), Tier("memory")) as running, trio.open_nursery() as nursery:
         guard = Guard(hosts, read_only=read_only, secret=secret)
         health = MetricsSite(running.report, "memory")
-        site = WebSite(running.report, LocalClient(running.methods), guard, health.handle, settings or Settings())
+        site = WebSite(
+            running.report,
+            LocalClient(running.methods, running.report.traffic),
+            guard,
+            health.handle,
+            settings or Settings(),
+        )
         nursery.start_soon(site.feed.run)
         yield Web(running, site, guard)
         nursery.cancel_scope.cancel()

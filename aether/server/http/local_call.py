@@ -7,6 +7,7 @@ import trio
 
 from aether.errors import ServerUnavailable
 from aether.server.http.messages import HttpError
+from aether.server.traffic import Traffic
 from aether.wire.calls import Call, Method
 from aether.wire.status import OK, Code, Status
 
@@ -76,15 +77,18 @@ class LocalCall(Call):
 class LocalClient:
     """Raises HttpError for whatever is not an answer."""
 
-    def __init__(self, methods: Mapping[str, Method]) -> None:
+    def __init__(self, methods: Mapping[str, Method], traffic: Traffic) -> None:
         self._methods = methods
+        self._traffic = traffic
 
     async def ask(self, path: str, message: bytes, messages_max: int = 1_000) -> list[bytes]:
         call = LocalCall(path, messages_max)
-        method = self._methods[path]
+        method, began_at = self._methods[path], trio.current_time()
         with trio.move_on_after(_ANSWER_S) as scope:
             method.handler(call, message)  # type: ignore[call-arg]  # all methods that are asked here take one message
             await call.over()
+        code = call.status.code if call.status is not None else Code.DEADLINE_EXCEEDED
+        self._traffic.call_ended(path, code, began_at if call.is_timed else None)
         if scope.cancelled_caught:
             raise HttpError(HTTPStatus.GATEWAY_TIMEOUT, "no answer in time; whether it was done is not known")
         assert call.status is not None

@@ -2,13 +2,12 @@
 
 import socket
 from collections.abc import Iterator
-from itertools import chain
 
 import trio
 
 from aether.server.http.door import HttpDoor
 from aether.server.http.messages import TEXT_TYPE, HttpError, Request, Response, as_json
-from aether.server.metric_families import families, stream_families
+from aether.server.metric_families import families
 from aether.server.metrics_report import MetricsReport
 from aether.server.openmetrics import OPENMETRICS_TYPE, Exposition
 from aether.server.openmetrics import TEXT_TYPE as PROMETHEUS_TYPE
@@ -42,8 +41,7 @@ class MetricsSite:
     async def metrics(self, request: Request) -> Response:
         openmetrics = "application/openmetrics-text" in request.headers.get("accept", "")
         details = await self._report.census.take()
-        report = self._report
-        found = chain(families(report.loop, report.readiness, details, self._database), stream_families(report.streams))
+        found = families(self._report, details, self._database)
         body = await _joined(self._exposition.pieces(found, openmetrics=openmetrics))
         kind = OPENMETRICS_TYPE if openmetrics else PROMETHEUS_TYPE
         return Response(200, body, kind, (("cache-control", "no-store"),))

@@ -86,7 +86,7 @@ def durable(run: Run) -> tuple[object, ...]:
         (run.key, run.workflow_id, run.run_id, run.workflow_type, run.task_queue, run.parent_key, run.created_at),
         (run.parent_workflow_id, run.parent_path, run.state, run.input_digest, run.last_seq, run.attempts),
         (run.cancel_requested, run.cancel_reason, run.parked, run.paused, run.pause_reason),
-        (run.start_at, run.expires_at, run.priority, run.tags, run.memo, run.labels, run.concurrency),
+        (run.start_at, run.expires_at, run.priority, run.tags, run.memo, run.labels, run.concurrency, run.traceparent),
         (run.published, run.signal_ids, run.promises),
         [_durable(pending) for pending in run.pending.values()],
     )

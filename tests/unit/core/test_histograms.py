@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aether.core.histograms import LATENCIES_US, Histogram, quantile
+from aether.core.histograms import LATENCIES_US, Exemplar, Histogram, quantile
 
 VALUES = st.lists(st.integers(0, 400_000_000), min_size=1, max_size=200)
 
@@ -12,6 +12,21 @@ def test_a_value_is_counted_in_the_first_bucket_that_takes_it():
         histogram.observe(value)
     assert histogram.counts == [3, 2, 1]
     assert (histogram.count, histogram.total) == (6, 62)
+
+
+def test_of_each_bucket_the_last_that_was_traced_is_kept():
+    histogram = Histogram((10, 20))
+    assert histogram.exemplars is None
+    for at, value in enumerate((-1, 3, 10, 11, 99)):
+        histogram.trace(value, f"trace-{at}", at)
+    assert histogram.exemplars == {
+        0: Exemplar(10, "trace-2", 2),
+        1: Exemplar(11, "trace-3", 3),
+        2: Exemplar(99, "trace-4", 4),
+    }
+    histogram.trace(-5, "trace-5", 5)
+    assert histogram.exemplars is not None
+    assert histogram.exemplars[0] == Exemplar(0, "trace-5", 5)
 
 
 @given(VALUES, st.floats(0.01, 1.0))

@@ -32,9 +32,12 @@ def test_runs_are_counted_by_type_and_outcome_with_how_long_they_waited_and_last
     room.start("c")
     room.cancel("c", force=True)
     row = meters(room).runs["order",]
-    assert (row.started, row.completed, row.failed, row.cancelled, row.replayed) == (3, 1, 1, 1, 0)
+    assert (row.started, row.completed, row.failed, row.cancelled, row.recovered) == (3, 1, 1, 1, 0)
     assert (row.start_lag.count, row.start_lag.total) == (3, S)
-    assert (row.duration.count, row.duration.total) == (3, 5 * S)
+    durations = (row.completed_duration, row.failed_duration, row.cancelled_duration)
+    assert [(each.count, each.total) for each in durations] == [(1, 3 * S), (1, 2 * S), (1, 0)]
+    lengths = meters(room).history_length
+    assert (lengths.count, lengths.total) == (3, 3 + 3 + 4)
 
 
 def test_a_delayed_start_lags_from_when_it_was_due(room):
@@ -51,7 +54,113 @@ def test_a_run_that_another_worker_takes_up_is_a_replay_and_not_a_start(room):
     room.close()
     room.open(2)
     row = meters(room).runs["order",]
-    assert (row.started, row.replayed, row.start_lag.count) == (1, 1, 1)
+    assert (row.started, row.recovered, row.evicted, row.start_lag.count) == (1, 1, 0, 1)
+    assert meters(room).queues["q", "workflow"].expired == 1
+    assert meters(room).replay_events == 2
+
+
+def test_a_run_that_no_worker_has_in_memory_any_more_is_replayed_without_having_been_lost(room):
+    room.open()
+    room.start()
+    room.park(room.token(), c.StartTimer("1", 1_000))
+    room.close()
+    room.open(2)
+    room.sleep(2)
+    row = meters(room).runs["order",]
+    assert (row.recovered, row.evicted) == (0, 1)
+    assert meters(room).queues["q", "workflow"].expired == 0
+    assert meters(room).replay_events == 4
+
+
+def test_a_run_that_wakes_up_waits_for_a_slot_as_one_that_begins_does(room):
+    room.open(slots=1)
+    room.start("a")
+    room.park(room.token("a"), c.StartTimer("1", 1_000))
+    room.start("b")
+    waits = meters(room).queues["q", "workflow"]
+    assert (waits.taken, waits.wait.total) == (2, 0)
+    room.now += 2 * S
+    room.tick()
+    assert (waits.added, waits.taken) == (2, 2)
+    room.now += 3 * S
+    room.complete(room.token("b"), done())
+    assert (waits.added, waits.taken, waits.wait.count) == (3, 3, 3)
+    assert waits.wait.total == 3 * S
+
+
+def test_a_run_that_wakes_up_and_finds_a_slot_has_not_waited(room):
+    room.open()
+    room.start()
+    room.park(room.token(), c.StartTimer("1", 1_000))
+    room.sleep(1)
+    row = meters(room).queues["q", "workflow"]
+    assert (row.added, row.taken, row.wait.count, row.wait.total) == (2, 2, 2, 0)
+
+
+def test_a_run_that_moves_to_a_free_worker_has_waited_since_it_woke(room):
+    room.open(slots=1)
+    room.start("a")
+    room.park(room.token("a"), c.StartTimer("1", 1_000))
+    room.start("b")
+    room.now += S
+    room.tick()
+    room.open(2)
+    room.sleep(5)
+    row = meters(room).queues["q", "workflow"]
+    assert (row.taken, row.wait.count) == (3, 3)
+    assert 0 < row.wait.total <= 5 * S
+
+
+def test_how_long_a_run_takes_a_slot_is_told_each_time_it_gives_it_back(room):
+    room.open()
+    room.start()
+    room.now += S
+    room.park(room.token(), c.StartTimer("1", 1_000))
+    room.sleep(1)
+    room.now += 2 * S
+    room.complete(room.token(), done())
+    busy = meters(room).runs["order",].busy
+    assert (busy.count, busy.total) == (2, 3 * S)
+
+
+def test_sizes_of_what_goes_in_and_out_are_told(room):
+    room.open()
+    room.start()
+    given = meters(room).inputs.total
+    room.complete(room.token(), activity("1"), c.RecordStep("2", "pack", data("12345")))
+    assert (meters(room).inputs.count, meters(room).inputs.total) == (2, given + 1)
+    room.complete(room.attempt("1"), c.CompleteActivity(data("123")))
+    room.complete(room.token(), done("12"))
+    assert (meters(room).outputs.count, meters(room).outputs.total) == (3, 10)
+
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+def test_what_is_part_of_a_trace_leads_to_it(room):
+    room.open()
+    room.start(traceparent=f"00-{TRACE}-b7ad6b7169203331-01")
+    room.now += S
+    room.complete(room.token(), c.RecordStep("1", "pack", data(), None, 1, room.now - 3_000))
+    room.complete(room.token(), c.FailRun(BOOM))
+    assert room.replies["problems"].trace_id == TRACE
+    (exemplar,) = (meters(room).runs["order",].failed_duration.exemplars or {}).values()
+    assert exemplar == (S, TRACE, room.now)
+    (exemplar,) = (meters(room).steps["order", "pack"].duration.exemplars or {}).values()
+    assert (exemplar.value, exemplar.trace_id) == (3_000, TRACE)
+
+
+def test_without_a_trace_there_is_nothing_to_lead_to_unless_spans_are_told_of_all_runs(room):
+    room.open()
+    room.start("a")
+    room.complete(room.token("a"), c.FailRun(BOOM))
+    row = meters(room).runs["order",]
+    assert (room.replies["problems"].trace_id, row.failed_duration.exemplars) == ("", None)
+    meters(room).is_traced = True
+    room.start("b")
+    room.complete(room.token("b"), c.FailRun(BOOM))
+    assert len(room.replies["problems"].trace_id) == 32
+    assert row.failed_duration.exemplars
 
 
 def test_steps_are_counted_by_type_and_name_with_how_long_they_took(room):

@@ -114,5 +114,5 @@ def test_a_run_that_fails_is_a_line_in_the_log_without_what_the_failure_says(clo
 def test_the_writer_tells_how_long_commits_take_and_how_much_is_in_one():
     stats = WriterStats()
     for number in range(1, 101):
-        stats.note(number, number, number / 1000)
+        stats.note(number, number, 100, number / 1000)
     assert (stats.commit_us.count, stats.commit_us.total, stats.batches.count) == (100, 5_050_000, 100)

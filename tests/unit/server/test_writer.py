@@ -319,6 +319,27 @@ def test_an_idle_writer_never_wakes(store: GatedStore, durable: Durable):
     assert store.threads == set()
 
 
+def test_a_disk_that_does_not_answer_is_told_by_how_long(store: GatedStore, durable: Durable):
+    now = [100.0]
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            writer = Writer(store, durable, clock=lambda: now[0])
+            await nursery.start(writer.run)
+            assert writer.stuck_s == 0
+            writer.submit(Batch([run_row(1)], [], []))
+            while not store.threads:
+                await trio.lowlevel.checkpoint()
+            now[0] += 30
+            assert writer.stuck_s == 30
+            store.gate.release()
+            await durable.reach(1)
+            assert writer.stuck_s == 0
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
 def test_a_store_without_a_disk_is_written_in_submit(durable: Durable):
     async def main() -> None:
         store = MemoryStore()

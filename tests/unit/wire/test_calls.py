@@ -475,3 +475,22 @@ def test_the_first_frame_must_be_settings():
     client = RawClient(greet=False)
     got = client.feed(frames.PREFACE, frames.ping(b"12345678"))
     assert got[-1].code == ErrorCode.PROTOCOL_ERROR
+
+
+def test_each_call_is_told_once_with_how_it_ended():
+    client = RawClient()
+    told: list[tuple[str, int, bool]] = []
+    client.server.told = lambda path, code, began_at: told.append((path, code, began_at is not None))
+    client.feed(client.request(1, b"hello"))
+    client.feed(client.request(3, P_path=b"/t.S/Hold"))
+    client.calls[-1].is_timed = False
+    client.calls[-1].finish(Status(Code.NOT_FOUND, "no"))
+    client.calls[-1].finish()
+    client.feed(client.request(5, P_path=b"/t.S/Hold"), frames.rst_stream(5, ErrorCode.CANCEL))
+    client.feed(client.request(7, P_path=b"/t.S/Nothing"))
+    assert told == [
+        ("/t.S/Unary", Code.OK, True),
+        ("/t.S/Hold", Code.NOT_FOUND, False),
+        ("/t.S/Hold", Code.CANCELLED, True),
+        ("", Code.UNIMPLEMENTED, False),
+    ]

@@ -71,7 +71,7 @@ const LATENCIES = [
   ["activities", "activity_latency", "attempts that completed"],
   ["timers late by", "timer_lag", ""],
   ["commits", null, "with the sync to disk"],
-  ["engine lag", "loop_lag", "how long what came in waited for the engine"],
+  ["engine lag", "loop_lag", "how late the event loop was"],
 ];
 
 function Latencies({ metrics }) {
