@@ -127,6 +127,11 @@ class Timeline:
         run = [self._run] if self._run is not None else []
         return [*run, *sorted(self._rows, key=_place)]
 
+    def changed(self, seq: int) -> list[Row]:
+        """Those that an event behind `seq` was about, in the same order."""
+        run = [self._run] if self._run is not None and self._run.last_seq > seq else []
+        return [*run, *sorted((row for row in self._rows if row.last_seq > seq), key=_place)]
+
     @property
     def run(self) -> Row:
         assert self._run is not None, "a history begins with RunCreated"

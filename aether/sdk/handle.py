@@ -1,6 +1,6 @@
 """A run from outside: ask about it, wait for it, cancel it. Any process may have started it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
@@ -12,6 +12,7 @@ from aether.sdk.converters import UNDECLARED
 from aether.sdk.entropy import new_id
 from aether.sdk.past import (
     Explanation,
+    FollowedTimeline,
     PastState,
     TimelineRow,
     explanation_from_proto,
@@ -208,6 +209,31 @@ class Handle(Generic[R]):
             self._client.transport, "/aether.v1.AdminService/GetTimeline", request, timeline_row_from_proto
         )
         return [row async for row in rows]
+
+    async def follow_timeline(self) -> AsyncGenerator[list[TimelineRow], None]:
+        """The timeline, and again all of it each time when something has changed, until the run is closed.
+
+        It goes on over restarts of the server.
+        """
+        request = admin_pb2.GetTimelineRequest(workflow_id=self.workflow_id, run_id=self.run_id, follow=True)
+        if not request.run_id:
+            request.run_id = (await self.status()).info.run_id
+        backoff = rpc.Backoff()
+        followed = FollowedTimeline()
+        path = "/aether.v1.AdminService/GetTimeline"
+        while True:
+            try:
+                pieces = rpc.batches(self._client.transport, path, request, timeline_row_from_proto)
+                async with aclosing(pieces):
+                    async for rows in pieces:
+                        backoff.reset()
+                        yield followed.take(rows)
+            except AetherError as error:
+                if not error.is_retryable:
+                    raise
+            if followed.is_over:
+                return
+            await backoff.wait()
 
     async def at(self, seq: int) -> PastState:
         """The run as it was after event `seq`. Raises `InvalidArgument` if there is no such event."""

@@ -1,6 +1,7 @@
 """What the server tells about a run's past and about what it waits for, as frozen classes."""
 
-from collections.abc import Mapping, Sequence
+from bisect import insort
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from aether.wire.generated.aether.v1 import admin_pb2 as pb
 from aether.wire.generated.aether.v1 import model_pb2
 from aether.wire.values import failure_from_proto, payload_from_proto
 
+_Place = tuple[bool, bool, tuple[int, ...], int]
 _KINDS: Final = ("outcome", "pending", "published", "signal")
 
 
@@ -210,6 +212,29 @@ def timeline_row_from_proto(data: bytes) -> TimelineRow:
         message.first_seq,
         message.last_seq,
     )
+
+
+class FollowedTimeline:
+    """The rows of a run that goes on: those that came last take the places of what they were before."""
+
+    def __init__(self) -> None:
+        self._rows: dict[_Place, TimelineRow] = {}
+        self._places: list[_Place] = []
+
+    def take(self, rows: Iterable[TimelineRow]) -> list[TimelineRow]:
+        """All rows, in the order in which `timeline` tells them."""
+        for row in rows:
+            numbers = tuple(int(part) for part in row.path.split(".")) if row.path else ()
+            place = (row.kind != "run", not row.path, numbers, row.first_seq)
+            if place not in self._rows:
+                insort(self._places, place)
+            self._rows[place] = row
+        return [self._rows[place] for place in self._places]
+
+    @property
+    def is_over(self) -> bool:
+        """The run is closed."""
+        return bool(self._places) and self._rows[self._places[0]].ended_at is not None
 
 
 def _attempt(message: pb.TimelineAttempt) -> Attempt:

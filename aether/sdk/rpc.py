@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Final, TypeVar
 
 import anyio
@@ -87,13 +88,22 @@ async def stream(
     transport: Transport, path: str, request: Message, parse: Callable[[bytes], T]
 ) -> AsyncGenerator[T, None]:
     """One request, many answers."""
+    async with aclosing(batches(transport, path, request, parse)) as received:
+        async for batch in received:
+            for answer in batch:
+                yield answer
+
+
+async def batches(
+    transport: Transport, path: str, request: Message, parse: Callable[[bytes], T]
+) -> AsyncGenerator[list[T], None]:
+    """The same in pieces, as they came together."""
     try:
         async with await transport.open_stream(path) as answers:
             answers.send(request.SerializeToString())
             answers.half_close()
             while batch := await answers.receive():
-                for data in batch:
-                    yield parse(data)
+                yield [parse(data) for data in batch]
     except RpcError as error:
         raise translated(error) from error
 

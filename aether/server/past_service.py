@@ -4,6 +4,7 @@ What is read is what is durable. The engine is asked only for what it alone know
 on, and a new run that begins with the history of another one.
 """
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
@@ -37,6 +38,8 @@ from aether.wire.generated.aether.v1 import admin_pb2 as pb
 _SERVICE = "/aether.v1.AdminService/"
 # An id that is made up stays within the bound on names.
 _ID_MAX = 150
+# Between two looks for a follower.
+_PAUSE_S = 0.1
 _CLOSING_KINDS = {KINDS[kind] for kind in (e.RunCompleted, e.RunFailed, e.RunCancelled)}
 _Identified = TypeVar(
     "_Identified",
@@ -79,10 +82,17 @@ class PastService:
 
         async def stream() -> None:
             row = await self._archive.read(partial(find_row, request.workflow_id, request.run_id))
+            after = request.after_seq
+
+            async def send() -> bool:
+                nonlocal after
+                after, is_closed = await self._send_events(call, row.key, after)
+                return is_closed
+
             if request.follow:
-                await self._follow(call, row, request.after_seq)
+                await self._follow(call, row, send)
             else:
-                await self._send_events(call, row.key, request.after_seq)
+                await send()
 
         self._nursery.start_soon(stream_later, call, stream)
 
@@ -98,16 +108,27 @@ class PastService:
             if len(page) < PAGE_EVENTS:
                 return after, bool(page) and page[-1].kind in _CLOSING_KINDS
 
-    async def _follow(self, call: Call, row: RunRow, after: int) -> None:
+    async def _send_rows(self, call: Call, timeline: Timeline, run_key: int) -> bool:
+        """Those that are new or have changed; whether there will be no more."""
+        told = timeline.last_seq
+        while await self._archive.read(partial(_add_page, timeline, run_key)) == PAGE_EVENTS:
+            pass
+        for each in timeline.changed(told):
+            await room(call)
+            call.send(past_answers.timeline_row(each).SerializeToString())
+        return bool(timeline.last_seq) and not timeline.run.state.is_open
+
+    async def _follow(self, call: Call, row: RunRow, send: Callable[[], Awaitable[bool]]) -> None:
         with self._loop.followers.follow(row.key, self._loop.last_ticket) as follower, trio.CancelScope() as scope:
             self._following[call] = scope
             call.on_closed = lambda reason: scope.cancel()
             call.is_timed = False
             try:
                 while True:
-                    after, is_closed = await self._send_events(call, row.key, after)
-                    if is_closed or row.closed_at is not None:
+                    if await send() or row.closed_at is not None:
                         return
+                    # A run that goes on quickly is told of in pieces, and not event by event.
+                    await trio.sleep(_PAUSE_S)
                     await follower.news.wait()
                     follower.clear()
             finally:
@@ -129,11 +150,14 @@ class PastService:
         async def stream() -> None:
             row = await self._archive.read(partial(find_row, request.workflow_id, request.run_id))
             timeline = Timeline()
-            while await self._archive.read(partial(_add_page, timeline, row.key)) == PAGE_EVENTS:
-                pass
-            for each in timeline.rows():
-                await room(call)
-                call.send(past_answers.timeline_row(each).SerializeToString())
+
+            async def send() -> bool:
+                return await self._send_rows(call, timeline, row.key)
+
+            if request.follow:
+                await self._follow(call, row, send)
+            else:
+                await send()
 
         self._nursery.start_soon(stream_later, call, stream)
 

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from aether.wire.generated.aether.v1 import admin_pb2, model_pb2
 
 # What a fact calls the thing that it is about, and the times that it may tell.
-_NAMES: Final = ("name", "activity_type", "key", "workflow_id", "workflow_type")
+_NAMES: Final = ("name", "activity_type", "key", "workflow_id")
 _TIMES: Final = ("next_at_us", "fire_at_us", "start_at_us", "expires_at_us")
 _MESSAGE_MAX: Final = 200
 _NAMES_MAX: Final = 10_000
@@ -52,6 +52,8 @@ class EventNames:
 
 
 def _name_of(fact: Message) -> str:
+    if isinstance(fact, model_pb2.RunCreated):
+        return fact.workflow_type
     fields = fact.DESCRIPTOR.fields_by_name
     return next((getattr(fact, name) for name in _NAMES if name in fields), "")
 

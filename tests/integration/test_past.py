@@ -125,6 +125,28 @@ def five_steps(client):
     return steps
 
 
+def test_who_follows_a_timeline_sees_it_grow_until_the_run_is_closed(client, five_steps):
+    async def main() -> None:
+        async with client.serve():
+            handle = await five_steps.options(workflow_id="w").start()
+            counts, signalled = [], 0
+            async for rows in client.handle("w").follow_timeline():
+                counts.append(len(rows))
+                steps = sum(row.kind == "step" for row in rows)
+                if steps > signalled:
+                    signalled = steps
+                    await handle.signal("go")
+            assert counts == sorted(counts)
+            assert rows == await handle.timeline()
+            assert rows[0].state == "completed"
+            # Of a closed run it is all there is, once.
+            assert [rows async for rows in handle.follow_timeline()] == [rows]
+            with pytest.raises(aether.WorkflowNotFound):
+                await anext(client.handle("nobody").follow_timeline())
+
+    trio.run(main)
+
+
 def test_who_follows_a_run_sees_each_event_until_it_is_closed(client, five_steps):
     async def main() -> None:
         async with client.serve():

@@ -126,8 +126,21 @@ class Answers:
         for info in RUNS:
             yield info
 
+    async def queues(self):
+        return []
+
+    async def events(self, *_, **__):
+        await trio.sleep_forever()
+        yield
+
     def handle(self, workflow_id, run_id):
         return self
+
+    async def history(self, **_):
+        raise WorkflowNotFound("no run has the id 'order-9f2c11'")
+        yield
+
+    follow_timeline = history
 
     async def status(self):
         raise WorkflowNotFound("no run has the id 'order-9f2c11'")

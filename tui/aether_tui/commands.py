@@ -62,7 +62,7 @@ def _look(ui: Ui, known: Known, key: str, page: int) -> Outcome:
     if binding.does in _MOVES:
         return _move(ui, known, _MOVES[binding.does](page)), ()
     if binding.does == "view":
-        return _show(ui, MAIN_VIEWS[int(key) - 1]), ()
+        return _show(ui, MAIN_VIEWS[int(key) - 1]), (Refresh(),)
     return COMMANDS[binding.does](ui, known)
 
 
@@ -117,7 +117,7 @@ def _back(ui: Ui, known: Known) -> Outcome:
         return evolve(ui, opened=ui.opened[:-1], has_moved=True), (Refresh(),)
     if ui.view is View.RUN:
         return evolve(_show(ui, ui.behind), follow=False), ()
-    if ui.view is View.WORKFLOWS and ui.filter:
+    if ui.view in {View.WORKFLOWS, View.LOG} and ui.filter:
         return evolve(ui, filter=""), (Refresh(),)
     return _show(ui, View.OVERVIEW), ()
 
@@ -141,7 +141,7 @@ def _sort(ui: Ui, by: int) -> Outcome:
 
 
 def _filter(ui: Ui, known: Known) -> Outcome:
-    if ui.view is not View.WORKFLOWS:
+    if ui.view not in {View.WORKFLOWS, View.LOG}:
         ui = _show(ui, View.WORKFLOWS)
     return evolve(ui, mode=Mode.FILTER, typed=ui.filter), ()
 

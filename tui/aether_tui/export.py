@@ -76,7 +76,7 @@ def document(known: Known) -> dict[str, object]:
     if known.look is not None:
         held["look"] = unstructure(known.look, Look)
     if known.run is not None:
-        held["run"] = unstructure(known.run, RunLook)
+        held["run"] = {name: value for name, value in unstructure(known.run, RunLook).items() if name != "names"}
     # What users keep in memos and heartbeats may be anything.
     plain: dict[str, object] = json.loads(json.dumps(held, default=str))
     return plain

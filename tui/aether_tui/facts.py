@@ -5,9 +5,9 @@ from typing import Final
 
 from attrs import fields
 
-from aether import Event, Failure, Payload
+from aether import Event, Failure, LoggedEvent, Payload
 from aether.model.payload import RAW
-from aether_tui.sizes import clock, span
+from aether_tui.sizes import clock, micros, span
 
 # What a fact calls the thing that it is about.
 _NAMES: Final = ("name", "activity_type", "workflow_type", "key")
@@ -103,3 +103,40 @@ def fact_lines(event: Event) -> list[str]:
         elif value not in {"", 0, None, ()}:
             lines.append(f"{field.name}: {value}")
     return lines
+
+
+# What an event tells of the thing that it is about, by the end of its name: a word that has a sign in the theme.
+_STATES: Final = {
+    "Completed": "COMPLETED",
+    "Resolved": "COMPLETED",
+    "Failed": "FAILED",
+    "Rejected": "FAILED",
+    "Retried": "RETRYING",
+    "CancelRequested": "WAITING",
+    "Requested": "WAITING",
+    "Cancelled": "CANCELLED",
+    "Dropped": "CANCELLED",
+    "RunCreated": "PENDING",
+    "Scheduled": "PENDING",
+    "TimerStarted": "SLEEPING",
+    "PromiseCreated": "WAITING",
+    "Started": "RUNNING",
+    "Paused": "PAUSED",
+}
+
+
+def state_of_event(kind: str) -> str:
+    return next((state for end, state in _STATES.items() if kind.endswith(end)), "NEWS")
+
+
+def event_text(event: LoggedEvent) -> str:
+    """All that it tells beside its kind and its run, on one line."""
+    name = event.name or (f"at {event.path}" if event.path else "")
+    said = [f"attempt {event.attempt}" if event.attempt > 1 else ""]
+    said.append(f"{event.failure_type}: {event.message}" if event.failure_type and event.message else "")
+    said.append((event.failure_type or event.message) if not said[-1] else "")
+    if event.due_at is not None:
+        said.append(f"due in {span(micros(event.due_at) - micros(event.at))}")
+    said.append(f"on {event.worker_id}" if event.worker_id else "")
+    details = ", ".join(filter(None, said))
+    return " ".join(filter(None, (name, details)))

@@ -1,26 +1,49 @@
-"""What is known of the server: the last look at it, rates over the last minutes, and what changed from look to look.
+"""What is known of the server: the last look at it, rates over the last minutes, and what happened.
 
-Whoever watches hands in looks, failures to look, and lines for the log; views read. No I/O, no clock.
+Whoever watches hands in looks, events, failures to look, and lines for the log; views read. No I/O, no clock.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+from collections.abc import Mapping
 from typing import Final
 
 from attrs import define, evolve, field, frozen
 
-from aether import Event, Metrics, Problem, RunState, Sample, TimelineRow, WorkflowInfo, WorkflowStatus
-from aether_tui.facts import fact_subject, path_of
+from aether import (
+    Event,
+    LoggedEvent,
+    Metrics,
+    QueueInfo,
+    RunState,
+    Sample,
+    TimelineRow,
+    WorkflowInfo,
+    WorkflowStatus,
+)
+from aether_tui.facts import event_text, state_of_event
 from aether_tui.ring import Ring
 from aether_tui.sizes import micros
 
 LOG_MAX: Final = 2_000
-# Of what is new in one look, so that a burst does not push out all else.
+# Workers that came or went in one look; more are not told by name.
 _NEWS_MAX: Final = 100
 RunKey = tuple[str, str]
 # Counters in the ring, in this order.
 STARTED, CLOSED, FAILED, STEPS, EVENTS = range(5)
+
+
+@frozen
+class LogLine:
+    number: int
+    at_us: int
+    # A word that has a sign in the theme.
+    state: str
+    subject: str
+    text: str
+    # Of the run that it is about, if it is about one.
+    run: RunKey | None = None
+    # The kind of event that it tells of; "" for what was seen on this side.
+    event: str = ""
 
 
 @frozen
@@ -33,6 +56,10 @@ class Look:
     # The filter that `runs` went through, and what the server said against it.
     filter: str = ""
     filter_fault: str = ""
+    # Task queues, with what they hand out.
+    gates: tuple[QueueInfo, ...] = ()
+    # What has happened since the look before, in a recording.
+    log: tuple[LogLine, ...] = ()
 
 
 @frozen
@@ -48,11 +75,8 @@ class RunLook:
     why: str = ""
     # Why it can not be shown.
     fault: str = ""
-
-    @cached_property
-    def names(self) -> dict[str, str]:
-        """Of what is at a path: later facts do not repeat it."""
-        return {path: name for event in self.events if (path := path_of(event)) and (name := fact_subject(event))}
+    # Of what is at a path: later facts do not repeat it.
+    names: Mapping[str, str] = field(factory=dict)
 
 
 @frozen
@@ -62,18 +86,6 @@ class Lost:
     reason: str
     since_us: int
     retry_at_us: int
-
-
-@frozen
-class LogLine:
-    number: int
-    at_us: int
-    # A word that has a sign in the theme.
-    state: str
-    subject: str
-    text: str
-    # Of the run that it is about, if it is about one.
-    run: RunKey | None = None
 
 
 @define
@@ -100,8 +112,10 @@ class Known:
                 self._seed(sample)
         counts = (metrics.runs_started, metrics.runs_closed, failed, metrics.steps, metrics.events)
         self.ring.add(micros(metrics.at), counts)
-        if before is not None:
-            self._note_changes(before, look)
+        for line in look.log:
+            self.note(line.at_us, line.state, line.subject, line.text, line.run, line.event)
+        if before is not None and not look.log:
+            self._note_server(before.metrics, look)
 
     def _seed(self, sample: Sample) -> None:
         closed = sample.completed + sample.failed + sample.cancelled
@@ -122,9 +136,21 @@ class Known:
         """The server's clock: its times are compared with it, so that a viewer whose clock is wrong sees right ages."""
         return now_us if self.look is None else micros(self.look.metrics.at) + now_us - self.look.at_us
 
-    def note(self, at_us: int, state: str, subject: str, text: str, run: RunKey | None = None) -> None:
+    def note(self, at_us: int, state: str, subject: str, text: str, run: RunKey | None = None, event: str = "") -> None:
         self._log_count += 1
-        self.log.append(LogLine(self._log_count, at_us, state, subject, text, run))
+        self.log.append(LogLine(self._log_count, at_us, state, subject, text, run, event))
+
+    def take_event(self, event: LoggedEvent) -> None:
+        at_us = micros(event.at)
+        if event.dropped:
+            said = f"{event.dropped} left out: more happens than can be told"
+            self.note(at_us, "NEWS", "events", said, event="dropped")
+        run = event.workflow_id, event.run_id
+        self.note(at_us, state_of_event(event.kind), event.workflow_id, event_text(event), run, event.kind)
+
+    def forget_events(self) -> None:
+        """Others are wanted."""
+        self.log = deque((line for line in self.log if not line.event), maxlen=LOG_MAX)
 
     def forget(self) -> None:
         """All but the target."""
@@ -136,11 +162,6 @@ class Known:
         """As it is now, while the other one goes on."""
         return evolve(self, ring=self.ring.copied(), log=self.log.copy())
 
-    def _note_changes(self, before: Look, now: Look) -> None:
-        self._note_server(before.metrics, now)
-        if before.filter == now.filter:
-            self._note_runs({info.run_id: info for info in before.runs}, now)
-
     def _note_server(self, before: Metrics, now: Look) -> None:
         metrics, at_us = now.metrics, now.at_us
         if metrics.started_at != before.started_at:
@@ -148,37 +169,9 @@ class Known:
         if metrics.storage_fault != before.storage_fault:
             fault = metrics.storage_fault
             self.note(at_us, "FAILED" if fault else "COMPLETED", "storage", fault or "can be written again")
-        for problem in reversed(_new_problems(before, metrics)):
-            said = f"{problem.name}: {problem.failure_type}: {problem.message}"
-            state = "RETRYING" if problem.next_at else "FAILED"
-            self.note(at_us, state, problem.workflow_id, said, (problem.workflow_id, problem.run_id))
         had = {worker.worker_id for worker in before.workers}
         has = {worker.worker_id for worker in metrics.workers}
         for worker in sorted(has - had)[:_NEWS_MAX]:
             self.note(at_us, "NEWS", worker, "worker registered")
         for worker in sorted(had - has)[:_NEWS_MAX]:
             self.note(at_us, "CANCELLED", worker, "worker left")
-
-    def _note_runs(self, before: Mapping[str, WorkflowInfo], now: Look) -> None:
-        news = list(_news(before, now.runs))
-        for info in reversed(news[:_NEWS_MAX]):
-            text = f"{info.workflow_type} {info.state.name}"
-            self.note(now.at_us, info.state.name, info.workflow_id, text, (info.workflow_id, info.run_id))
-        if len(news) > _NEWS_MAX:
-            self.note(now.at_us, "NEWS", "runs", f"and {len(news) - _NEWS_MAX} more runs changed")
-
-
-def _new_problems(before: Metrics, now: Metrics) -> list[Problem]:
-    """Those of steps and activities; that a run failed is seen in the list of runs."""
-    newest = max((problem.at for problem in before.problems), default=before.at)
-    return [problem for problem in now.problems if problem.at > newest and problem.kind != "run"]
-
-
-def _news(before: Mapping[str, WorkflowInfo], runs: Iterable[WorkflowInfo]) -> Iterable[WorkflowInfo]:
-    """Runs that changed their state, and those that are newer than all that were there."""
-    newest = max((info.created_at for info in before.values()), default=None)
-    for info in runs:
-        old = before.get(info.run_id)
-        is_new = old is None and (newest is None or info.created_at >= newest)
-        if is_new or (old is not None and old.state is not info.state):
-            yield info

@@ -189,7 +189,7 @@ def _problems(ui: Ui, known: Known) -> Listing:
 
 def _log(ui: Ui, known: Known) -> Listing:
     def text(line: LogLine) -> str:
-        return f"{line.subject} {line.text}"
+        return f"{line.subject} {line.event} {line.text}"
 
     return Listing(tuple(known.log), lambda line: str(line.number), lambda line: line.run, text, is_log=True)
 

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import Final
 
 import trio
+from attrs import evolve
 
 from aether_tui.feed import Feed, wants_of
+from aether_tui.following import CHANGES, LogWants
 from aether_tui.known import Known
 from aether_tui.lines import shown
 from aether_tui.out import write
@@ -35,7 +37,9 @@ class PlainLines:
         for line in known.log:
             if line.number > self._told_until:
                 self._told_until = line.number
-                out.append(f"{clock(line.at_us)} {shown(line.subject)} {shown(line.text)}")
+                out.append(
+                    " ".join(filter(None, (clock(line.at_us), shown(line.subject), line.event, shown(line.text))))
+                )
         if known.look is not None and known.lost is None:
             scene = Scene(self._ui, known, 80, 24, Theme(ascii_only=True), known.server_time(now_us))
             told = facts(scene, known.look.metrics)
@@ -57,7 +61,7 @@ async def run_plain(feed: Feed, known: Known, ui: Ui, now_us: Callable[[], int])
                 nursery.cancel_scope.cancel()
 
         async def play() -> None:
-            await feed.run(lambda: wants_of(ui), known, tell)
+            await feed.run(lambda: evolve(wants_of(ui), log=LogWants(ui.filter, CHANGES)), known, tell)
             nursery.cancel_scope.cancel()
 
         with trio.open_signal_receiver(*_ENDS) as signals:

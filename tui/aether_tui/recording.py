@@ -16,16 +16,19 @@ from pathlib import Path
 from typing import Final
 
 import trio
-from attrs import define, field
+from attrs import define, evolve, field
 
 from aether import Client, InvalidArgument
 from aether.sdk.structure import structure, unstructure
 from aether_tui.feed import LiveFeed, Wants
+from aether_tui.following import CHANGES, LogWants
 from aether_tui.known import Known, Look
 
 _KIND: Final = {"aether_top": 1}
 _SPACING_US: Final = 900_000
 # What a crash may take; compressing fewer at a time makes the file larger.
+# Of the log, with one look.
+_LINES_MAX: Final = 50
 _FLUSH_EACH: Final = 10
 _LONGEST_S: Final = 5.0
 # A line is longer than that only if it is none of ours.
@@ -47,14 +50,16 @@ class Writer:
         self._count = 0
         self._write(_KIND)
 
-    def add(self, look: Look) -> None:
-        """At most about one a second."""
-        if look.at_us - self._last_us >= _SPACING_US:
-            self._last_us = look.at_us
-            self._write(unstructure(look, Look))
-            self._count += 1
-            if self._count % _FLUSH_EACH == 0:
-                self._file.flush()
+    def add(self, look: Look) -> bool:
+        """At most about one a second; whether it was taken."""
+        if look.at_us - self._last_us < _SPACING_US:
+            return False
+        self._last_us = look.at_us
+        self._write(unstructure(look, Look))
+        self._count += 1
+        if self._count % _FLUSH_EACH == 0:
+            self._file.flush()
+        return True
 
     def close(self) -> None:
         self._file.close()
@@ -83,16 +88,24 @@ class Recorder:
 
     async def run(self, wants: Callable[[], Wants], known: Known, changed: Callable[[], None]) -> None:
         kept: Look | None = None
+        told = 0
 
         def keep() -> None:
-            nonlocal kept
+            nonlocal kept, told
             if known.look is not None and known.look is not kept:
                 kept = known.look
-                self.writer.add(kept)
+                lines = [line for line in known.log if line.number > told][-_LINES_MAX:]
+                if self.writer.add(evolve(kept, log=tuple(lines))):
+                    told = known.log[-1].number if known.log else 0
             changed()
 
+        def wanted() -> Wants:
+            """The log too, so that it can be read later what went on while nobody looked at it."""
+            of = wants()
+            return of if of.log is not None else evolve(of, log=LogWants(of.filter, CHANGES))
+
         try:
-            await self.live.run(wants, known, keep)
+            await self.live.run(wanted, known, keep)
         finally:
             self.writer.close()
 

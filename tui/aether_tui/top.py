@@ -14,7 +14,8 @@ from rich.color import ColorSystem
 from aether import Client, InvalidArgument
 from aether_tui.app import App, Setup, run_on_terminal
 from aether_tui.export import FORMS, document, render
-from aether_tui.feed import Feed, LiveFeed, look, look_at_run
+from aether_tui.feed import Feed, LiveFeed, look
+from aether_tui.following import RunFeed
 from aether_tui.known import Known, RunKey
 from aether_tui.lines import plain
 from aether_tui.out import write
@@ -151,7 +152,7 @@ async def _look(options: Options, ui: Ui, known: Known) -> None:
     async with client:
         known.take_look(await look(client, ui.filter, options.now_us))
         if ui.opened:
-            known.take_run(await look_at_run(client, ui.opened[-1], options.now_us))
+            await RunFeed(ui.opened[-1], client.handle(*ui.opened[-1]), options.now_us).whole(known)
 
 
 def _export(scene: Scene, path: Path) -> None:

@@ -32,6 +32,25 @@ def test_an_empty_history_has_no_rows():
     assert told() == []
 
 
+def test_who_follows_is_told_of_the_rows_that_changed():
+    timeline = Timeline()
+    facts: tuple[e.Fact, ...] = (
+        e.RunCreated("w", "r", "order", "q", data()),
+        e.TimerStarted("2", T0),
+        e.StepCompleted("1", "pack", data()),
+        e.TimerFired("2"),
+        e.RunCompleted(data()),
+    )
+    assert timeline.changed(0) == []
+    told = []
+    for seq, fact in enumerate(facts, start=1):
+        timeline.add(e.Event(seq, T0 + seq * S, fact))
+        told.append([row.path for row in timeline.changed(seq - 1)])
+    assert told == [[""], ["2"], ["1"], ["2"], [""]]
+    assert timeline.changed(0) == timeline.rows()
+    assert [row.path for row in timeline.changed(2)] == ["", "1", "2"]
+
+
 def test_a_run_is_queued_then_runs_then_is_over():
     assert told(CREATED) == [Row("", RowKind.RUN, "order", RowState.QUEUED, at(1), 1, 1)]
     (running,) = told(CREATED, STARTED)

@@ -2,10 +2,9 @@
 
 from attrs import evolve
 
-from aether import RunState
-from aether_tui.known import CLOSED, LOG_MAX, STARTED, Known, Look
+from aether_tui.known import CLOSED, LOG_MAX, STARTED, Known, LogLine, Look
 from aether_tui.ring import Ring
-from tests.unit.tui.world import METRICS, NOW_US, RUNS, ago, known, run
+from tests.unit.tui.world import METRICS, NOW_US, ORDER, RUNS, ago, known, logged
 
 
 def texts(seen):
@@ -36,45 +35,47 @@ def test_a_server_that_was_started_anew_does_not_make_negative_rates():
 
 def test_what_changed_is_noted_once():
     seen = known()
-    runs = (
-        evolve(run(0, RunState.PENDING), created_at=ago(-1)),
-        evolve(RUNS[0], state=RunState.RUNNING),
-        *RUNS[1:],
-    )
     changed = later(1, storage_fault="the disk is full", workers=METRICS.workers[1:])
     for at_us in (NOW_US + 1, NOW_US + 2):
-        seen.take_look(Look(at_us, changed, runs))
-    assert texts(seen) == [
-        "FAILED storage the disk is full",
-        "CANCELLED wkr-7f3a worker left",
-        "RUNNING order-0001 order RUNNING",
-        "PENDING order-0000 order PENDING",
+        seen.take_look(Look(at_us, changed, RUNS))
+    assert texts(seen) == ["FAILED storage the disk is full", "CANCELLED wkr-7f3a worker left"]
+    seen.take_look(Look(NOW_US + 3, later(2), RUNS))
+    assert texts(seen)[2:] == ["COMPLETED storage can be written again", "NEWS wkr-7f3a worker registered"]
+
+
+def test_events_are_lines_that_open_their_runs_until_others_are_wanted():
+    seen = known()
+    seen.note(NOW_US, "NEWS", "storage", "is there")
+    retried = logged(
+        "StepRetried", attempt=3, due_at=ago(-7), failure_type="ReadTimeout", message="10 s", worker_id="w"
+    )
+    for event in (
+        retried,
+        logged("ActivityStarted", name="", path="2.1"),
+        logged("RunCancelled", name="", path="", message="not needed"),
+        logged("StepCompleted", dropped=40),
+        logged("SomethingNew", failure_type="Boom"),
+    ):
+        seen.take_event(event)
+    assert [f"{line.state} {line.event} {line.text}" for line in seen.log][1:] == [
+        "RETRYING StepRetried pack attempt 3, ReadTimeout: 10 s, due in 8.0s, on w",
+        "RUNNING ActivityStarted at 2.1",
+        "CANCELLED RunCancelled not needed",
+        "NEWS dropped 40 left out: more happens than can be told",
+        "COMPLETED StepCompleted pack",
+        "NEWS SomethingNew pack Boom",
     ]
-    seen.take_look(Look(NOW_US + 3, later(2), runs))
-    assert texts(seen)[4:] == ["COMPLETED storage can be written again", "NEWS wkr-7f3a worker registered"]
+    assert (seen.log[1].run, seen.log[1].at_us) == (("order-0002", "c" * 32), NOW_US - 1_000_000)
+    seen.forget_events()
+    assert texts(seen) == ["NEWS storage is there"]
+    assert seen.log.maxlen == LOG_MAX
 
 
-def test_new_problems_of_steps_and_activities_are_noted():
+def test_a_look_of_a_recording_brings_what_had_happened():
     seen = known()
-    problem = evolve(METRICS.problems[1], at=ago(-1))
-    seen.take_look(Look(NOW_US + 1, later(2, problems=(problem, *METRICS.problems)), RUNS))
-    assert texts(seen) == ["RETRYING ingest-77ab fetch: ReadTimeout: 10 s"]
-    assert seen.log[-1].run == ("ingest-77ab", "b" * 32)
-
-
-def test_another_filter_is_no_news():
-    seen = known()
-    seen.take_look(Look(NOW_US + 1, later(1), (), filter="x"))
-    seen.take_look(Look(NOW_US + 2, later(2), RUNS))
-    assert not texts(seen)
-
-
-def test_a_burst_is_told_in_part_and_counted():
-    seen = known(runs=())
-    new = tuple(evolve(run(number, RunState.RUNNING), created_at=ago(-1)) for number in range(150))
-    seen.take_look(Look(NOW_US + 1, later(1), new))
-    assert len(seen.log) == 101
-    assert texts(seen)[-1] == "NEWS runs and 50 more runs changed"
+    line = LogLine(9, NOW_US, "FAILED", "order-0002", "Boom", ORDER, "RunFailed")
+    seen.take_look(Look(NOW_US + 1, later(1, workers=()), log=(line,)))
+    assert [(each.number, each.event, each.run) for each in seen.log] == [(1, "RunFailed", ORDER)]
 
 
 def test_a_lost_server_is_noted_when_it_goes_and_when_it_is_back():

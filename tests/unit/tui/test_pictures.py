@@ -36,11 +36,13 @@ from tests.unit.tui.world import (
     row,
     scene,
     ui,
+    with_events,
 )  # fmt: skip
 
 SIZES = ((118, 32), (80, 24), (60, 16))
 SCREENS = {
-    **{view.value: ui(view) for view in View if view is not View.RUN},
+    **{view.value: ui(view) for view in View if view not in {View.RUN, View.LOG}},
+    "log": ui(View.LOG, follow=True, filter="type:order"),
     **{f"run-{tab.name.lower()}": ui(View.RUN, tab=tab) for tab in Tab},
     "help": ui(View.WORKFLOWS, mode=Mode.HELP),
     "confirm": ui(View.RUN, mode=Mode.CONFIRM, intent=Intent("cancel", (ORDER,))),
@@ -66,7 +68,8 @@ def compared(name, drawn):
 @pytest.mark.parametrize(("width", "height"), SIZES)
 @pytest.mark.parametrize("name", SCREENS)
 def test_a_screen_looks_as_it_did(name, width, height):
-    compared(f"{name}-{width}x{height}", plain(frame(scene(SCREENS[name], width, height)).picture))
+    seen = with_events() if name == "log" else None
+    compared(f"{name}-{width}x{height}", plain(frame(scene(SCREENS[name], width, height, seen)).picture))
 
 
 @pytest.mark.parametrize("name", ["overview", "workflows", "run-timeline"])

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from attrs import evolve
 
@@ -9,6 +10,7 @@ import aether
 from aether import RunState
 from aether.model import events as e
 from aether.model.policy import RetryPolicy
+from aether_tui.facts import fact_subject, path_of
 from aether_tui.known import Known, Look, RunLook
 from aether_tui.sizes import micros
 from aether_tui.theme import Theme
@@ -192,7 +194,10 @@ def order_look(**changes):
         run(4, RunState.FAILED, "OrderFlow", ORDER[0], closed=2), run_id=ORDER[1], created_at=ago(87), history_length=14
     )
     status = aether.WorkflowStatus(info, DECLINED, (), False, False, "state-action-log", {})
-    look = RunLook(NOW_US, ORDER, status, EVENTS, TIMELINE, "it failed: CardDeclined: issuer said no (code 51)")
+    look = RunLook(
+        NOW_US, ORDER, status, EVENTS, TIMELINE, "it failed: CardDeclined: issuer said no (code 51)",
+        names={path: name for event in EVENTS if (path := path_of(event)) and (name := fact_subject(event))},
+    )  # fmt: skip
     return evolve(look, **changes)
 
 
@@ -203,9 +208,36 @@ def known(metrics=METRICS, runs=RUNS, **look):
     return made
 
 
+def with_events():
+    """Somebody looked at the log for a while."""
+    seen = known()
+    seen.note(NOW_US, "NEWS", "wkr-7f3a", "worker registered")
+    for event in (
+        logged("RunCreated", 9, name="order", path=""),
+        logged("RunStarted", 8.9, worker_id="wkr-7f3a", name="", path=""),
+        logged("StepRetried", 8, attempt=3, due_at=ago(-7), failure_type="ReadTimeout", message="10 s"),
+        logged("TimerStarted", 7, name="", path="2", due_at=ago(-53)),
+        logged("SignalReceived", 6, "漢字-🎉-[/red]-שלום", name="approve", path="", dropped=1200),
+        logged("ActivityCompleted", 5, name="charge", path="3"),
+        logged(
+            "RunFailed", 2, "order-9f2c11", name="", path="", failure_type="CardDeclined", message="issuer \x1b[31mno"
+        ),
+    ):
+        seen.take_event(event)
+    return seen
+
+
 def ui(view=View.OVERVIEW, **fields):
     opened = (ORDER,) if view is View.RUN else ()
     return Ui(view, opened, View.WORKFLOWS, **fields)
+
+
+def logged(kind, seconds=1, workflow_id="order-0002", **fields):
+    made: dict[str, Any] = {
+        "position": 1, "run_id": "c" * 32, "workflow_type": "order", "task_queue": "default", "seq": 3, "path": "1",
+        "name": "pack", "attempt": 1, "due_at": None, "worker_id": "", "failure_type": "", "message": "",
+    }  # fmt: skip
+    return aether.LoggedEvent(at=ago(seconds), kind=kind, workflow_id=workflow_id, **made | fields)
 
 
 def scene(chosen=None, width=118, height=32, seen=None, ascii_only=False):

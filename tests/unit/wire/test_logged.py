@@ -36,6 +36,7 @@ def test_an_event_tells_what_it_is_about():
     ("fact", "name"),
     [
         (e.RunResumed(), ""),
+        (e.RunCreated("w", "r", "order", "q", NOTHING), "order"),
         (e.SignalReceived("approve", NOTHING), "approve"),
         (e.ValuePublished("1", "progress", NOTHING), "progress"),
         (e.ChildStarted("1", "order-1", "r", "order"), "order-1"),

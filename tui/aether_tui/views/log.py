@@ -1,4 +1,4 @@
-"""What changed while one looked, and what this program itself had to say."""
+"""What happens, over all runs that the filter means, and what this program itself had to say."""
 
 from aether_tui.grid import Cell, Column, grid
 from aether_tui.known import LogLine
@@ -8,7 +8,13 @@ from aether_tui.sizes import clock
 from aether_tui.theme import style_of
 from aether_tui.views.scene import Drawn, Scene
 
-_COLUMNS = (Column("TIME", 9), Column("", 1), Column("WHAT", 22, grows=True), Column("", 24, grows=True))
+_COLUMNS = (
+    Column("TIME", 9),
+    Column("", 1),
+    Column("WORKFLOW", 16, grows=True),
+    Column("EVENT", 17),
+    Column("DETAIL", 9, grows=True),
+)
 
 
 def draw(scene: Scene) -> Drawn:
@@ -16,10 +22,10 @@ def draw(scene: Scene) -> Drawn:
     rows = listing(ui, scene.known)
     height = scene.height - 3
     shown, chosen = scene.window(rows, height)
-    title = f"log {shown.note}".rstrip()
+    title = f"log {shown.note}".rstrip() + (f" · {ui.filter}" if ui.filter else "")
     if not ui.follow and shown.bottom < shown.count:
         title += f" · {shown.count - shown.bottom} below; f follows"
-    inside = [words("nothing has changed yet")]
+    inside = [words("nothing has happened yet")]
     if rows.things:
         inside = grid(_COLUMNS, shown, lambda index: _row(rows.things[index], scene), scene.width - 4, selected=chosen)
     return Drawn(boxed(title, inside, scene.width, scene.height, scene.theme), shown.top, height)
@@ -27,4 +33,6 @@ def draw(scene: Scene) -> Drawn:
 
 def _row(line: LogLine, scene: Scene) -> list[Cell]:
     style = style_of(line.state)
-    return [(clock(line.at_us), "dim"), (scene.theme.sign(line.state), style), line.subject, line.text]
+    return [
+        (clock(line.at_us), "dim"), (scene.theme.sign(line.state), style), line.subject, (line.event, style), line.text,
+    ]  # fmt: skip

@@ -470,12 +470,14 @@ class LoggedEvent(_message.Message):
     def __init__(self, position: _Optional[int] = ..., dropped: _Optional[int] = ..., kind: _Optional[str] = ..., at_us: _Optional[int] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., seq: _Optional[int] = ..., path: _Optional[str] = ..., name: _Optional[str] = ..., attempt: _Optional[int] = ..., due_at_us: _Optional[int] = ..., worker_id: _Optional[str] = ..., failure_type: _Optional[str] = ..., message: _Optional[str] = ..., event: _Optional[_Union[_model_pb2.Event, _Mapping]] = ...) -> None: ...
 
 class GetTimelineRequest(_message.Message):
-    __slots__ = ("workflow_id", "run_id")
+    __slots__ = ("workflow_id", "run_id", "follow")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
-    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ...) -> None: ...
+    follow: bool
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., follow: bool = ...) -> None: ...
 
 class TimelineRow(_message.Message):
     __slots__ = ("path", "kind", "name", "state", "branch", "depth", "created_at_us", "started_at_us", "ended_at_us", "due_at_us", "worker_id", "attempts", "attempt_count", "failure", "child_workflow_id", "child_run_id", "first_seq", "last_seq")
