@@ -213,6 +213,7 @@ def _start_attempt(state: State, lease: Lease, activity: Activity) -> None:
             activity.heartbeat,
             activity.timeouts,
             activity.scheduled_at,
+            state.meters.traceparent(run, activity.path, activity.attempt),
         )
     )
 

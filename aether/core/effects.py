@@ -162,6 +162,8 @@ class SendActivity:
     last_heartbeat: Payload | None
     timeouts: ActivityTimeouts
     scheduled_at: int
+    # Of this attempt; empty if nobody traces the run.
+    traceparent: str = ""
 
 
 @frozen

@@ -120,6 +120,7 @@ class SignalRun:
     name: str
     value: Payload
     signal_id: str = ""
+    traceparent: str = ""
 
 
 @frozen

@@ -419,6 +419,10 @@ def begin_child(state: State, parent: Run, command: c.StartChild, fact: e.ChildS
             priority=parent.priority,
             labels=command.labels,
             concurrency=command.concurrency,
+            # One that goes on for itself has a trace for itself.
+            traceparent=""
+            if fact.parent_close_policy is ParentClosePolicy.ABANDON
+            else state.meters.traceparent(parent, fact.path),
         ),
         parent,
     )

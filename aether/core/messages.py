@@ -29,7 +29,7 @@ def signal(state: State, item: SignalRun) -> None:
     if forgets or run.last_seq >= state.limits.history_max:
         state.reply(item.reply, LimitExceeded(f"workflow {run.workflow_id!r} has had too many signals"))
         return
-    state.record(run, e.SignalReceived(item.name, item.value, item.signal_id))
+    state.record(run, e.SignalReceived(item.name, item.value, item.signal_id, item.traceparent))
     state.reply(item.reply, Signalled(run.run_id, duplicate=False))
     wake_run(state, run)
 

@@ -19,7 +19,7 @@ from aether.core.run import Activity, Run, Timer
 from aether.model import events as e
 from aether.model.payload import Failure
 from aether.model.runs import TaskKind
-from aether.model.tracing import origin_of
+from aether.model.tracing import origin_of, traceparent_of
 
 M = TypeVar("M")
 F = TypeVar("F")
@@ -197,6 +197,12 @@ class Meters:
         else:
             row.evicted += 1
         self.replay_events += run.last_seq
+
+    def traceparent(self, run: Run, path: str, attempt: int = 0) -> str:
+        """Of what the run does there; empty if nobody traces it."""
+        if not (run.traceparent or self.is_traced):
+            return ""
+        return traceparent_of(origin_of(run.traceparent, run.run_id), run.run_id, path, attempt)
 
     def trace_id(self, run: Run) -> str:
         """Empty if nobody traces it."""

@@ -226,6 +226,7 @@ class SignalReceived:
     name: str
     value: Payload
     signal_id: str = ""
+    traceparent: str = ""
 
 
 @frozen

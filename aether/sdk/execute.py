@@ -27,6 +27,7 @@ from aether.sdk.converters import Converter
 from aether.sdk.define import Activity
 from aether.sdk.failures import is_failure, to_failure
 from aether.sdk.steps import Lane
+from aether.sdk.traces import enter
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.values import payload_from_proto
 
@@ -52,6 +53,9 @@ class ActivityInfo:
     last_heartbeat: Any
     # When the workflow asked for it.
     scheduled_at: datetime
+    # The span of this attempt, as in W3C Trace Context, for what it calls; empty if nobody traces the run.
+    # What OpenTelemetry calls the current span is this one.
+    traceparent: str = ""
 
 
 class Port(Protocol):
@@ -94,6 +98,8 @@ class Attempt:
         """The attempt's task. Never raises what the user's code raises."""
         command: c.ActivityCommand = c.CancelActivity()
         _ATTEMPT.set(self)
+        # For good: the task ends with the attempt.
+        enter(self._task.traceparent)
         with self._scope:
             command = await self._call()
         if not self._is_revoked:
@@ -130,6 +136,7 @@ class Attempt:
             task.attempt,
             last,
             _EPOCH + timedelta(microseconds=task.scheduled_at_us),
+            task.traceparent,
         )
 
     def cancel(self) -> None:

@@ -19,6 +19,7 @@ from aether.sdk.past import (
     state_from_items,
     timeline_row_from_proto,
 )
+from aether.sdk.traces import current_traceparent
 from aether.sdk.views import WorkflowInfo, WorkflowStatus, outcome, status_from_proto
 from aether.wire.convert import decode_event
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
@@ -93,6 +94,7 @@ class Handle(Generic[R]):
             name=name,
             value=payload_to_proto(payload),
             signal_id=signal_id or new_id(),
+            traceparent=current_traceparent(),
         )
         await rpc.call_until(
             self._client.transport,

@@ -25,6 +25,7 @@ from aether.sdk.failures import from_failure, is_failure, to_failure
 from aether.sdk.meanings import Kind
 from aether.sdk.replay import ABORTED, Replay
 from aether.sdk.steps import Lane, StepRules, call, completed, failed, plan_of
+from aether.sdk.traces import leave, traced_run
 from aether.sdk.waiters import LIVE, OVER, Branch, Fork, Waiter
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Port(Protocol):
     new_event: Callable[[], anyio.Event]
     steps: Lane
     is_draining: bool
+    # The server tells spans of all runs.
+    is_traced: bool
 
     def now(self) -> int:
         """Microseconds since the epoch, on the server's clock."""
@@ -93,6 +96,7 @@ class Run:
         self.moves = 0
         self._hurried_at = 0
         self._seed = created.seed or created.run_id
+        self._traced = traced_run(created.traceparent, created.run_id, is_told=port.is_traced)
         self._port = port
         self._input = created.input
         self._commands: list[c.RunCommand] = []
@@ -296,6 +300,7 @@ class Run:
         if command is None or command.name != waiter.name:
             started_at = port.now()
             token = PLACE.set(None)
+            span = self._traced.enter(waiter.path, waiter.attempt) if self._traced is not None else None
             try:
                 plan = plan_of(function)
                 value = await call(plan, function, rules.args, rules.timeout_s, port.steps)
@@ -307,6 +312,8 @@ class Run:
                 command = failed(waiter, to_failure(error), rules.retry, started_at)
             finally:
                 PLACE.reset(token)
+                if span is not None:
+                    leave(span)
         if not self.is_dropped:
             waiter.is_told = True
             self._commands.append(command)

@@ -118,6 +118,7 @@ class Session:
         self.steps = settings.make_lane(_STEP_THREADS)
         self.attempts = settings.make_lane(settings.activity_slots or DEFAULT_LIMITS.activity_slots_default)
         self.is_draining = False
+        self.is_traced = False
         self._outcomes = outcomes
         self._stream = stream
         self._registered = pb.RegisterResponse()
@@ -263,6 +264,7 @@ class Session:
             message = _parse(data)
             if message.HasField("registered"):
                 self._registered = message.registered
+                self.is_traced = message.registered.traces
                 self._outcomes.go_on(message.registered.lineage)
             self._take(message)
         if not self._registered.session_id:

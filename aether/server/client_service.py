@@ -22,6 +22,7 @@ from aether.model.limits import Limits
 from aether.model.payload import Payload
 from aether.model.policy import ConcurrencyLimit
 from aether.model.runs import IdReusePolicy, Labels, RunState
+from aether.model.tracing import parse_traceparent
 from aether.server import answers
 from aether.server.archive import Archive, find_fact
 from aether.server.engine_loop import EngineLoop
@@ -30,7 +31,6 @@ from aether.server.message_service import MessageService
 from aether.server.pause_service import PauseService
 from aether.server.readiness import Readiness
 from aether.server.replies import fail, find_closed, refuse, refuse_just_started, respond_later
-from aether.server.spans import TRACEPARENT
 from aether.store.interface import Reader, RunRow
 from aether.wire.calls import Call, Method
 from aether.wire.convert import decode_event
@@ -95,7 +95,7 @@ class ClientService:
             payload,
             *options,
             awaited=request.await_result,
-            traceparent=request.traceparent if TRACEPARENT.fullmatch(request.traceparent) else "",
+            traceparent=request.traceparent if parse_traceparent(request.traceparent) else "",
         )
         if item.awaited:
             self._keep(call, item)

@@ -68,8 +68,6 @@ class EngineLoop:
         self.outbox: Outbox
         self.sinks: dict[int, SessionSink] = {}
         self.on_due: Callable[[int | None], None] = lambda due: None
-        # Told each run whose last event is durable.
-        self.on_closed: Callable[[int], None] = lambda run_key: None
         self._inbox: deque[Input | Reply] = deque()
         self._line: deque[_Line] = deque()
         self._wake = trio.Event()
@@ -135,7 +133,6 @@ class EngineLoop:
             self._perform(entry.effects)
             for run_key in entry.closed:
                 self.histories.forget(run_key)
-                self.on_closed(run_key)
         self.outbox.flush()
         if self.followers:
             self.followers.durable(ticket)

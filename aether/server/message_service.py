@@ -12,6 +12,7 @@ from aether.errors import AetherError, InvalidArgument, WorkflowClosed, Workflow
 from aether.model import events as e
 from aether.model.limits import Limits
 from aether.model.runs import RunState
+from aether.model.tracing import parse_traceparent
 from aether.server.archive import Archive, find_fact
 from aether.server.engine_loop import EngineLoop
 from aether.server.readiness import Readiness
@@ -63,6 +64,7 @@ class MessageService:
                 request.name,
                 value,
                 request.signal_id,
+                request.traceparent if parse_traceparent(request.traceparent) else "",
             )
         )
 

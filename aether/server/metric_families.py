@@ -19,6 +19,7 @@ from aether.server.metrics_report import MetricsReport, Streams
 from aether.server.openmetrics import Family, Rows
 from aether.server.readiness import Readiness
 from aether.server.telemetry import LEVELS, logged
+from aether.server.trace_stats import TraceStats
 from aether.server.traffic import Traffic
 from aether.version import VERSION
 
@@ -46,6 +47,7 @@ def families(report: MetricsReport, details: Counter[Detail], database: str) -> 
     yield n.CACHE_RUNS, [((), len(loop.histories))]
     yield n.CACHE_BYTES, [((), loop.histories.size_bytes)]
     yield from _traffic(report.traffic, report.streams)
+    yield from _traces(report.traces)
     yield n.LOOP_LAG, [((), loop.metrics.loop_lag)]
     yield n.INBOX, [((), loop.waiting_count)]
     yield n.READY, [((), int(not readiness.fault))]
@@ -63,6 +65,13 @@ def _traffic(traffic: Traffic, streams: Streams) -> Iterator[tuple[Family, Rows]
     yield n.CONNECTIONS, [((), traffic.connections)]
     yield n.SSE_CLIENTS, [((), streams.open)]
     yield n.SSE_DROPPED, [((), streams.dropped)]
+
+
+def _traces(traces: TraceStats) -> Iterator[tuple[Family, Rows]]:
+    yield n.SPANS, [(("sent",), traces.sent), (("refused",), traces.refused)]
+    yield n.SPANS_FAILED, [((), traces.failures)]
+    yield n.SPANS_DROPPED, [((), traces.dropped)]
+    yield n.SPANS_BEHIND, [((), traces.behind)]
 
 
 def _process() -> Iterator[tuple[Family, Rows]]:

@@ -13,6 +13,7 @@ from aether.server.engine_loop import EngineLoop
 from aether.server.metrics import Window
 from aether.server.process_stats import rss_bytes
 from aether.server.readiness import Readiness
+from aether.server.trace_stats import TraceStats
 from aether.server.traffic import Traffic
 from aether.server.writer import BatchWriter
 from aether.version import VERSION
@@ -34,6 +35,7 @@ class MetricsReport:
     census: Census
     node: str
     traffic: Traffic = field(factory=Traffic)
+    traces: TraceStats = field(factory=TraceStats)
     streams: Streams = field(factory=Streams)
 
     async def take(self, *, samples: bool = False) -> pb.Metrics:

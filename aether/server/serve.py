@@ -9,7 +9,7 @@
     ├─ windows       restarted  web page, metrics port; never ends the process
     ├─ loop watch               how late the event loop is
     ├─ notifier                 signs of life for systemd, if it asks for them
-    ├─ traces        restarted  spans of closed runs, if asked for
+    ├─ traces        restarted  spans for a collector, if asked for
     └─ doors                    closed first on shutdown, with a deadline
        └─ listener → one nursery per connection   CONTAINED
 
@@ -258,9 +258,10 @@ async def serve(
 def _tracer(running: Running, endpoint: str) -> Callable[[], Awaitable[None]]:
     from aether.server.tracer import Tracer
 
-    tracer = Tracer(running.archive, endpoint, running.report.node)
-    running.loop.on_closed = tracer.closed
-    return tracer.run
+    report = running.report
+    # From now on each run has a trace, which its code is told of.
+    running.loop.engine.state.meters.is_traced = True
+    return Tracer(running.loop, running.archive, report.readiness.writer, endpoint, report.node, report.traces).run
 
 
 async def _look_out(window: Window, running: Running, database: str, settings: Settings) -> None:

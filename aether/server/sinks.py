@@ -91,6 +91,7 @@ class SessionSink(ABC):
             last_heartbeat=payload_to_proto(effect.last_heartbeat) if effect.last_heartbeat else None,
             timeouts=timeouts_to_proto(effect.timeouts),
             scheduled_at_us=effect.scheduled_at,
+            traceparent=effect.traceparent,
         )
         self.send_task(pb.Task(token=effect.token, activity=task).SerializeToString())
 

@@ -1,99 +1,199 @@
-"""Sends spans of runs that are closed to an OpenTelemetry collector, from what is on disk.
+"""Tells an OpenTelemetry collector what happened: reads the log on disk, makes spans, sends them, notes how far it is.
 
-Nothing of it is on the way of a run: when the last event of one is durable its key is put into a line, and a task of
-its own reads the history, makes spans and sends them from a thread. When the collector does not take them they wait,
-and when too many wait the oldest are dropped and that is said.
+Theory of operation. Nothing of it is on the way of a run. A task of its own reads the log behind the position that was
+taken last, a page at a time, in a thread; what a page says has ended becomes spans, which are sent in one request. Only
+then is the position noted in the store and the next page read, so at most one page is in memory, and what waits is the
+log itself. A server that dies goes on behind the noted position: what was sent and not noted is sent again, with the
+same ids. A collector that is away for so long that more than `BEHIND_MAX` events wait loses the oldest ones, and that
+is told.
 """
 
+import gzip
 import http.client
 import json
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict
 from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
 import trio
+from attrs import frozen
 
-from aether.core.timeline import Timeline
-from aether.model import events as e
 from aether.server.archive import PAGE_EVENTS, Archive
-from aether.server.spans import Identity, Span, request_of, span_id, spans_of, trace_of
+from aether.server.engine_loop import EngineLoop
+from aether.server.spans import RunSpans, Span, request_of
 from aether.server.telemetry import Log
-from aether.store.interface import Reader, StoreError
+from aether.server.trace_stats import TraceStats
+from aether.server.writer import BatchWriter
+from aether.store.interface import EventRow, Reader, StoreDamaged, StoreError
 from aether.version import VERSION
 from aether.wire.convert import decode_event
 
 log = Log("aether.server")
 
-WAITING_MAX: Final = 10_000
-_BATCH: Final = 50
-_ANCESTORS_MAX: Final = 64
+# The name under which the position is noted.
+MARK: Final = "traces"
+PAGE: Final = 500
+BEHIND_MAX: Final = 100_000
+# Runs of which it is known what they have begun; of others it is read when they go on.
+_RUNS_MAX: Final = 10_000
+# What happens in this time is sent together.
+_GATHER_S: Final = 1.0
 _PAUSES_S: Final = (1.0, 60.0)
+# For a whole request. A thread that a collector holds up longer is left to itself; there are never more than so many.
 _POST_S: Final = 10.0
+_THREADS_MAX: Final = 2
 _PATH: Final = "/v1/traces"
+_TRY_AGAIN: Final = frozenset({408, 429, 502, 503, 504})
+
+
+@frozen
+class _Page:
+    position: int
+    behind: int
+    dropped: int
+    spans: int
+    body: bytes
 
 
 class Tracer:
-    """`closed` is told each run; `run` is the task."""
+    """`run` is the task."""
 
-    def __init__(self, archive: Archive, endpoint: str, node: str) -> None:
+    def __init__(
+        self, loop: EngineLoop, archive: Archive, writer: BatchWriter, endpoint: str, node: str, stats: TraceStats
+    ) -> None:
+        self._loop = loop
         self._archive = archive
+        self._writer = writer
         self._endpoint = endpoint
         self._node = node
-        self._waiting: deque[int] = deque()
-        self._something = trio.Event()
-        self.dropped = 0
-
-    def closed(self, run_key: int) -> None:
-        if len(self._waiting) >= WAITING_MAX:
-            self._waiting.popleft()
-            self.dropped += 1
-        self._waiting.append(run_key)
-        self._something.set()
+        self._stats = stats
+        self._runs: OrderedDict[int, RunSpans] = OrderedDict()
+        self._threads = trio.CapacityLimiter(_THREADS_MAX)
+        self._is_failing = False
 
     async def run(self) -> None:
-        while True:
-            if not self._waiting:
-                self._something = trio.Event()
-                await self._something.wait()
-            keys = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
-            spans: list[Span] = []
-            for key in keys:
-                try:
-                    spans += await self._archive.read(partial(_spans, key))
-                except StoreError as fault:
-                    log.error("trace_unreadable", run_key=key, error=str(fault))
-            body = json.dumps(request_of(spans, VERSION, self._node)).encode()
-            await self._send(partial(self._post, body))
+        position = await self._begin()
+        with self._loop.followers.listen() as listener:
+            while True:
+                listener.clear()
+                page = await self._archive.read(partial(self._page, position), is_content=True)
+                self._note(page)
+                if page.spans:
+                    await self._deliver(page)
+                    await self._keep(page.position)
+                is_at_end = page.position == position
+                position = page.position
+                if is_at_end:
+                    await listener.news.wait()
+                    await trio.sleep(_GATHER_S)
 
-    async def _send(self, post: Callable[[], Awaitable[None]]) -> None:
+    async def _begin(self) -> int:
+        """Where the last server came to; at the end of the log if there was none that sent spans."""
+
+        def look(reader: Reader) -> tuple[int | None, int]:
+            return reader.recall(MARK), reader.newest_position()
+
+        kept, newest = await self._archive.read(look, is_content=True)
+        if kept is None:
+            await self._keep(newest)
+            return newest
+        # A log that was replaced by an older one has no such place.
+        return min(kept, newest)
+
+    async def _keep(self, position: int) -> None:
+        try:
+            await self._writer.between(lambda store: store.remember(MARK, position))
+        except StoreError as fault:
+            # Then a server that starts now sends them again.
+            log.warning("traces_not_noted", error=str(fault))
+
+    def _note(self, page: _Page) -> None:
+        self._stats.behind = page.behind
+        if page.dropped:
+            self._stats.dropped += page.dropped
+            log.warning("traces_dropped", events=page.dropped)
+
+    # In the reader's thread.
+
+    def _page(self, position: int, reader: Reader) -> _Page:
+        newest = reader.newest_position()
+        position = min(position, newest)
+        dropped = 0
+        if newest - position > BEHIND_MAX:
+            dropped = newest - BEHIND_MAX // 2 - position
+            position += dropped
+        spans: list[Span] = []
+        for at, row in reader.log_after(position, PAGE):
+            position = at
+            try:
+                spans += self._spans(row, reader)
+            except StoreDamaged as fault:
+                self._runs.pop(row.run_key, None)
+                log.error("trace_unreadable", run_key=row.run_key, error=str(fault))
+        if not spans:
+            return _Page(position, newest - position, dropped, 0, b"")
+        document = json.dumps(request_of(spans, VERSION, self._node), separators=(",", ":"))
+        return _Page(position, newest - position, dropped, len(spans), gzip.compress(document.encode(), 1))
+
+    def _spans(self, row: EventRow, reader: Reader) -> list[Span]:
+        run = self._runs.get(row.run_key)
+        if run is None or run.last_seq != row.seq - 1:
+            run = _known(row, reader)
+            if run is None:
+                return []  # removed since
+            self._runs[row.run_key] = run
+            if len(self._runs) > _RUNS_MAX:
+                self._runs.popitem(last=False)
+        self._runs.move_to_end(row.run_key)
+        spans = run.add(decode_event(row.body))
+        if run.is_over:
+            del self._runs[row.run_key]
+        return spans
+
+    # Sending.
+
+    async def _deliver(self, page: _Page) -> None:
         """Until it is taken, or refused for good."""
         pause_s, pause_max_s = _PAUSES_S
         while True:
             try:
-                await post()
+                status = await self._post(page.body)
             except OSError as fault:
-                log.warning("traces_not_sent", error=str(fault), waiting=len(self._waiting), dropped=self.dropped)
+                self._stats.failures += 1
+                self._is_failing = True
+                log.warning("traces_not_sent", error=str(fault), behind=page.behind, again_in_s=pause_s)
                 await trio.sleep(pause_s)
                 pause_s = min(2 * pause_s, pause_max_s)
+                continue
+            if self._is_failing:
+                self._is_failing = False
+                log.info("traces_sent_again")
+            if status < 300:
+                self._stats.sent += page.spans
             else:
-                return
+                self._stats.refused += page.spans
+                log.error("traces_refused", status=status, spans=page.spans)
+            return
 
-    async def _post(self, body: bytes) -> None:
-        status = await trio.to_thread.run_sync(_post, self._endpoint, body)
-        if status in {429, 502, 503, 504}:
-            raise OSError(f"the collector answers {status}")
-        if status >= 300:
-            log.error("traces_refused", status=status)
+    async def _post(self, body: bytes) -> int:
+        with trio.move_on_after(_POST_S):
+            status = await trio.to_thread.run_sync(
+                _post, self._endpoint, body, abandon_on_cancel=True, limiter=self._threads
+            )
+            if status in _TRY_AGAIN:
+                raise OSError(f"the collector answers {status}")
+            return status
+        raise OSError(f"the collector has not answered in {_POST_S:g} s")
 
 
 def _post(endpoint: str, body: bytes) -> int:
     where = urlsplit(endpoint)
     kind = http.client.HTTPSConnection if where.scheme == "https" else http.client.HTTPConnection
     connection = kind(where.hostname or "", where.port, timeout=_POST_S)
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
     try:
-        connection.request("POST", where.path.rstrip("/") + _PATH, body, {"content-type": "application/json"})
+        connection.request("POST", where.path.rstrip("/") + _PATH, body, headers)
         return connection.getresponse().status
     except http.client.HTTPException as fault:
         raise OSError(f"no answer in HTTP: {type(fault).__name__}") from fault
@@ -101,44 +201,14 @@ def _post(endpoint: str, body: bytes) -> int:
         connection.close()
 
 
-def _spans(run_key: int, reader: Reader) -> list[Span]:
-    """In the reader's thread."""
-    timeline, created = Timeline(), None
-    while True:
-        page = reader.events(run_key, timeline.last_seq, PAGE_EVENTS)
-        for row in page:
-            event = decode_event(row.body)
-            created = created or event.fact
-            timeline.add(event)
-        if len(page) < PAGE_EVENTS:
-            break
-    if not isinstance(created, e.RunCreated):
-        return []  # removed since
-    trace_id, parent_span = _origin(run_key, created, reader)
-    identity = Identity(
-        created.workflow_id,
-        created.run_id,
-        created.workflow_type,
-        created.task_queue,
-        trace_id,
-        parent_span,
-        created.forked_from_run_id,
-    )
-    return spans_of(timeline.rows(), identity)
-
-
-def _origin(run_key: int, created: e.RunCreated, reader: Reader) -> tuple[str, str]:
-    """(trace, parent span): of a child those of its first ancestor, and the place where its parent started it."""
-    first = created
-    row = reader.run_by_key(run_key)
-    for _ in range(_ANCESTORS_MAX):
-        above = reader.run_by_key(row.parent_key) if row is not None and row.parent_key is not None else None
-        page = reader.events(above.key, 0, 1) if above is not None else []
-        fact = decode_event(page[0].body).fact if page else None
-        if not isinstance(fact, e.RunCreated):
-            break
-        first, row = fact, above
-    trace_id, parent_span = trace_of(first.traceparent, first.run_id)
-    if created.parent_run_id:
-        parent_span = span_id(created.parent_run_id, created.parent_path)
-    return trace_id, parent_span
+def _known(row: EventRow, reader: Reader) -> RunSpans | None:
+    """What the run has begun before that event; None if its history is gone."""
+    run = RunSpans()
+    while run.last_seq < row.seq - 1:
+        limit = min(PAGE_EVENTS, row.seq - 1 - run.last_seq)
+        page = reader.events(row.run_key, run.last_seq, limit)
+        if not page:
+            return None
+        for before in page:
+            run.add(decode_event(before.body))
+    return run

@@ -216,6 +216,7 @@ class WorkerService:
             worker_id=worker_id,
             session_timeout_ms=limits.session_timeout_ms,
             lineage=self._lineage,
+            traces=self._loop.engine.state.meters.is_traced,
         )
 
     def _close(self, sink: SessionSink, reason: str) -> None:

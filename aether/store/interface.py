@@ -200,6 +200,10 @@ class Reader(Protocol):
         """
         ...
 
+    def recall(self, name: str) -> int | None:
+        """What `Store.remember` was told last under that name."""
+        ...
+
     def run(self, workflow_id: str, run_id: str | None) -> RunRow | None:
         """One run of a workflow id; the newest when `run_id` is None."""
         ...
@@ -264,6 +268,10 @@ class Store(Protocol):
         From the thread that commits. A run leaves with everything about it; readers do not see it from then on, though
         some of its events may follow in later calls. Call it again until it is done.
         """
+        ...
+
+    def remember(self, name: str, value: int) -> None:
+        """Keep a number under a name, durably. From the thread that commits."""
         ...
 
     def tidy(self) -> None:

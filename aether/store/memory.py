@@ -46,6 +46,7 @@ class MemoryStore:
         # How many events there have been, and the newest of them, over all runs.
         self.position = 0
         self.newest: deque[EventRow] = deque(maxlen=NEWEST_MAX)
+        self.notes: dict[str, int] = {}
 
     def open(self) -> Opened:
         """Count a new epoch; rows of this object outlive its close, so that a restart can be played."""
@@ -68,6 +69,9 @@ class MemoryStore:
             self.newest.extend(batch.events)
         while len(self._closed) > self._closed_max:
             self._forget(self._closed.popitem(last=False)[0])
+
+    def remember(self, name: str, value: int) -> None:
+        self.notes[name] = value
 
     def forget(self, keep: Retention, rows_max: int) -> Forgotten:
         counts: Counter[tuple[str, int]] = Counter()
@@ -212,6 +216,9 @@ class MemoryReader:
     def last_event(self, run_key: int) -> EventRow | None:
         log = self._store.logs.get(run_key)
         return log[-1] if log else None
+
+    def recall(self, name: str) -> int | None:
+        return self._store.notes.get(name)
 
     def newest_position(self) -> int:
         return self._store.position

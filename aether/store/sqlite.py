@@ -37,6 +37,7 @@ from aether.store.sqlite_errors import translate
 from aether.store.sqlite_migrate import migrate
 from aether.store.sqlite_reader import SqliteReader
 from aether.store.sqlite_retention import Sweeper
+from aether.store.sqlite_schema import NOTE
 
 CHECKPOINT_PAGES: Final = 4_000
 """Pages in the write-ahead log, 4 KiB each, from which `tidy` copies them back."""
@@ -112,6 +113,15 @@ class SqliteStore:
             raise
         self._refuse_replaced_files()
         return forgotten
+
+    def remember(self, name: str, value: int) -> None:
+        """One flushed transaction, or a StoreError and nothing is changed."""
+        connection = self._writable()
+        try:
+            connection.execute(_REMEMBER, (NOTE + name, value))
+        except apsw.Error as error:
+            raise self._give_up(error) from error
+        self._refuse_replaced_files()
 
     def tidy(self) -> None:
         """Copy a log that has grown back into the file. A failed flush is fatal as in `commit`."""
@@ -295,6 +305,7 @@ def _rows(count: int, columns: int) -> str:
 _LAST_KEY: Final = """
     SELECT max((SELECT coalesce(max(key), 0) FROM runs), (SELECT coalesce(max(v), 0) FROM meta WHERE k = 'last_key'))
 """
+_REMEMBER: Final = "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET v = excluded.v"
 _INSERT_RUNS: Final = {
     size: "INSERT INTO runs(key, workflow_id, run_id, type, queue, state, parent_key, created_at, closed_at, crc,"
     f" tags) VALUES {_rows(size, 11)}"

@@ -14,7 +14,7 @@ from aether.store.format import StoredEvent, is_sound, lost, show_run, unseal, u
 from aether.store.interface import EventRow, RunRow, StoreDamaged, StoreError
 from aether.store.sqlite_errors import translate
 from aether.store.sqlite_lists import Values, plan_list
-from aether.store.sqlite_schema import EVENT_COLUMNS, RUN_COLUMNS
+from aether.store.sqlite_schema import EVENT_COLUMNS, NOTE, RUN_COLUMNS
 
 _Row = TypeVar("_Row")
 
@@ -65,6 +65,10 @@ class SqliteReader:
             (run_key,),
         )
         return unseal(rows[0], self._path) if rows else None
+
+    def recall(self, name: str) -> int | None:
+        rows = self._query("SELECT v FROM meta WHERE k = ?", (NOTE + name,))
+        return int(rows[0][0]) if rows else None
 
     def newest_position(self) -> int:
         return int(self._query("SELECT coalesce(max(pos), 0) FROM log")[0][0])

@@ -20,6 +20,7 @@ from aether.store.interface import StoreFailed, StoreFormat
 
 APPLICATION_ID: Final = 0x41455448  # "AETH", in the file header: `file` and we know it by that
 FORMAT: Final = 2
+NOTE: Final = "noted:"  # names in `meta` of what `remember` was told begin so
 SQLITE_OLDEST: Final = (3, 51, 3)
 
 # What format 2 has beside format 1.

@@ -259,6 +259,25 @@ class StoreSuite:
         assert reader.log_after(positions[-1], 10) == []
         assert reader.log_after(positions[-1] + 100, 10) == []
 
+    def test_a_number_is_remembered_by_its_name(self, make_store: MakeStore) -> None:
+        store = make_store()
+        store.open()
+        reader = store.reader()
+        assert reader.recall("place") is None
+        store.remember("place", 7)
+        store.remember("other", 1)
+        store.remember("place", 2**40)
+        assert (reader.recall("place"), reader.recall("other")) == (2**40, 1)
+        reader.close()
+        store.close()
+        if store.is_durable:
+            again = make_store()
+            again.open()
+            reader = again.reader()
+            assert reader.recall("place") == 2**40
+            reader.close()
+            again.close()
+
     def test_the_newest_run_of_a_workflow_id_is_found(self, store: Store, reader: Reader) -> None:
         runs = [run_row(key, workflow_id="same") for key in (1, 2, 3)] + [run_row(4)]
         store.commit([Batch(runs=runs)])

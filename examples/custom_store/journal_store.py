@@ -26,6 +26,8 @@ class JournalStore(MemoryStore):
                 super().open()
             elif what == "commit":
                 super().commit([batch_from_json(parts) for parts in told])
+            elif what == "note":
+                super().remember(*told)
             else:
                 super().forget(Retention(told[0], told[1]), told[2])
         self._journal.append(["open", []])
@@ -37,11 +39,16 @@ class JournalStore(MemoryStore):
             super().commit(batches)
             self._journal.append(["commit", [batch_to_json(batch) for batch in batches]])
 
+    def remember(self, name: str, value: int) -> None:
+        assert self._journal is not None
+        with self.lock:
+            super().remember(name, value)
+            self._journal.append(["note", [name, value]])
+
     def forget(self, keep: Retention, rows_max: int) -> Forgotten:
         assert self._journal is not None
         with self.lock:
-            forgotten = super().forget(keep, rows_max)
-            if forgotten.counts:
+            if (forgotten := super().forget(keep, rows_max)).counts:
                 self._journal.append(["forget", [keep.since, keep.count, rows_max]])
             return forgotten
 

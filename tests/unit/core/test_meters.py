@@ -5,9 +5,12 @@ import pytest
 from aether.core import inputs as i
 from aether.core.meters import OTHER, Problem, RunMeter, Table
 from aether.model import commands as c
+from aether.model import events as e
 from aether.model.payload import Failure
 from aether.model.policy import RetryPolicy
-from tests.unit.core.engine_room import BOOM, T0, Room, S, activity, data, done, step
+from aether.model.runs import ParentClosePolicy
+from aether.model.tracing import span_id
+from tests.unit.core.engine_room import BOOM, T0, Room, S, activity, child, data, done, step
 
 
 @pytest.fixture
@@ -311,3 +314,36 @@ def test_names_without_end_share_a_row_when_there_are_too_many(room):
     assert set(meters(made).runs) == {("one",), (OTHER,)}
     assert meters(made).overflowed == 1
     assert made.ask(i.DescribeRun, "b").workflow_type == "two"
+
+
+CALLER = f"00-{TRACE}-b7ad6b7169203331-01"
+
+
+def test_an_attempt_is_given_its_own_span_in_the_trace_of_its_run(room):
+    room.open()
+    run_id = room.start(traceparent=CALLER).run_id
+    room.complete(room.token(), activity("1"))
+    assert room.attempts()[0].traceparent == f"00-{TRACE}-{span_id(run_id, '1', 1)}-01"
+
+
+def test_without_a_trace_an_attempt_is_given_none(room):
+    room.open()
+    room.start()
+    room.complete(room.token(), activity("1"))
+    assert room.attempts()[0].traceparent == ""
+
+
+def test_a_child_is_part_of_the_trace_of_its_parent_unless_it_goes_on_for_itself(room):
+    room.open(workflows=("order", "ship"))
+    parent = room.start(traceparent=CALLER)
+    room.complete(room.token(), child("1", id="joins"), child("2", id="apart", policy=ParentClosePolicy.ABANDON))
+    assert room.run("joins").traceparent == f"00-{TRACE}-{span_id(parent.run_id, '1')}-01"
+    assert room.run("apart").traceparent == ""
+
+
+def test_a_signal_keeps_what_its_sender_was_doing(room):
+    room.open()
+    room.start()
+    room.ask(i.SignalRun, "w", "", "go", data(), "", CALLER)
+    received = [fact for fact in room.history() if isinstance(fact, e.SignalReceived)]
+    assert [fact.traceparent for fact in received] == [CALLER]

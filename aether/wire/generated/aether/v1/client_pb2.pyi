@@ -272,18 +272,20 @@ class ResumeResponse(_message.Message):
     def __init__(self, run_id: _Optional[str] = ..., existing: bool = ...) -> None: ...
 
 class SignalRequest(_message.Message):
-    __slots__ = ("workflow_id", "run_id", "name", "value", "signal_id")
+    __slots__ = ("workflow_id", "run_id", "name", "value", "signal_id", "traceparent")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
     name: str
     value: _model_pb2.Payload
     signal_id: str
-    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., name: _Optional[str] = ..., value: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., signal_id: _Optional[str] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., name: _Optional[str] = ..., value: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., signal_id: _Optional[str] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class SignalResponse(_message.Message):
     __slots__ = ("run_id", "duplicate")

@@ -505,14 +505,16 @@ class ChildCancelled(_message.Message):
     def __init__(self, path: _Optional[str] = ...) -> None: ...
 
 class SignalReceived(_message.Message):
-    __slots__ = ("name", "value", "signal_id")
+    __slots__ = ("name", "value", "signal_id", "traceparent")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     name: str
     value: Payload
     signal_id: str
-    def __init__(self, name: _Optional[str] = ..., value: _Optional[_Union[Payload, _Mapping]] = ..., signal_id: _Optional[str] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[_Union[Payload, _Mapping]] = ..., signal_id: _Optional[str] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class PromiseCreated(_message.Message):
     __slots__ = ("path", "name", "expires_at_us")

@@ -32,16 +32,18 @@ class RegisterRequest(_message.Message):
     def __init__(self, worker_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., workflow_types: _Optional[_Iterable[str]] = ..., activity_types: _Optional[_Iterable[str]] = ..., workflow_slots: _Optional[int] = ..., activity_slots: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class RegisterResponse(_message.Message):
-    __slots__ = ("session_id", "worker_id", "session_timeout_ms", "lineage")
+    __slots__ = ("session_id", "worker_id", "session_timeout_ms", "lineage", "traces")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
     LINEAGE_FIELD_NUMBER: _ClassVar[int]
+    TRACES_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     worker_id: str
     session_timeout_ms: int
     lineage: int
-    def __init__(self, session_id: _Optional[str] = ..., worker_id: _Optional[str] = ..., session_timeout_ms: _Optional[int] = ..., lineage: _Optional[int] = ...) -> None: ...
+    traces: bool
+    def __init__(self, session_id: _Optional[str] = ..., worker_id: _Optional[str] = ..., session_timeout_ms: _Optional[int] = ..., lineage: _Optional[int] = ..., traces: bool = ...) -> None: ...
 
 class PollRequest(_message.Message):
     __slots__ = ("session_id",)
@@ -80,7 +82,7 @@ class WorkflowTask(_message.Message):
     def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., events: _Optional[_Iterable[_Union[_model_pb2.Event, _Mapping]]] = ..., more: bool = ...) -> None: ...
 
 class ActivityTask(_message.Message):
-    __slots__ = ("workflow_id", "run_id", "path", "activity_type", "input", "attempt", "last_heartbeat", "timeouts", "scheduled_at_us")
+    __slots__ = ("workflow_id", "run_id", "path", "activity_type", "input", "attempt", "last_heartbeat", "timeouts", "scheduled_at_us", "traceparent")
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
@@ -90,6 +92,7 @@ class ActivityTask(_message.Message):
     LAST_HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
     SCHEDULED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
     path: str
@@ -99,7 +102,8 @@ class ActivityTask(_message.Message):
     last_heartbeat: _model_pb2.Payload
     timeouts: _model_pb2.ActivityTimeouts
     scheduled_at_us: int
-    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., path: _Optional[str] = ..., activity_type: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., attempt: _Optional[int] = ..., last_heartbeat: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., timeouts: _Optional[_Union[_model_pb2.ActivityTimeouts, _Mapping]] = ..., scheduled_at_us: _Optional[int] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., path: _Optional[str] = ..., activity_type: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., attempt: _Optional[int] = ..., last_heartbeat: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., timeouts: _Optional[_Union[_model_pb2.ActivityTimeouts, _Mapping]] = ..., scheduled_at_us: _Optional[int] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class CancelActivityTask(_message.Message):
     __slots__ = ("reason",)
