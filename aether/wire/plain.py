@@ -5,34 +5,49 @@ It goes by the fields that a message has, so it needs no change when a message g
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
+from typing import Any
 
 from google.protobuf.message import Message
 
 from aether.wire.generated.aether.v1 import model_pb2
 
+# Its name, the name that it is shown by, whether it may be unset, and what makes of it what is shown.
+_Field = tuple[str, str, bool, Callable[[Any], object] | None]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def plain(message: Message) -> dict[str, object]:
     """The fields of a message: times as ISO 8601 in UTC, payloads as what they hold, unset messages left out."""
     out: dict[str, object] = {}
-    for field in message.DESCRIPTOR.fields:
-        value = getattr(message, field.name)
-        if isinstance(value, Message):
-            if message.HasField(field.name):
-                out[field.name] = _plain_message(value)
-        elif isinstance(value, int | str | bytes | float):
-            out[_plain_name(field.name)] = _plain_scalar(field.name, value)
-        elif isinstance(value, Mapping):
-            # Message maps and scalar maps of protobuf alike.
-            out[field.name] = {
-                key: _plain_message(each) if isinstance(each, Message) else each for key, each in sorted(value.items())
-            }
-        else:
-            out[field.name] = [_plain_message(each) if isinstance(each, Message) else each for each in value]
+    for name, shown, is_one, make in _plan(message.DESCRIPTOR):
+        if is_one and not message.HasField(name):
+            continue
+        value = getattr(message, name)
+        out[shown] = make(value) if make is not None else value
     return out
+
+
+@cache
+def _plan(descriptor: Any) -> tuple[_Field, ...]:
+    """How each field is shown: a long answer has the same fields thousands of times."""
+    return tuple(_shown(field) for field in descriptor.fields)
+
+
+def _shown(field: Any) -> _Field:
+    name, of = str(field.name), field.message_type
+    if of is not None and of.GetOptions().map_entry:
+        return name, name, False, _plain_map
+    if field.has_presence and of is not None:
+        return name, name, True, _plain_message
+    # Protobuf before 6 has no such attribute; newer ones warn of the other.
+    if field.is_repeated if hasattr(field, "is_repeated") else field.label == field.LABEL_REPEATED:
+        return name, name, False, _plain_list
+    if name.endswith("at_us"):
+        return name, name.removesuffix("_us"), False, _time
+    return name, name, False, state_name if name == "state" and field.enum_type is not None else None
 
 
 def plain_payload(payload: model_pb2.Payload) -> object:
@@ -50,27 +65,33 @@ def _plain_message(message: Message) -> object:
     return plain_payload(message) if isinstance(message, model_pb2.Payload) else plain(message)
 
 
-def _plain_name(name: str) -> str:
-    return name.removesuffix("_us") if name.endswith("at_us") else name
+def _plain_list(values: Sequence[object]) -> list[object]:
+    return [_plain_message(each) if isinstance(each, Message) else each for each in values]
 
 
-def _plain_scalar(name: str, value: float | str | bytes) -> object:
-    if name == "state" and isinstance(value, int):
-        return state_name(value)
-    if name.endswith("at_us") and isinstance(value, int):
-        return iso_time(value) or None
-    return value
+def _plain_map(values: Mapping[str, object]) -> dict[str, object]:
+    """Maps of messages and of scalars alike."""
+    return {key: _plain_message(each) if isinstance(each, Message) else each for key, each in sorted(values.items())}
+
+
+def _time(at_us: int) -> str | None:
+    return iso_time(at_us) or None
 
 
 def iso_time(at_us: int) -> str:
     """A time as text that sorts; empty for 0, which stands for none."""
     if not at_us:
         return ""
+    second, rest_us = divmod(at_us, 1_000_000)
     try:
-        moment = _EPOCH + timedelta(microseconds=at_us)
+        return f"{_second(second)}.{rest_us // 1000:03}Z"
     except OverflowError:
         return f"{at_us} us"
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@lru_cache(maxsize=1024)
+def _second(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def state_name(state: int) -> str:
