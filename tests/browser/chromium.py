@@ -13,7 +13,7 @@ from typing import Any
 
 COMMAND = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _PATIENCE_S = 40
-_LOOK_S = 0.02
+_LOOK_S = 0.05
 _FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -147,6 +147,15 @@ class Tab:
         self.do(f"document.querySelector({json.dumps(selector)}).focus()")
         self.call("Input.insertText", text=text)
 
+    def choose_file(self, selector: str, path: Path) -> None:
+        """Give a field for files this one."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        field = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=field, files=[str(path)])
+
+    def size(self, width: int, height: int = 800) -> None:
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+
     def press(self, key: str) -> None:
         named = {"Enter": 13, "Escape": 27}
         text = "\r" if key == "Enter" else key if len(key) == 1 else ""
@@ -167,7 +176,7 @@ class Tab:
         return said
 
     def screenshot(self, path: Path, width: int = 1280, height: int = 900, *, dark: bool = False) -> None:
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.size(width, height)
         features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.call("Emulation.setEmulatedMedia", features=features)
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))

@@ -2,6 +2,7 @@
 
 import json
 import urllib.request
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -25,12 +26,18 @@ async def order(ctx: aether.Context, number: int) -> str:
     await ctx.step("send", lambda: "sent")
     return {HOSTILE!r}
 
+@client.workflow("batch")
+async def batch(ctx: aether.Context) -> str:
+    return str(await ctx.wait_signal("go"))
+
 @client.workflow("waiting")
 async def waiting(ctx: aether.Context) -> str:
     return str(await ctx.wait_signal("go"))
 
 async def main():
-    async with client.serve(order, waiting):
+    async with client.serve(order, waiting, batch):
+        for number in range(4):
+            await batch.options(workflow_id=f"batch-{{number}}").start()
         await waiting.options(workflow_id="waiting-1").start()
         for number in range(60):
             await order.options(workflow_id=f"order-{{number}}").start(number)
@@ -73,7 +80,9 @@ def test_from_the_list_to_a_run_and_its_cancel(tab, site):
     tab.click("Workflows")
     tab.wait("document.querySelectorAll('tbody tr').length === 50")
     tab.click("Older →")
-    tab.wait("document.querySelectorAll('tbody tr').length === 11")
+    tab.wait("document.querySelectorAll('tbody tr').length === 15")
+    tab.click("← Newer")
+    tab.wait("document.querySelectorAll('tbody tr').length === 50")
     tab.type("#filter", "state:open type:order")
     tab.wait(
         "location.search === '?filter=state%3Aopen+type%3Aorder' && document.querySelectorAll('tbody tr').length === 1"
@@ -138,11 +147,21 @@ def test_a_run_shows_its_history_its_timeline_and_what_failed(tab, site):
     tab.wait("[...document.querySelectorAll('.waterfall .name')].some(e => e.innerText === 'pack')")
     tab.wait("!!document.querySelector('.waterfall .piece.failed')")
     tab.click("history")
-    tab.wait("document.querySelectorAll('.events tbody tr').length >= 4")
+    tab.wait("document.querySelectorAll('[data-event]').length >= 4")
     tab.type(".tools input", "failed")
-    tab.wait("document.querySelectorAll('.events tbody tr').length === 1")
-    tab.click("errors")
-    tab.wait("document.querySelector('.failure pre').innerText.includes('raise ValueError')")
+    tab.wait("document.querySelectorAll('[data-event]').length === 1")
+    tab.wait("location.search.includes('find=failed')")
+    tab.click("RunFailed 1")
+    tab.wait("document.querySelectorAll('[data-event]').length === 0")
+    for side, words in (
+        ("errors", "raise ValueError"),
+        ("input and result", "13"),
+        ("timers and signals", "has set no timer"),
+        ("children", "has started no children"),
+        ("metadata", "workflow id"),
+    ):
+        tab.click(side)
+        tab.wait(f"document.querySelector('.side').innerText.includes({words!r})")
 
 
 def test_a_filter_that_is_wrong_says_where(tab, site):
@@ -160,12 +179,27 @@ def test_all_of_it_is_reached_by_the_keyboard(tab):
     tab.press("j")
     tab.press("j")
     marked = tab.wait("document.activeElement.dataset.row")
+    tab.press("x")
+    tab.wait("document.querySelector('.bulk').innerText.includes('1 marked')")
+    tab.press("Escape")
+    tab.wait("!document.querySelector('.bulk')")
+    tab.do(f"[...document.querySelectorAll('[data-row]')].find(e => e.dataset.row === {marked!r}).focus()")
     tab.press("Enter")
     tab.wait(f"location.pathname + location.search === {marked!r}")
-    for key, path in (("e", "/workers"), ("q", "/queues"), ("m", "/metrics-view"), ("o", "/")):
+    tab.wait("!!document.querySelector('.tabs')")
+    tab.press("]")
+    tab.wait("location.search.includes('tab=history')")
+    for key, path in (
+        ("e", "/workers"),
+        ("q", "/queues"),
+        ("m", "/metrics-view"),
+        ("i", "/import"),
+        ("a", "/about"),
+        ("o", "/"),
+    ):
         tab.press("g")
         tab.press(key)
-        tab.wait(f"location.pathname === {path!r} && !!document.querySelector('main table, main figure')")
+        tab.wait(f"location.pathname === {path!r} && !!document.querySelector('main h1, main table, main figure')")
     tab.press("?")
     tab.wait("!!document.querySelector('.keys')")
     tab.press("t")
@@ -195,9 +229,13 @@ def test_the_page_lives_through_a_restart_of_the_server(browser, tmp_path):
         url = first.wait_for("web ").split()[1]
         tab = browser.open(f"{url}workflows")
         tab.wait("!!document.querySelector('.dot.good')")
+        # Whoever comes for the first time is told what to type.
+        tab.wait("document.body.innerText.includes('No run has been started yet')")
+        assert "aether init demo" in tab.text()
     tab.wait("document.body.innerText.includes('No connection to the server')")
     port = url.strip("/").rpartition(":")[2]
     with Server(tmp_path, "--http-port", port, AETHER_WEB_ENABLED="true") as again:
+        again.wait_for("web ")
         tab.wait("!!document.querySelector('.dot.good') && !document.querySelector('.banner')")
         # The token of the old server is not good any more; the page gets the new one by itself.
         status = tab.do(
@@ -208,6 +246,151 @@ def test_the_page_lives_through_a_restart_of_the_server(browser, tmp_path):
         tab.wait("document.body.innerText.includes('late')")
         tab.close()
         assert again.process.poll() is None
+
+
+def test_a_page_that_asks_for_a_token_shows_all_to_who_has_it_and_only_looks_if_it_is_told_so(browser, tmp_path):
+    (tmp_path / "token").write_text("correct-horse-battery\n")
+    options = ("--http-port", "0", "--web-token-file", "token", "--web-read-only")
+    with Server(tmp_path, *options, AETHER_WEB_ENABLED="true") as server:
+        url = server.wait_for("web ").split()[1]
+        tab = browser.open(f"{url}about")
+        tab.wait("document.activeElement.name === 'token'")
+        tab.type("[name=token]", "wrong")
+        tab.click("Go on")
+        tab.wait("document.body.innerText.includes('That is not its token.')")
+        tab.do("document.querySelector('[name=token]').value = ''")
+        tab.type("[name=token]", "correct-horse-battery")
+        tab.click("Go on")
+        # The stream is let in too.
+        tab.wait("!!document.querySelector('.dot.good') && document.body.innerText.includes('What runs here')")
+        assert "read only" in tab.text()
+        assert "correct-horse" not in tab.do("document.documentElement.innerHTML")
+        assert str(tmp_path) not in tab.do("document.documentElement.innerHTML")
+        tab.click("Workflows")
+        tab.wait("document.body.innerText.includes('No run has been started yet')")
+        tab.click("About")
+        tab.click("Forget the token")
+        tab.wait("!!document.querySelector('[name=token]') && !localStorage.getItem('aether-bearer')")
+        tab.close()
+
+
+def test_many_runs_are_marked_counted_and_cancelled_at_once(tab, site):
+    tab.go(f"{site}/workflows?filter=type:batch*")
+    tab.wait("document.querySelectorAll('tbody tr').length === 4")
+    for name in ("batch-0", "batch-1"):
+        tab.do(f"document.querySelector('[aria-label=\"Mark {name}\"]').click()")
+    tab.wait("document.querySelector('.bulk').innerText.includes('2 marked')")
+    tab.click("Pause…")
+    tab.click("Pause 2 runs")  # not before their number is typed
+    assert tab.do("!document.querySelector('[name=sure]').checkValidity()")
+    tab.type("[name=sure]", "2")
+    tab.click("Pause 2 runs")
+    tab.wait("document.querySelector('dialog').innerText.includes('2 runs done.')")
+    tab.click("Close")
+    tab.do("document.querySelector('[aria-label=\"Mark batch-3\"]').click()")
+    tab.click("mark all that match the filter")
+    tab.click("Cancel…")
+    tab.type("[name=sure]", "4")
+    tab.type("dialog [name=reason]", "enough")
+    tab.click("Cancel 4 runs")
+    tab.wait("document.querySelector('dialog').innerText.includes('4 runs done.')")
+    tab.click("Close")
+    tab.wait("document.querySelectorAll('.state.cancelled').length === 4")
+
+
+def test_columns_order_and_size_are_in_the_address(tab, site):
+    tab.go(f"{site}/workflows?filter=type:order&columns=workflow,run,took&sort=workflow&size=200")
+    tab.wait("document.querySelectorAll('tbody tr').length === 61")
+    heads = "[...document.querySelectorAll('thead th')].slice(1).map(e => e.innerText.trim())"
+    assert tab.do(heads) == ["workflow ↑", "run", "took"]
+    ids = tab.do("[...document.querySelectorAll('tbody td.id')].map(e => e.innerText)")
+    assert ids == sorted(ids)
+    tab.click("took")
+    tab.wait("location.search.includes('sort=took')")
+    tab.click("Columns", "summary")
+    tab.do("[...document.querySelectorAll('.menu label')].find(e => e.innerText.trim() === 'queue').click()")
+    tab.wait("location.search.includes('columns=workflow%2Crun%2Ctook%2Cqueue')")
+    assert tab.do(heads) == ["workflow", "run", "took ↑", "queue"]
+    tab.do("localStorage.removeItem('aether-columns')")
+
+
+def test_a_task_queue_is_paused_limited_and_resumed(tab, site):
+    tab.go(f"{site}/queues")
+    tab.click("Pause…")
+    tab.type("dialog [name=reason]", "maintenance")
+    tab.click("Pause it")
+    tab.wait("document.querySelector('.queue').innerText.includes('paused: maintenance')")
+    tab.click("Resume…")
+    tab.click("Resume it")
+    tab.wait("!document.querySelector('.queue').innerText.includes('paused')")
+    tab.click("Limit…")
+    tab.do("document.querySelector('[name=limit]').select()")
+    tab.type("dialog [name=limit]", "7")
+    tab.click("Set it")
+    tab.wait("document.querySelector('.queue').innerText.includes('of 7')")
+
+
+def long_history(count: int) -> list[dict[str, object]]:
+    """The events of a run with so many steps, one of which took a day."""
+    moment, events = datetime(2026, 11, 20, tzinfo=UTC), []
+
+    def add(kind: str, **fact: object) -> None:
+        events.append({"seq": len(events) + 1, "at": moment.isoformat().replace("+00:00", "Z"), "event": kind, **fact})
+
+    add("RunCreated", workflow_id="from-a-file", run_id="r1", workflow_type="long", task_queue="default", input=[])
+    add("RunStarted", worker_id="w", attempt=1)
+    for number in range(1, count + 1):
+        began = moment.isoformat().replace("+00:00", "Z")
+        moment += timedelta(days=1) if number == 5 else timedelta(milliseconds=20)
+        add("StepCompleted", path=str(number), name=f"step-{number}", result=HOSTILE, attempt=1, started_at=began)
+    add("RunCompleted", result=HOSTILE)
+    return events
+
+
+def test_a_history_of_ten_thousand_events_is_seen_from_a_file_and_kept_nowhere(tab, site, tmp_path):
+    (tmp_path / "long.json").write_text(json.dumps(long_history(9_997)))
+    tab.go(f"{site}/import")
+    tab.wait("!!document.querySelector('[type=file]')")
+    tab.choose_file("[type=file]", tmp_path / "long.json")
+    tab.wait("document.querySelectorAll('.lane').length > 10")
+    assert "10 000 events" in tab.text()
+    # What is not seen is not drawn.
+    assert tab.do("document.querySelectorAll('.lane').length < 80")
+    assert tab.do("document.querySelectorAll('.chart-lanes .piece').length < 80")
+    assert tab.do("document.querySelectorAll('.chart-lanes .fold').length > 0")
+    tab.do("document.querySelector('.lanes').scrollTop = 1e9")
+    tab.wait("document.querySelector('.labels').innerText.includes('step-9997')")
+    tab.do("document.querySelector('.lanes').scrollTop = 0; document.querySelector('.lanes').focus()")
+    tab.press("+")
+    tab.wait("location.search.includes('zoom=')")
+    tab.press("0")
+    tab.wait("!location.search.includes('zoom=')")
+    tab.press("i")
+    tab.wait("location.search.includes('fold=no')")
+    tab.press("j")
+    tab.wait("!!document.querySelector('.details') && location.search.includes('row=')")
+    tab.click("history")
+    tab.wait("document.querySelectorAll('[data-event]').length > 10")
+    assert tab.do("document.querySelectorAll('[data-event]').length < 80")
+    assert tab.do("!document.querySelector('main img, main script') && document.title !== 'owned'")
+    with urllib.request.urlopen(f"{site}/api/v1/workflows?filter=type:long", timeout=20) as answer:
+        assert json.load(answer)["workflows"] == []
+    (tmp_path / "other.json").write_text("{}")
+    tab.choose_file("[type=file]", tmp_path / "other.json")
+    tab.wait("document.querySelector('[role=alert]').innerText.includes('holds no history')")
+
+
+def test_nothing_is_wider_than_a_narrow_screen_and_all_has_light_and_dark(tab, site):
+    tab.size(360)
+    grounds = set()
+    for path in ("/", "/workflows", "/workflows/order-13", "/queues", "/workers", "/metrics-view", "/import", "/about"):
+        tab.go(site + path)
+        tab.wait("!!document.querySelector('main h1, main figure') && !!document.querySelector('.dot.good')")
+        assert tab.do("document.documentElement.scrollWidth <= window.innerWidth"), path
+        grounds.add(tab.do("getComputedStyle(document.body).backgroundColor"))
+        tab.press("t")
+    assert len(grounds) == 2
+    tab.do("localStorage.removeItem('aether-theme')")
 
 
 def test_the_page_loads_nothing_from_elsewhere(tab, site):

@@ -1,14 +1,16 @@
 // The shell: where we are, what is shown there, and the keys that work everywhere.
 
 import { html, render, useEffect, useState } from "./preact-htm.js";
-import { getAbout, startFeed, useFeed, useNow } from "./api.js";
+import { getAbout, setRefresh, startFeed, unlock, useFeed, useNow } from "./api.js";
 import { duration } from "./format.js";
-import { Link, go } from "./parts.js";
+import { Fault, Link, go } from "./parts.js";
 import { Overview } from "./overview.js";
 import { Runs } from "./runs.js";
 import { Run } from "./run.js";
 import { Queues, Workers } from "./fleet.js";
 import { Charts } from "./charts.js";
+import { Import } from "./import.js";
+import { About } from "./about.js";
 
 const TABS = [
   ["/", "Overview", "o"],
@@ -16,15 +18,23 @@ const TABS = [
   ["/workers", "Workers", "e"],
   ["/queues", "Queues", "q"],
   ["/metrics-view", "Metrics", "m"],
+  ["/import", "Import", "i"],
+  ["/about", "About", "a"],
 ];
 const KEYS = [
   ["/", "filter workflows"],
   ["j k", "down and up in a list"],
-  ["Enter", "open what is marked"],
-  ["g then o w e q m", TABS.map(([, name]) => name.toLowerCase()).join(", ")],
+  ["Enter", "open the row"],
+  ["x", "mark the row"],
+  ["[ ]", "the run's side before, and the next one"],
+  ["+ - 0", "in a timeline: zoom in, out, the whole run"],
+  ["h l i", "in a timeline: move, fold idle time"],
+  [`g then ${TABS.map(([, , key]) => key).join(" ")}`, TABS.map(([, name]) => name.toLowerCase()).join(", ")],
+  ["p", "look on, or stand still"],
   ["t", "light or dark"],
   ["?", "these keys"],
 ];
+const REFRESHES = [[1, "live"], [5, "every 5 s"], [30, "every 30 s"], [0, "stands still"]];
 
 const place = () => {
   const parts = location.pathname.split("/").filter(Boolean).map(decodeURIComponent);
@@ -53,7 +63,13 @@ function turnTheme() {
   localStorage.setItem("aether-theme", root.dataset.theme);
 }
 
-function useKeys(setHelp) {
+function turnSides(by) {
+  const sides = [...document.querySelectorAll(".tabs a")];
+  const now = sides.findIndex((side) => side.getAttribute("aria-current"));
+  sides[(now + by + sides.length) % sides.length]?.click();
+}
+
+function useKeys(setHelp, refresh) {
   useEffect(() => {
     let afterG = false;
     const press = (event) => {
@@ -66,8 +82,14 @@ function useKeys(setHelp) {
       afterG = event.key === "g";
       if (tab) go(tab[0]);
       else if (event.key === "?") setHelp((shown) => !shown);
-      else if (event.key === "Escape") setHelp(false);
-      else if (event.key === "t") turnTheme();
+      else if (event.key === "Escape") {
+        setHelp(false);
+        document.querySelector("[data-escape]")?.click();
+      } else if (event.key === "t") turnTheme();
+      else if (event.key === "p") setRefresh(refresh ? 0 : 1);
+      else if (event.key === "[") turnSides(-1);
+      else if (event.key === "]") turnSides(1);
+      else if (event.key === "x") document.activeElement.querySelector?.(".mark input")?.click();
       else if (event.key === "/") {
         event.preventDefault();
         if (!document.querySelector("#filter")) go("/workflows");
@@ -77,10 +99,11 @@ function useKeys(setHelp) {
         const now = rows.indexOf(document.activeElement);
         rows[Math.max(0, Math.min(rows.length - 1, now + (event.key === "j" ? 1 : -1)))]?.focus();
       } else if (event.key === "Enter" && event.target.dataset?.row) go(event.target.dataset.row);
+      else if (event.key === "Enter" && event.target.dataset?.row === "") event.target.click();
     };
     document.addEventListener("keydown", press);
     return () => document.removeEventListener("keydown", press);
-  }, []);
+  }, [refresh]);
 }
 
 function Health({ feed, now }) {
@@ -93,6 +116,21 @@ function Health({ feed, now }) {
   return fault ? html`<p class="banner bad" role="status">${fault}</p>` : null;
 }
 
+function Lock() {
+  const [error, setError] = useState(null);
+  const open = async (event) => {
+    event.preventDefault();
+    await unlock(new FormData(event.target).get("token").trim()).catch(setError);
+  };
+  return html`<main class="lock"><form class="card" onSubmit=${open}>
+    <img src="/static/icon.svg" alt="" width="44" height="44" /><h1>Aether</h1>
+    <p class="dim">This server asks for its token. It is in the file that its setting <code>web.token_file</code> names.</p>
+    <label>Token <input name="token" type="password" autocomplete="current-password" required autofocus /></label>
+    <${Fault} error=${error} />
+    <button type="submit" class="primary">Go on</button>
+  </form></main>`;
+}
+
 function App() {
   const here = usePlace();
   const feed = useFeed();
@@ -100,34 +138,37 @@ function App() {
   const [help, setHelp] = useState(false);
   const [about, setAbout] = useState(null);
   useEffect(() => {
-    getAbout(true).then(setAbout, () => {});
-  }, [feed.metrics?.node]);
-  useKeys(setHelp);
+    if (!feed.isLocked) getAbout(true).then(setAbout, () => {});
+  }, [feed.metrics?.node, feed.isLocked]);
+  useKeys(setHelp, feed.refresh);
   const [first = "", second] = here.parts;
   const current = first ? `/${first}` : "/";
   const name = TABS.find(([path]) => path === current)?.[1] ?? "Aether";
   useEffect(() => {
     document.title = second ? `${second} · Aether` : `${name} · Aether`;
   }, [second, name]);
+  if (feed.isLocked) return html`<${Lock} />`;
   const views = {
     "/": () => html`<${Overview} feed=${feed} now=${now} />`,
     "/workflows": () =>
       second === undefined
-        ? html`<${Runs} query=${here.query} now=${now} />`
-        : html`<${Run} key=${here.key} id=${second} query=${here.query} now=${now} about=${about} />`,
+        ? html`<${Runs} query=${here.query} now=${now} about=${about} />`
+        : html`<${Run} key=${`${second} ${here.query.get("run")}`} id=${second} query=${here.query} now=${now} about=${about} />`,
     "/workers": () => html`<${Workers} feed=${feed} now=${now} />`,
-    "/queues": () => html`<${Queues} feed=${feed} now=${now} />`,
+    "/queues": () => html`<${Queues} feed=${feed} now=${now} about=${about} />`,
     "/metrics-view": () => html`<${Charts} feed=${feed} />`,
+    "/import": () => html`<${Import} query=${here.query} now=${now} />`,
+    "/about": () => html`<${About} now=${now} />`,
   };
   return html`
     <a class="skip" href="#main">To the content</a>
     <header class="top">
-      <${Link} to="/" class="brand"><img src="/static/icon.svg" alt="" width="22" height="22" />Aether<//>
+      <${Link} to="/" class="brand"><img src="/static/icon.svg" alt="" width="22" height="22" /><span>Aether</span><//>
       <nav aria-label="Views">${TABS.map(([path, title]) => html`<${Link} to=${path} aria-current=${path === current ? "page" : undefined}>${title}<//>`)}</nav>
       <span class="spring"></span>
       ${about?.read_only ? html`<span class="tag">read only</span>` : null}
-      ${about ? html`<span class="dim server">${about.version} · ${about.persistence}</span>` : null}
-      <span class="dot ${feed.connected ? "good" : "bad"}" title=${feed.connected ? "live" : "no connection"}></span>
+      <span class="dot ${feed.connected ? "good" : "bad"}" title=${feed.connected ? "connected" : "no connection"}></span>
+      <select class="quiet" aria-label="How often to look" title="How often to look (p)" value=${feed.refresh} onChange=${(event) => setRefresh(Number(event.target.value))}>${REFRESHES.map(([seconds, words]) => html`<option value=${seconds}>${words}</option>`)}</select>
       <button class="quiet" aria-label="Light or dark" title="Light or dark (t)" onClick=${turnTheme}>◑</button>
       <button class="quiet" aria-label="Keys" title="Keys (?)" onClick=${() => setHelp(!help)}>?</button>
     </header>

@@ -8,6 +8,37 @@ export function go(path, { replace = false } = {}) {
   window.dispatchEvent(new Event("aether:moved"));
 }
 
+// Keep something in the address, so that it is there again when the address is opened again; null takes it out.
+export function replaceQuery(change) {
+  const query = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(change)) {
+    if (value === null || value === "") query.delete(name);
+    else query.set(name, value);
+  }
+  const text = query.toString();
+  const wanted = location.pathname + (text ? `?${text}` : "");
+  if (wanted !== location.pathname + location.search) history.replaceState(null, "", wanted);
+}
+
+export function save(name, text) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+  link.download = name.replace(/[^\w.-]+/g, "_");
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+export function Copy({ text }) {
+  const [done, setDone] = useState(false);
+  if (!navigator.clipboard) return null;
+  const copy = async () => {
+    await navigator.clipboard.writeText(text).catch(() => {});
+    setDone(true);
+    setTimeout(() => setDone(false), 1500);
+  };
+  return html`<button class="quiet copy" aria-label="Copy" title="Copy" onClick=${copy}>${done ? "✓" : html`<svg width="15" height="15" viewBox="0 0 16 16" fill="none" stroke="currentcolor" stroke-width="1.5" aria-hidden="true"><rect x="5.5" y="5.5" width="8" height="8" rx="1.5" /><path d="M10.5 3.5v-1h-8v8h1" /></svg>`}</button>`;
+}
+
 export function Link({ to, children, ...rest }) {
   const follow = (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
@@ -51,7 +82,7 @@ export function Failure({ failure, depth = 0 }) {
 }
 
 // A question with a way back; the way back has the focus. `children` are further fields of the form.
-export function Dialog({ title, effect, verb, onClose, onYes, children }) {
+export function Dialog({ title, effect, verb, onClose, onYes, children, tone = "danger" }) {
   const box = useRef();
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
@@ -79,14 +110,15 @@ export function Dialog({ title, effect, verb, onClose, onYes, children }) {
       <${Fault} error=${error} />
       <div class="buttons">
         <button type="button" autofocus onClick=${onClose}>No, go back</button>
-        <button type="submit" class="danger" disabled=${busy}>${verb}</button>
+        <button type="submit" class=${tone} disabled=${busy}>${verb}</button>
       </div>
     </form>
   </dialog>`;
 }
 
-// Lines over time; `lines` are {name, tone, values}, all as long as `times`.
+// Lines over time; `lines` are {name, tone, values}, all as long as `times`. Where the pointer is, the numbers are of then.
 export function Chart({ title, times, lines, show, height = 120 }) {
+  const [pointed, setPointed] = useState(null);
   const width = 560;
   const values = lines.flatMap((line) => line.values).filter((value) => Number.isFinite(value));
   const top = Math.max(...values, 0) || 1;
@@ -107,16 +139,26 @@ export function Chart({ title, times, lines, show, height = 120 }) {
       return point;
     }).join("");
   };
-  const last = (line) => line.values.findLast((value) => Number.isFinite(value)) ?? 0;
+  const nearest = (event) => {
+    const frame = event.currentTarget.getBoundingClientRect();
+    const moment = from + ((event.clientX - frame.left) / frame.width) * span;
+    let best = 0;
+    for (let i = 1; i < times.length; i += 1) if (Math.abs(times[i] - moment) < Math.abs(times[best] - moment)) best = i;
+    setPointed(best);
+  };
+  const at = pointed !== null && pointed < times.length ? pointed : null;
+  const told = (line) => (at === null ? line.values.findLast((value) => Number.isFinite(value)) ?? 0 : line.values[at]);
+  const isDrawn = times.length > 1;
   return html`<figure class="chart">
-    <figcaption><b>${title}</b>${lines.map((line) => html`<span class="key ${line.tone}"><i></i>${line.name} <b>${show(last(line))}</b></span>`)}</figcaption>
+    <figcaption><b>${title}</b>${lines.map((line) => html`<span class="key ${line.tone}"><i></i>${line.name} <b>${Number.isFinite(told(line)) ? show(told(line)) : "–"}</b></span>`)}</figcaption>
     <div class="plot">
-      <svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" role="img" aria-label="${title}, at most ${show(top)}">
+      <svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" role="img" aria-label="${title}, at most ${show(top)}" onPointerMove=${isDrawn ? nearest : null} onPointerLeave=${() => setPointed(null)}>
         <path class="grid" d="M0 ${y(top)}H${width}M0 ${y(top / 2)}H${width}M0 ${y(0)}H${width}" />
-        ${times.length > 1 ? lines.map((line, i) => html`${i || !line.values.every(Number.isFinite) ? null : html`<path class="area ${line.tone}" d="${path(line)}L${width} ${y(0)}L0 ${y(0)}Z" />`}<path class="line ${line.tone}" d=${path(line)} />`) : null}
+        ${isDrawn ? lines.map((line, i) => html`${i || !line.values.every(Number.isFinite) ? null : html`<path class="area ${line.tone}" d="${path(line)}L${width} ${y(0)}L0 ${y(0)}Z" />`}<path class="line ${line.tone}" d=${path(line)} />`) : null}
+        ${at === null ? null : html`<path class="pointer" d="M${x(times[at])} 0V${height}" />`}
       </svg>
       <span class="top">${show(top)}</span>
-      ${times.length > 1 ? html`<span class="start">${clock(new Date(from).toISOString())}</span><span class="end">now</span>` : html`<span class="none">nothing has happened in the last hour</span>`}
+      ${isDrawn ? html`<span class="start">${clock(new Date(from).toISOString())}</span>${at === null ? null : html`<span class="at">${clock(new Date(times[at]).toISOString())}</span>`}<span class="end">now</span>` : html`<span class="none">nothing has happened in the last hour</span>`}
     </div>
   </figure>`;
 }

@@ -1,74 +1,174 @@
-// The list of runs: a filter, what it finds, page by page.
+// The list of runs: a filter, what it finds, page by page, and what can be done with those that are marked.
 
 import { html, useEffect, useRef, useState } from "./preact-htm.js";
-import { get, useAsked } from "./api.js";
-import { duration, took } from "./format.js";
-import { Ago, Empty, Fault, Link, State, go, runLink } from "./parts.js";
+import { get, useAsked, useFeed } from "./api.js";
+import { at, count, duration, took } from "./format.js";
+import { BATCHED, BatchDialog, nameOf } from "./actions.js";
+import { Ago, Empty, Fault, Link, State, When, go, runLink } from "./parts.js";
+import { FilterBox, HELP } from "./filter.js";
 
-const PAGE = 50;
+const SIZES = [50, 200, 900];
+const TRAIL_MAX = 40;
 const PRESETS = [
-  ["all", ""],
-  ["open", "state:open"],
-  ["running", "state:running"],
-  ["completed", "state:completed"],
-  ["failed", "state:failed"],
-  ["cancelled", "state:cancelled"],
+  ["all", "", () => null],
+  ["open", "state:open", (states) => (states.PENDING || 0) + (states.RUNNING || 0)],
+  ["pending", "state:pending", (states) => states.PENDING],
+  ["running", "state:running", (states) => states.RUNNING],
+  ["open for an hour", "state:open age:>1h", () => null],
+  ["completed", "state:completed", (states) => states.COMPLETED],
+  ["failed", "state:failed", (states) => states.FAILED],
+  ["failed today", "state:failed closed:>24h", () => null],
+  ["cancelled", "state:cancelled", (states) => states.CANCELLED],
 ];
-
-const address = (filter, before) => {
-  const query = new URLSearchParams();
-  if (filter) query.set("filter", filter);
-  if (before) query.set("before", before);
-  return `/workflows${query.size ? `?${query}` : ""}`;
+// name → {title, order: what it is sorted by, cell}
+const COLUMNS = {
+  workflow: { title: "workflow", order: (run) => run.workflow_id, cell: (run) => html`<td class="id"><${Link} to=${runLink(run.workflow_id, run.run_id)} tabindex="-1">${run.workflow_id}<//></td>` },
+  run: { title: "run", order: (run) => run.run_id, cell: (run) => html`<td class="dim"><code>${run.run_id.slice(0, 12)}</code></td>` },
+  type: { title: "type", order: (run) => run.workflow_type, cell: (run) => html`<td>${run.workflow_type}</td>` },
+  state: { title: "state", order: (run) => run.state, cell: (run) => html`<td><${State} state=${run.state} /></td>` },
+  age: { title: "started", order: (run) => -at(run.created_at), cell: (run, now) => html`<td class="dim"><${Ago} time=${run.created_at} now=${now} /></td>` },
+  started: { title: "started at", order: (run) => at(run.created_at), cell: (run) => html`<td class="dim"><${When} time=${run.created_at} /></td>` },
+  ended: { title: "ended at", order: (run) => at(run.closed_at) ?? 0, cell: (run) => html`<td class="dim"><${When} time=${run.closed_at} /></td>` },
+  took: { title: "took", number: true, order: (run, now) => took(run, now), cell: (run, now) => html`<td class="num">${duration(Math.max(0, took(run, now)))}</td>` },
+  queue: { title: "queue", order: (run) => run.task_queue, cell: (run) => html`<td class="dim">${run.task_queue}</td>` },
+  tags: { title: "tags", order: (run) => JSON.stringify(run.tags), cell: (run) => html`<td>${Object.entries(run.tags).map(([name, value]) => html`<span class="tag" title="${name}=${value}">${name}=${value}</span>`)}</td>` },
 };
+const USUAL = ["workflow", "type", "state", "age", "took", "queue", "tags"];
 
-export function Runs({ query, now }) {
-  const filter = query.get("filter") ?? "";
-  const before = query.get("before") ?? "";
-  const [text, setText] = useState(filter);
-  const timer = useRef();
-  useEffect(() => setText(filter), [filter]);
-  const type = (event) => {
-    const wanted = event.target.value;
-    setText(wanted);
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => go(address(wanted.trim()), { replace: true }), 250);
+// What the address says, and addresses that say something else.
+export function placeOf(query) {
+  const columns = (query.get("columns") ?? localStorage.getItem("aether-columns") ?? "").split(",").filter((name) => COLUMNS[name]);
+  const size = Number(query.get("size"));
+  return {
+    filter: query.get("filter") ?? "",
+    before: query.get("before") ?? "",
+    trail: (query.get("trail") ?? "").split(",").filter(Boolean),
+    sort: query.get("sort") ?? "",
+    size: SIZES.includes(size) ? size : SIZES[0],
+    columns: columns.length ? columns : USUAL,
   };
-  const path = `/workflows?limit=${PAGE}&filter=${encodeURIComponent(filter)}${before ? `&before_run_key=${before}` : ""}`;
-  const { data, error, again } = useAsked(() => get(path), path, { live: !before });
+}
+
+function address(here, change) {
+  const next = { ...here, ...change };
+  const query = new URLSearchParams();
+  if (next.filter) query.set("filter", next.filter);
+  if (next.before) query.set("before", next.before);
+  if (next.trail.length) query.set("trail", next.trail.slice(-TRAIL_MAX).join(","));
+  if (next.sort) query.set("sort", next.sort);
+  if (next.size !== SIZES[0]) query.set("size", next.size);
+  if (next.columns.join() !== USUAL.join()) query.set("columns", next.columns.join());
+  const text = query.toString();
+  return `/workflows${text ? `?${text}` : ""}`;
+}
+
+export function Runs({ query, now, about }) {
+  const here = placeOf(query);
+  const { filter, before, size } = here;
+  const { metrics } = useFeed();
+  const [marked, setMarked] = useState(new Set());
+  const [isAll, setAll] = useState(false);
+  const [dialog, setDialog] = useState(null);
+  const path = `/workflows?limit=${size}&filter=${encodeURIComponent(filter)}${before ? `&before_run_key=${before}` : ""}`;
+  // While something is marked nothing moves.
+  const { data, error, again } = useAsked(() => get(path), path, { live: !before && !marked.size && !isAll });
+  useEffect(() => {
+    setMarked(new Set());
+    setAll(false);
+  }, [filter]);
   const shown = error?.code === "INVALID_ARGUMENT" ? null : data;
+  const states = {};
+  for (const row of metrics?.runs ?? []) states[row.state] = (states[row.state] || 0) + row.count;
+  const canAct = about?.batch_actions?.length > 0;
+  const search = (words, replace = false) => {
+    go(address(here, { filter: words, before: "", trail: [] }), { replace });
+    if (words === filter) again();
+  };
   return html`
-    <div class="bar">
-      <h1>Workflows</h1>
-      <form role="search" onSubmit=${(event) => { event.preventDefault(); go(address(text.trim())); again(); }}>
-        <input id="filter" type="search" value=${text} onInput=${type} spellcheck=${false} autocomplete="off" aria-label="Filter"
-          placeholder="state:failed type:order* tag.customer:c77 started:>1h order-1" />
-      </form>
+    <div class="bar"><h1>Workflows</h1><${FilterBox} filter=${filter} metrics=${metrics} search=${search} /></div>
+    <div class="bar under">
+      <div class="chips" role="group" aria-label="Presets">${PRESETS.map(([name, wanted, number]) => html`<${Link} to=${address(here, { filter: wanted, before: "", trail: [] })} class="chip" aria-current=${wanted === filter ? "true" : undefined}>${name}${number(states) ? html` <b>${count(number(states))}</b>` : null}<//>`)}</div>
+      <span class="spring"></span>
+      <${Choice} here=${here} />
     </div>
-    <div class="chips" role="group" aria-label="Presets">${PRESETS.map(([name, wanted]) => html`<${Link} to=${address(wanted)} class="chip" aria-current=${wanted === filter ? "true" : undefined}>${name}<//>`)}</div>
     <${Fault} error=${error} />
-    ${shown ? html`<${Table} runs=${shown.workflows} now=${now} filter=${filter} />` : null}
+    ${error?.code === "INVALID_ARGUMENT" ? html`<${HELP} />` : null}
+    ${canAct && (marked.size || isAll) ? html`<${BulkBar} marked=${marked} isAll=${isAll} filter=${filter} setAll=${setAll} open=${setDialog} actions=${about.batch_actions} clear=${() => { setMarked(new Set()); setAll(false); }} />` : null}
+    ${shown ? html`<${Table} runs=${shown.workflows} now=${now} here=${here} marked=${isAll ? null : marked} setMarked=${(next) => { setAll(false); setMarked(next); }} canAct=${canAct} />` : error ? null : html`<${Empty}>…<//>`}
     ${shown && (before || shown.next)
       ? html`<nav class="pager" aria-label="Pages">
-          ${before ? html`<${Link} to=${address(filter)} class="button">Newest<//>` : null}
-          ${shown.next ? html`<${Link} to=${address(filter, shown.next)} class="button">Older →<//>` : null}
+          ${before ? html`<${Link} to=${address(here, { before: "", trail: [] })} class="button">Newest<//><${Link} to=${address(here, { before: here.trail.at(-1) === "0" ? "" : here.trail.at(-1) ?? "", trail: here.trail.slice(0, -1) })} class="button">← Newer<//>` : null}
+          ${shown.next ? html`<${Link} to=${address(here, { before: shown.next, trail: [...here.trail, before || "0"] })} class="button">Older →<//>` : null}
         </nav>`
-      : null}`;
+      : null}
+    ${dialog ? html`<${BatchDialog} ...${dialog} onClose=${() => { setDialog(null); setMarked(new Set()); setAll(false); again(); }} />` : null}`;
 }
 
-function Table({ runs, now, filter }) {
+function Choice({ here }) {
+  const choose = (name) => {
+    const columns = Object.keys(COLUMNS).filter((each) => (each === name ? !here.columns.includes(name) : here.columns.includes(each)));
+    if (!columns.length) return;
+    localStorage.setItem("aether-columns", columns.join());
+    go(address(here, { columns }), { replace: true });
+  };
+  return html`<details class="choice"><summary class="button">Columns</summary><div class="menu">
+      ${Object.entries(COLUMNS).map(([name, { title }]) => html`<label><input type="checkbox" checked=${here.columns.includes(name)} onChange=${() => choose(name)} /> ${title}</label>`)}
+      <hr /><label>Rows <select aria-label="Rows of a page" value=${here.size} onChange=${(event) => go(address(here, { size: Number(event.target.value), before: "", trail: [] }))}>${SIZES.map((each) => html`<option value=${each}>${each}</option>`)}</select></label>
+    </div></details>`;
+}
+
+function BulkBar({ marked, isAll, filter, setAll, open, actions, clear }) {
+  const target = isAll ? { filter } : { runs: [...marked] };
+  const about = isAll ? (filter ? `All runs that ${filter} means, on all pages; those that start from now on are not meant.` : "All runs there are; those that start from now on are not meant.") : "The runs that are marked.";
+  const can = (kind) => actions.includes(kind === "force" ? "cancel" : kind);
+  return html`<div class="bulk" role="region" aria-label="Marked runs">
+    <b>${isAll ? "All that match" : `${count(marked.size)} marked`}</b>
+    ${isAll ? null : html`<button class="link" onClick=${() => setAll(true)}>mark all that match the filter</button>`}
+    <span class="spring"></span>
+    ${BATCHED.filter(can).map((kind) => html`<button class=${kind === "force" ? "danger" : ""} onClick=${() => open({ kind, target, about })}>${nameOf(kind)}…</button>`)}
+    <button class="quiet" aria-label="Mark nothing" title="Mark nothing (Esc)" data-escape onClick=${clear}>✕</button>
+  </div>`;
+}
+
+function Table({ runs, now, here, marked, setMarked, canAct }) {
+  const last = useRef(null);
   if (!runs.length) {
-    return filter ? html`<${Empty}>No run fits that filter.<//>` : html`<${Empty}>No run has been started yet. <code>aether init demo</code> writes a project that starts one.<//>`;
+    return here.filter || here.before ? html`<${Empty}>No run fits that filter. <${Link} to="/workflows">Show all<//><//>` : html`<${Newcomer} />`;
   }
-  return html`<section class="card"><table class="wide runs">
-    <thead><tr><th>workflow</th><th>type</th><th>state</th><th>started</th><th class="num">took</th><th>queue</th><th>tags</th></tr></thead>
-    <tbody>${runs.map((run) => html`<tr key=${run.run_id} data-row=${runLink(run.workflow_id, run.run_id)} tabindex="0">
-      <td class="id"><${Link} to=${runLink(run.workflow_id, run.run_id)} tabindex="-1">${run.workflow_id}<//></td>
-      <td>${run.workflow_type}</td>
-      <td><${State} state=${run.state} /></td>
-      <td class="dim"><${Ago} time=${run.created_at} now=${now} /></td>
-      <td class="num">${duration(Math.max(0, took(run, now)))}</td>
-      <td class="dim">${run.task_queue}</td>
-      <td>${Object.entries(run.tags).map(([name, value]) => html`<span class="tag">${name}=${value}</span>`)}</td>
+  const [by, isDown] = here.sort.startsWith("-") ? [here.sort.slice(1), true] : [here.sort, false];
+  const rows = [...runs];
+  const order = COLUMNS[by]?.order;
+  if (order) rows.sort((a, b) => (order(a, now) < order(b, now) ? -1 : order(a, now) > order(b, now) ? 1 : 0) * (isDown ? -1 : 1));
+  const mark = (run, event) => {
+    const next = new Set(marked ?? runs.map((each) => each.run_id));
+    const wanted = !next.has(run.run_id);
+    const [from, to] = [rows.findIndex((each) => each.run_id === last.current), rows.indexOf(run)];
+    // With shift, all up to the one that was marked before.
+    const meant = event.shiftKey && from >= 0 ? rows.slice(Math.min(from, to), Math.max(from, to) + 1) : [run];
+    for (const each of meant) {
+      if (wanted) next.add(each.run_id);
+      else next.delete(each.run_id);
+    }
+    last.current = run.run_id;
+    setMarked(next);
+  };
+  const isMarked = (run) => marked === null || marked.has(run.run_id);
+  const all = rows.every(isMarked);
+  const sorted = (name) => (by !== name ? name : isDown ? "" : `-${name}`);
+  return html`<section class="card list"><table class="wide runs">
+    <thead><tr>${canAct ? html`<th class="mark"><input type="checkbox" aria-label="Mark all of this page" checked=${all} onChange=${() => setMarked(new Set(all ? [] : rows.slice(0, 500).map((run) => run.run_id)))} /></th>` : null}
+      ${here.columns.map((name) => html`<th class=${COLUMNS[name].number ? "num" : ""} aria-sort=${by === name ? (isDown ? "descending" : "ascending") : undefined}><button class="sort" title="Sort the rows of this page; without, the newest come first" onClick=${() => go(address(here, { sort: sorted(name) }), { replace: true })}>${COLUMNS[name].title}${by === name ? (isDown ? " ↓" : " ↑") : ""}</button></th>`)}</tr></thead>
+    <tbody>${rows.map((run) => html`<tr key=${run.run_id} data-row=${runLink(run.workflow_id, run.run_id)} tabindex="0" class=${canAct && isMarked(run) ? "marked" : ""}>
+      ${canAct ? html`<td class="mark"><input type="checkbox" tabindex="-1" aria-label="Mark ${run.workflow_id}" checked=${isMarked(run)} onClick=${(event) => mark(run, event)} /></td>` : null}
+      ${here.columns.map((name) => COLUMNS[name].cell(run, now))}
     </tr>`)}</tbody></table></section>`;
 }
+
+const Newcomer = () => html`<section class="card welcome">
+  <h2>No run has been started yet</h2>
+  <p>A workflow is an ordinary async function whose steps are recorded. This writes a project with one, runs it, and its run appears here:</p>
+  <pre>aether init demo
+cd demo
+aether dev app:client</pre>
+  <p class="dim">Against this server: <code>aether worker app:client</code> and <code>aether start greeting '"World"'</code>.</p>
+</section>`;
