@@ -332,7 +332,8 @@ def test_a_task_queue_is_paused_limited_and_resumed(tab, site):
 
 def long_history(count: int) -> list[dict[str, object]]:
     """The events of a run with so many steps, one of which took a day."""
-    moment, events = datetime(2026, 11, 20, tzinfo=UTC), []
+    moment = datetime(2026, 11, 20, tzinfo=UTC)
+    events: list[dict[str, object]] = []
 
     def add(kind: str, **fact: object) -> None:
         events.append({"seq": len(events) + 1, "at": moment.isoformat().replace("+00:00", "Z"), "event": kind, **fact})

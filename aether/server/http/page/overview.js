@@ -48,20 +48,21 @@ export function Overview({ feed, now }) {
       <${Tile} name="failed" value=${count(states.FAILED)} tone=${states.FAILED ? "bad" : ""} to=${filter("state:failed")} />
       <${Tile} name="cancelled" value=${count(states.CANCELLED)} to=${filter("state:cancelled")} />
     </section>
-    <div class="columns">
-      <section class="card">
-        <${Chart} title="Runs per second" times=${samples.times} show=${rate}
-          lines=${[{ name: "started", tone: "a", values: samples.per("started") }, { name: "completed", tone: "b", values: samples.per("completed") }, { name: "failed", tone: "c", values: samples.per("failed") }]} />
-      </section>
-      <section class="card">
-        <${Chart} title="Steps per second" times=${samples.times} show=${rate}
-          lines=${[{ name: "steps", tone: "a", values: samples.per("steps") }, { name: "activities", tone: "b", values: samples.per("activities") }]} />
-      </section>
-      <section class="card"><h2>Latency, last minute</h2><${Latencies} metrics=${metrics} /></section>
-      <section class="card"><h2>Task queues</h2><${QueueTable} metrics=${metrics} now=${now} /></section>
-      <section class="card"><h2>Workers</h2><${WorkerSummary} metrics=${metrics} now=${now} /></section>
-      <section class="card"><h2>Server</h2><${Server} metrics=${metrics} now=${now} /></section>
+    ${metrics.workers.length || !openCount ? null : html`<p class="banner warn"><b>No worker is connected</b>, so open runs wait. Start one with <code>aether worker MODULE:CLIENT</code>.</p>`}
+    <div class="stacks">
+      <div>
+        <section class="card"><${Chart} title="Runs per second" times=${samples.times} show=${rate}
+          lines=${[{ name: "started", tone: "a", values: samples.per("started") }, { name: "completed", tone: "b", values: samples.per("completed") }, { name: "failed", tone: "c", values: samples.per("failed") }]} /></section>
+        <section class="card"><h2>Latency, last minute</h2><${Latencies} metrics=${metrics} /></section>
+      </div>
+      <div>
+        <section class="card"><${Chart} title="Steps per second" times=${samples.times} show=${rate}
+          lines=${[{ name: "steps", tone: "a", values: samples.per("steps") }, { name: "activities", tone: "b", values: samples.per("activities") }]} /></section>
+        <section class="card"><h2>Task queues</h2><${QueueTable} metrics=${metrics} now=${now} /></section>
+        <section class="card"><h2>Workers</h2><${WorkerSummary} metrics=${metrics} now=${now} /></section>
+      </div>
     </div>
+    <section class="card"><h2>Server</h2><${Server} metrics=${metrics} now=${now} /></section>
     <section class="card"><h2>What went wrong last</h2><${Problems} problems=${metrics.problems} now=${now} /></section>`;
 }
 

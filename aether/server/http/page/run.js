@@ -22,6 +22,14 @@ export const SIDES = {
   metadata: (of) => html`<${Metadata} ...${of} />`,
 };
 
+// A wait for a signal is no event, so it is not among the rows; it has gone on since what came before it was over.
+function waits(reasons, rows) {
+  const since = rows.map((row) => row.ended_at ?? row.created_at).reduce((a, b) => (b > a ? b : a), "");
+  return (reasons ?? []).filter((reason) => reason.kind === "signal").map((reason) => ({
+    kind: "signal", name: reason.text, path: reason.path, state: "waiting", depth: reason.path.split(".").length >> 1, created_at: since, started_at: null, ended_at: null, due_at: reason.due_at, worker_id: "", attempts: [], attempt_count: 0, first_seq: -1, last_seq: -1,
+  }));
+}
+
 const NEEDS_ROWS = new Set(["timeline", "errors", "children", "timers and signals"]);
 
 export function Sides({ tab, link, of }) {
@@ -54,7 +62,7 @@ export function Run({ id, query, now, about }) {
     return `/workflows/${encodeURIComponent(id)}?${next}`;
   };
   const open = (kind) => setDialog({ kind, at: Number(new URLSearchParams(location.search).get("event")) || Number(rows?.find((row) => String(row.first_seq) === new URLSearchParams(location.search).get("row"))?.last_seq) || 0 });
-  const of = { id, info, rows, status: status.data, reasons: why.data?.reasons, now, query,
+  const of = { id, info, rows: rows && [...rows, ...waits(why.data?.reasons, rows)], status: status.data, reasons: why.data?.reasons, now, query,
     history: () => html`<${HistoryPanel} id=${id} runId=${info.run_id} length=${info.history_length} query=${query} startedAt=${info.created_at} />` };
   return html`
     <p class="crumbs"><${Link} to="/workflows">Workflows<//> / <${Link} to="/workflows?filter=${encodeURIComponent(`type:${info.workflow_type}`)}">${info.workflow_type}<//>${info.parent_workflow_id ? html` / <${Link} to=${runLink(info.parent_workflow_id)}>${info.parent_workflow_id}<//>` : null}</p>
@@ -131,7 +139,21 @@ function Waits({ rows, status, now }) {
       ${shown.length > 500 ? html`<p class="dim">and ${shown.length - 500} more</p>` : null}` : html`<${Empty}>This run has set no timer, got no signal and waited for no promise.<//>`}`;
 }
 
-function Metadata({ info, status, reasons, now }) {
+// What is known only from the event that began it.
+function began(event) {
+  const limit = event.concurrency;
+  return [
+    ["begins at", event.start_at && html`<${When} time=${event.start_at} />`],
+    ["ends by", event.expires_at && html`<${When} time=${event.expires_at} />`],
+    ["priority", event.priority],
+    ["labels", Object.entries(event.labels ?? {}).map(([name, value]) => `${name}=${value}`).join(", ")],
+    ["limit", limit && JSON.stringify(limit)],
+    ["trace", event.traceparent && html`<code>${event.traceparent}</code>`],
+  ];
+}
+
+function Metadata({ id, info, status, reasons, now, events }) {
+  const { data } = useAsked(() => (events ? Promise.resolve({ events }) : get(`${runPath(id, "/history", info.run_id)}&after_seq=0`)), `${id} ${info.run_id} first`, { live: false });
   const facts = [
     ["workflow id", html`<code>${info.workflow_id}</code>`],
     ["run id", html`<code>${info.run_id}</code>`],
@@ -146,6 +168,7 @@ function Metadata({ info, status, reasons, now }) {
     ["events", info.history_length],
     ["kept in", status.persistence],
     ["paused", status.paused && (status.pause_reason || "yes")],
+    ...(data?.events[0] ? began(data.events[0]) : []),
   ].filter(([, value]) => value);
   const memo = Object.entries(status.memo ?? {});
   return html`<table class="pairs"><tbody>${facts.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`)}

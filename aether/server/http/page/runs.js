@@ -1,7 +1,7 @@
 // The list of runs: a filter, what it finds, page by page, and what can be done with those that are marked.
 
 import { html, useEffect, useRef, useState } from "./preact-htm.js";
-import { get, useAsked, useFeed } from "./api.js";
+import { get, post, useAsked, useFeed } from "./api.js";
 import { at, count, duration, took } from "./format.js";
 import { BATCHED, BatchDialog, nameOf } from "./actions.js";
 import { Ago, Empty, Fault, Link, State, When, go, runLink } from "./parts.js";
@@ -62,8 +62,10 @@ function address(here, change) {
   return `/workflows${text ? `?${text}` : ""}`;
 }
 
-export function Runs({ query, now, about }) {
+export function Runs({ query, now: clock, about }) {
   const here = placeOf(query);
+  // A browser lays out a whole table anew when one age in it grows.
+  const now = here.size > SIZES[0] ? Math.floor(clock / 10000) * 10000 : clock;
   const { filter, before, size } = here;
   const { metrics } = useFeed();
   const [marked, setMarked] = useState(new Set());
@@ -121,9 +123,12 @@ function BulkBar({ marked, isAll, filter, setAll, open, actions, clear }) {
   const target = isAll ? { filter } : { runs: [...marked] };
   const about = isAll ? (filter ? `All runs that ${filter} means, on all pages; those that start from now on are not meant.` : "All runs there are; those that start from now on are not meant.") : "The runs that are marked.";
   const can = (kind) => actions.includes(kind === "force" ? "cancel" : kind);
+  // A fork may be asked for in any state, so its dry run counts all.
+  const { data } = useAsked(() => post("/batch", { action: "fork", filter, dry_run: true }), `count ${filter}`, { live: false });
+  const many = data ? `${data.is_more ? "more than " : ""}${count(data.count)}` : "";
   return html`<div class="bulk" role="region" aria-label="Marked runs">
-    <b>${isAll ? "All that match" : `${count(marked.size)} marked`}</b>
-    ${isAll ? null : html`<button class="link" onClick=${() => setAll(true)}>mark all that match the filter</button>`}
+    <b>${isAll ? `All ${many} that match` : `${count(marked.size)} marked`}</b>
+    ${isAll ? null : html`<button class="link" onClick=${() => setAll(true)}>mark all ${many} that match the filter</button>`}
     <span class="spring"></span>
     ${BATCHED.filter(can).map((kind) => html`<button class=${kind === "force" ? "danger" : ""} onClick=${() => open({ kind, target, about })}>${nameOf(kind)}…</button>`)}
     <button class="quiet" aria-label="Mark nothing" title="Mark nothing (Esc)" data-escape onClick=${clear}>✕</button>

@@ -7,6 +7,7 @@ export const OPEN = new Set(["waiting", "queued", "running", "backing_off"]);
 // Pieces of a row on the line of time: {from, to, tone, about}.
 export function pieces(row, now) {
   const end = at(row.ended_at) ?? (OPEN.has(row.state) ? now : at(row.started_at) ?? at(row.created_at));
+  if (row.kind === "signal" && row.state === "waiting") return [{ from: at(row.created_at), to: end, tone: "waiting promise", about: "waits" }];
   if (row.kind === "signal" || row.kind === "value") return [{ from: end, to: end, tone: "mark", about: row.name }];
   const found = [];
   let last = at(row.created_at) ?? at(row.started_at) ?? end;

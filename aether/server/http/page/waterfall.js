@@ -20,7 +20,7 @@ function zoomOf(query) {
   return view[1] - view[0] > 1e-9 ? view : [0, 1];
 }
 
-const lengthOf = (row, now) => (row.kind === "signal" || row.kind === "value" ? null : (at(row.ended_at) ?? (OPEN.has(row.state) ? now : at(row.created_at))) - at(row.created_at ?? row.started_at));
+const lengthOf = (row, now) => ((row.kind === "signal" || row.kind === "value") && row.state !== "waiting" ? null : (at(row.ended_at) ?? (OPEN.has(row.state) ? now : at(row.created_at))) - at(row.created_at ?? row.started_at));
 
 export function Waterfall({ rows: given, now, query }) {
   const [isFolded, setFolded] = useState(query.get("fold") !== "no");
@@ -204,7 +204,7 @@ function Details({ row, onClose }) {
     ["ended", row.ended_at && clock(row.ended_at)],
     ["due", OPEN.has(row.state) && row.due_at && clock(row.due_at)],
     ["worker", row.worker_id],
-    ["events", row.first_seq === row.last_seq ? row.first_seq : `${row.first_seq} to ${row.last_seq}`],
+    ["events", row.first_seq > 0 && (row.first_seq === row.last_seq ? row.first_seq : `${row.first_seq} to ${row.last_seq}`)],
   ].filter(([, value]) => value);
   return html`<div class="details">
     <div class="bar"><b>${row.kind} ${row.name}</b><span class="spring"></span><button class="quiet" aria-label="Close" onClick=${onClose}>✕</button></div>
