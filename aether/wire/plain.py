@@ -8,14 +8,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
-from typing import Any
 
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from aether.wire.generated.aether.v1 import model_pb2
 
 # Its name, the name that it is shown by, whether it may be unset, and what makes of it what is shown.
-_Field = tuple[str, str, bool, Callable[[Any], object] | None]
+_Field = tuple[str, str, bool, Callable[..., object] | None]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -31,19 +31,19 @@ def plain(message: Message) -> dict[str, object]:
 
 
 @cache
-def _plan(descriptor: Any) -> tuple[_Field, ...]:
+def _plan(descriptor: Descriptor) -> tuple[_Field, ...]:
     """How each field is shown: a long answer has the same fields thousands of times."""
     return tuple(_shown(field) for field in descriptor.fields)
 
 
-def _shown(field: Any) -> _Field:
+def _shown(field: FieldDescriptor) -> _Field:
     name, of = str(field.name), field.message_type
     if of is not None and of.GetOptions().map_entry:
         return name, name, False, _plain_map
     if field.has_presence and of is not None:
         return name, name, True, _plain_message
-    # Protobuf before 6 has no such attribute; newer ones warn of the other.
-    if field.is_repeated if hasattr(field, "is_repeated") else field.label == field.LABEL_REPEATED:
+    # Protobuf before 6 has no such attribute.
+    if getattr(field, "is_repeated", isinstance(field.default_value, list)):
         return name, name, False, _plain_list
     if name.endswith("at_us"):
         return name, name.removesuffix("_us"), False, _time

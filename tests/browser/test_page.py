@@ -231,7 +231,7 @@ def test_the_page_lives_through_a_restart_of_the_server(browser, tmp_path):
         tab.wait("!!document.querySelector('.dot.good')")
         # Whoever comes for the first time is told what to type.
         tab.wait("document.body.innerText.includes('No run has been started yet')")
-        assert "aether init demo" in tab.text()
+        assert "aether init demo\ncd demo\naether worker workflows:client" in tab.text()
     tab.wait("document.body.innerText.includes('No connection to the server')")
     port = url.strip("/").rpartition(":")[2]
     with Server(tmp_path, "--http-port", port, AETHER_WEB_ENABLED="true") as again:
@@ -296,6 +296,27 @@ def test_many_runs_are_marked_counted_and_cancelled_at_once(tab, site):
     tab.wait("document.querySelector('dialog').innerText.includes('4 runs done.')")
     tab.click("Close")
     tab.wait("document.querySelectorAll('.state.cancelled').length === 4")
+
+
+def test_a_run_is_started_from_the_page_and_another_one_like_it(tab, site):
+    tab.go(f"{site}/workflows?filter=type:started")
+    tab.wait("document.body.innerText.includes('No run fits that filter')")
+    tab.click("Start…")
+    tab.type("dialog [name=type]", "started")
+    tab.type("dialog [name=id]", "started-1")
+    tab.do("document.querySelector('dialog [name=input]').value = '[{\"a\": 1}'")
+    tab.click("Start it")
+    tab.wait("document.querySelector('dialog [role=alert]').innerText.includes('not JSON')")
+    tab.do("document.querySelector('dialog [name=input]').value = '[{\"a\": 1}]'")
+    tab.click("Start it")
+    tab.wait("location.pathname === '/workflows/started-1' && !!document.querySelector('.tabs')")
+    tab.click("Start like this…")
+    assert tab.wait("document.querySelector('dialog [name=input]')?.value") == '[\n  {\n    "a": 1\n  }\n]'
+    tab.type("dialog [name=id]", "started-2")
+    tab.click("Start it")
+    tab.wait("location.pathname === '/workflows/started-2'")
+    with urllib.request.urlopen(f"{site}/api/v1/workflows/started-2/history", timeout=20) as answer:
+        assert json.load(answer)["events"][0]["input"] == [{"a": 1}]
 
 
 def test_columns_order_and_size_are_in_the_address(tab, site):

@@ -242,3 +242,21 @@ async def test_a_server_that_asks_for_its_token_answers_nobody_without_it():
             ("1.2.3.4.evil", 403),
         ):
             assert (await site.send("GET", "/api/v1/about", b"", host=host, **right)).status == code
+
+
+def test_who_guesses_the_token_is_in_the_log_and_does_not_fill_it(caplog):
+    caplog.set_level("WARNING", "aether")
+
+    async def main() -> None:
+        async with web(secret="0123456789abcdef") as site:
+            for _ in range(100):
+                assert (await site.send("GET", "/api/v1/about")).status == 401
+            assert "web_token_refused" not in caplog.text
+            for number in range(100):
+                answer = await site.send("GET", "/api/v1/about", b"", authorization=f"Bearer guess-number-{number}")
+                assert answer.status == 401
+
+    trio.run(main)
+    told = [record for record in caplog.records if "web_token_refused" in record.getMessage()]
+    assert len(told) == 7
+    assert "guess-number" not in caplog.text

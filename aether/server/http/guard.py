@@ -18,6 +18,9 @@ from ipaddress import ip_address
 
 from aether.server.entropy import new_id
 from aether.server.http.messages import Headers, HttpError, Request
+from aether.server.telemetry import Log
+
+log = Log("aether.server")
 
 TOKEN_HEADER = "x-aether-token"  # noqa: S105 - a name
 _OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -51,6 +54,7 @@ class Guard:
         self.token = new_id()
         self.read_only = read_only
         self._secret = secret.encode()
+        self._refused = 0
         self._names = {name.lower() for name in (*_OWN_NAMES, *hosts)}
         self._is_everywhere = not self._names.isdisjoint(_EVERYWHERE)
 
@@ -73,6 +77,10 @@ class Guard:
     def check(self, request: Request, *, only_looks: bool = False) -> None:
         """Raises HttpError for what the API must not answer. `only_looks`: it changes nothing, whatever its method."""
         if not self.is_known(request):
+            # Told after twice as many each time, so that who guesses does not fill the log. A page asks once without.
+            self._refused += "authorization" in request.headers
+            if "authorization" in request.headers and self._refused.bit_count() == 1:
+                log.warning("web_token_refused", times=self._refused)
             headers = (("www-authenticate", 'Bearer realm="aether"'),)
             raise HttpError(401, "this server asks for its token: Authorization: Bearer …", headers=headers)
         if request.method in _READS:

@@ -1,6 +1,6 @@
 // What can be done: to one run, to many, to a task queue. Each asks first, and says to whom and with what effect.
 
-import { html, useEffect, useRef, useState } from "./preact-htm.js";
+import { html, useLayoutEffect, useRef, useState } from "./preact-htm.js";
 import { post } from "./api.js";
 import { count } from "./format.js";
 import { Dialog, Fault, go, runLink } from "./parts.js";
@@ -71,7 +71,8 @@ export function BatchDialog({ kind, target, about, onClose }) {
   const [meant, setMeant] = useState(null);
   const [state, setState] = useState({ at: "asking", done: 0, failed: [], error: null });
   const fail = (error) => setState((old) => ({ ...old, at: old.at === "asking" ? "asking" : "over", error }));
-  useEffect(() => {
+  // Before anybody sees it: it takes the focus.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     box.current.showModal();
     post("/batch", { action: name, ...target, dry_run: true }).then(setMeant, fail);
@@ -126,6 +127,29 @@ export function BatchDialog({ kind, target, about, onClose }) {
       </div>
     </form>
   </dialog>`;
+}
+
+// A new run; of one `like` another, the fields are filled in.
+export function StartDialog({ like, types = [], onClose }) {
+  const yes = async (form) => {
+    let input;
+    try {
+      input = JSON.parse(form.get("input") || "[]");
+    } catch {
+      throw new Error("The arguments are not JSON. A text stands in quotes.");
+    }
+    if (!Array.isArray(input)) throw new Error("The arguments are a list: [1, \"two\"].");
+    const body = { workflow_type: form.get("type").trim(), workflow_id: form.get("id").trim(), task_queue: form.get("queue").trim(), input };
+    const answer = await post("/workflows", Object.fromEntries(Object.entries(body).filter(([, value]) => value !== "")));
+    go(runLink(answer.workflow_id, answer.run_id));
+  };
+  return html`<${Dialog} title=${like ? `Start one like ${like.workflow_id}` : "Start a run"} verb="Start it" tone="primary" onClose=${onClose} onYes=${yes}
+    effect="If a run of this id is open with the same type and arguments, that one is shown.">
+    <label>Workflow <input name="type" required list="types" autocomplete="off" defaultValue=${like?.workflow_type ?? ""} /></label>
+    <datalist id="types">${[...new Set(types.map((row) => row.workflow_type))].map((name) => html`<option value=${name} />`)}</datalist>
+    <label>Workflow id <input name="id" autocomplete="off" placeholder="made up" /></label>
+    <label>Arguments, a JSON list <textarea name="input" rows="4" defaultValue=${like ? JSON.stringify(like.input, null, 2) : "[]"}></textarea></label>
+    <label>Task queue <input name="queue" autocomplete="off" placeholder="default" defaultValue=${like?.task_queue ?? ""} /></label><//>`;
 }
 
 export function QueueDialog({ kind, queue, again, onClose }) {

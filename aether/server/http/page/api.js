@@ -160,17 +160,21 @@ function listen(tell) {
       if (Date.now() - began > 5000) tries = 0;
       await new Promise((go) => {
         wake = go;
-        setTimeout(go, Math.min(5000, 500 * 2 ** tries));
+        // Without the token there is nothing to try until somebody gives it, here or in another tab.
+        if (!state.isLocked) setTimeout(go, Math.min(5000, 500 * 2 ** tries));
       });
     }
   };
   run();
   // Who has just given the token does not wait.
   const hasToken = ({ isLocked }) => !isLocked && !state.connected && wake?.();
+  const hasElsewhere = ({ key, newValue }) => key === SECRET && newValue && wake?.();
   listeners.add(hasToken);
+  window.addEventListener("storage", hasElsewhere);
   return () => {
     isOver = true;
     listeners.delete(hasToken);
+    window.removeEventListener("storage", hasElsewhere);
     control?.abort();
     wake?.();
   };
@@ -210,13 +214,15 @@ export function startFeed() {
 
 // Something that is asked for again whenever the question changes or the server has done something, or, with a `pulse`, when that
 // changes; never while an answer is on its way, more often than `refresh` and the length of the answer allow, or while nobody looks.
-export function useAsked(question, key, { live = true, pulse: given = null } = {}) {
+// What is `frozen` stays as it is, also if an answer is on its way.
+export function useAsked(question, key, { live = true, pulse: given = null, frozen = false } = {}) {
   const [answer, setAnswer] = useState({ data: null, error: null, key: null });
   const [turn, setTurn] = useState(0);
   const { metrics, connected, turn: missed, refresh, isLocked } = useFeed();
   const now = useRef({ asked: "", at: 0, pause: 0, isGone: false, isBusy: "", key: "", isStale: false }).current;
   now.key = key;
-  const pulse = live && refresh ? (given ?? `${metrics?.node} ${metrics?.events} ${connected}`) : "";
+  now.isFrozen = frozen;
+  const pulse = live && !frozen && refresh ? (given ?? `${metrics?.node} ${metrics?.events} ${connected}`) : "";
   useEffect(() => () => void (now.isGone = true), []);
   useEffect(() => {
     const wanted = `${key} ${turn} ${missed} ${isLocked}`;
@@ -226,7 +232,10 @@ export function useAsked(question, key, { live = true, pulse: given = null } = {
       const over = (change) => {
         if (now.isBusy === wanted) now.isBusy = "";
         now.pause = Math.max(refresh * 1000, 4 * (Date.now() - now.at));
-        if (!now.isGone && now.key === key) setAnswer(change);
+        if (!now.isGone && now.key === key && !(now.isFrozen && now.shown === wanted)) {
+          now.shown = wanted;
+          setAnswer(change);
+        }
         if (now.isStale && !now.isGone) timer = setTimeout(look, now.pause);
       };
       question().then(

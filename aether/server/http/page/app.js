@@ -1,8 +1,8 @@
 // The shell: where we are, what is shown there, and the keys that work everywhere.
 
-import { html, render, useEffect, useState } from "./preact-htm.js";
+import { html, render, useEffect, useErrorBoundary, useState } from "./preact-htm.js";
 import { getAbout, setRefresh, startFeed, unlock, useFeed, useNow } from "./api.js";
-import { duration } from "./format.js";
+import { duration, turnZone, zone } from "./format.js";
 import { Fault, Link, go } from "./parts.js";
 import { Overview } from "./overview.js";
 import { Runs } from "./runs.js";
@@ -31,6 +31,7 @@ const KEYS = [
   ["h l i", "in a timeline: move, fold idle time"],
   [`g then ${TABS.map(([, , key]) => key).join(" ")}`, TABS.map(([, name]) => name.toLowerCase()).join(", ")],
   ["p", "look on, or stand still"],
+  ["u", "times of here or UTC"],
   ["t", "light or dark"],
   ["?", "these keys"],
 ];
@@ -86,7 +87,10 @@ function useKeys(setHelp, refresh) {
         setHelp(false);
         document.querySelector("[data-escape]")?.click();
       } else if (event.key === "t") turnTheme();
-      else if (event.key === "p") setRefresh(refresh ? 0 : 1);
+      else if (event.key === "u") {
+        turnZone();
+        window.dispatchEvent(new Event("aether:zone"));
+      } else if (event.key === "p") setRefresh(refresh ? 0 : 1);
       else if (event.key === "[") turnSides(-1);
       else if (event.key === "]") turnSides(1);
       else if (event.key === "x") document.activeElement.querySelector?.(".mark input")?.click();
@@ -131,8 +135,21 @@ function Lock() {
   </form></main>`;
 }
 
+// What went wrong in a view of the page is told there, and the others go on.
+function Contained({ children }) {
+  const [error, forget] = useErrorBoundary();
+  if (!error) return children;
+  return html`<section class="card welcome"><h2>This view has failed</h2><p>That is a fault of the page. <code>${String(error)}</code></p><button onClick=${forget}>Try again</button></section>`;
+}
+
 function App() {
   const here = usePlace();
+  const [, setZone] = useState(zone());
+  useEffect(() => {
+    const turned = () => setZone(zone());
+    window.addEventListener("aether:zone", turned);
+    return () => window.removeEventListener("aether:zone", turned);
+  }, []);
   const feed = useFeed();
   const now = useNow();
   const [help, setHelp] = useState(false);
@@ -169,12 +186,13 @@ function App() {
       ${about?.read_only ? html`<span class="tag">read only</span>` : null}
       <span class="dot ${feed.connected ? "good" : "bad"}" title=${feed.connected ? "connected" : "no connection"}></span>
       <select class="quiet" aria-label="How often to look" title="How often to look (p)" value=${feed.refresh} onChange=${(event) => setRefresh(Number(event.target.value))}>${REFRESHES.map(([seconds, words]) => html`<option value=${seconds}>${words}</option>`)}</select>
+      <button class="quiet zone" title="Times of here or UTC (u)" onClick=${() => { turnZone(); setZone(zone()); }}>${zone()}</button>
       <button class="quiet" aria-label="Light or dark" title="Light or dark (t)" onClick=${turnTheme}>◑</button>
       <button class="quiet" aria-label="Keys" title="Keys (?)" onClick=${() => setHelp(!help)}>?</button>
     </header>
     <${Health} feed=${feed} now=${now} />
     ${help ? html`<aside class="keys" aria-label="Keys"><dl>${KEYS.map(([key, what]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${what}</dd></div>`)}</dl></aside>` : null}
-    <main id="main" tabindex="-1">${(views[current] ?? (() => html`<p class="empty">There is no such page.</p>`))()}</main>`;
+    <main id="main" tabindex="-1"><${Contained} key=${current}>${(views[current] ?? (() => html`<p class="empty">There is no such page.</p>`))()}<//></main>`;
 }
 
 const theme = localStorage.getItem("aether-theme");

@@ -15,8 +15,8 @@ const Names = ({ names }) => {
 };
 
 export const NoWorker = () => html`<section class="card welcome"><h2>No worker is connected</h2>
-  <p>Runs wait until one is. A worker is your own process, with your code:</p><pre>aether worker app:client</pre>
-  <p class="dim">or <code>async with client.serve(…)</code> in a program.</p></section>`;
+  <p>Runs wait until one is. A worker is your own process, with your code:</p><pre>aether worker MODULE:CLIENT</pre>
+  <p class="dim">or <code>async with client.serve(…)</code> in a program. <code>aether init demo</code> writes one to begin with.</p></section>`;
 
 export function Workers({ feed, now }) {
   const { metrics } = feed;

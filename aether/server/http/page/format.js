@@ -36,12 +36,20 @@ export function bytes(value) {
 
 export const at = (text) => (text ? Date.parse(text) : null);
 
+const isUtc = () => localStorage.getItem("aether-zone") === "utc";
+
+export function turnZone() {
+  localStorage.setItem("aether-zone", isUtc() ? "local" : "utc");
+}
+
+export const zone = () => (isUtc() ? "UTC" : "local");
+
 export function clock(text) {
   if (!text) return "";
   const moment = new Date(text);
-  const today = new Date().toDateString() === moment.toDateString();
-  const time = moment.toLocaleTimeString("en-GB");
-  return today ? time : `${moment.toLocaleDateString("en-CA")} ${time}`;
+  const [day, time] = isUtc() ? moment.toISOString().slice(0, 19).split("T") : [moment.toLocaleDateString("en-CA"), moment.toLocaleTimeString("en-GB")];
+  const today = isUtc() ? new Date().toISOString().slice(0, 10) : new Date().toLocaleDateString("en-CA");
+  return day === today ? time : `${day} ${time}`;
 }
 
 export const took = (info, now) => (at(info.closed_at) ?? now) - at(info.created_at);

@@ -4,7 +4,7 @@ import { html, useState } from "./preact-htm.js";
 import { post } from "./api.js";
 import { count } from "./format.js";
 import { Events } from "./history.js";
-import { Empty, Fault, State } from "./parts.js";
+import { Fault, State } from "./parts.js";
 import { Facts, Sides } from "./run.js";
 
 // A list of events, an object that has one, or one event a line.

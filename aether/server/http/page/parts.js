@@ -1,6 +1,6 @@
 // Small pieces that several views share.
 
-import { html, useEffect, useRef, useState } from "./preact-htm.js";
+import { html, useLayoutEffect, useRef, useState } from "./preact-htm.js";
 import { GLYPHS, clock, duration, at } from "./format.js";
 
 export function go(path, { replace = false } = {}) {
@@ -86,7 +86,8 @@ export function Dialog({ title, effect, verb, onClose, onYes, children, tone = "
   const box = useRef();
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
-  useEffect(() => {
+  // Before anybody sees it: it takes the focus.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     box.current.showModal();
     return () => before?.focus?.();

@@ -3,7 +3,7 @@
 import { html, useEffect, useState } from "./preact-htm.js";
 import { get, runPath, useAsked } from "./api.js";
 import { at, clock, duration, took } from "./format.js";
-import { RunDialog } from "./actions.js";
+import { RunDialog, StartDialog } from "./actions.js";
 import { Children } from "./children.js";
 import { HistoryPanel } from "./history.js";
 import { Ago, Copy, Empty, Failure, Fault, Json, Link, State, When, runLink } from "./parts.js";
@@ -61,7 +61,7 @@ export function Run({ id, query, now, about }) {
     next.set("tab", wanted);
     return `/workflows/${encodeURIComponent(id)}?${next}`;
   };
-  const open = (kind) => setDialog({ kind, at: Number(new URLSearchParams(location.search).get("event")) || Number(rows?.find((row) => String(row.first_seq) === new URLSearchParams(location.search).get("row"))?.last_seq) || 0 });
+  const open = (kind) => kind === "like" ? get(`${runPath(id, "/history", info.run_id)}&after_seq=0`).then((page) => setDialog({ kind, like: { ...info, input: page.events[0].input } }), () => {}) : setDialog({ kind, at: Number(new URLSearchParams(location.search).get("event")) || Number(rows?.find((row) => String(row.first_seq) === new URLSearchParams(location.search).get("row"))?.last_seq) || 0 });
   const of = { id, info, rows: rows && [...rows, ...waits(why.data?.reasons, rows)], status: status.data, reasons: why.data?.reasons, now, query,
     history: () => html`<${HistoryPanel} id=${id} runId=${info.run_id} length=${info.history_length} query=${query} startedAt=${info.created_at} />` };
   return html`
@@ -79,7 +79,7 @@ export function Run({ id, query, now, about }) {
     <${Facts} info=${info} now=${now} />
     <${Fault} error=${timeline.error ?? status.error} />
     <${Sides} tab=${tab} link=${link} of=${of} />
-    ${dialog ? html`<${RunDialog} ...${dialog} info=${info} again=${() => { status.again(); why.again(); }} onClose=${() => setDialog(null)} />` : null}`;
+    ${dialog?.like ? html`<${StartDialog} like=${dialog.like} onClose=${() => setDialog(null)} />` : dialog ? html`<${RunDialog} ...${dialog} info=${info} again=${() => { status.again(); why.again(); }} onClose=${() => setDialog(null)} />` : null}`;
 }
 
 export function Facts({ info, now }) {
@@ -103,6 +103,7 @@ function Actions({ isOpen, hasEndedWell, isPaused, actions, open }) {
     ${isOpen && can("pause") ? html`<button onClick=${() => open(isPaused ? "resume" : "pause")}>${isPaused ? "Resume" : "Pause"}…</button>` : null}
     ${!isOpen && !hasEndedWell && can("fork") ? html`<button onClick=${() => open("retry")}>Retry…</button>` : null}
     ${can("fork") ? html`<button onClick=${() => open("fork")}>Fork…</button>` : null}
+    <button title="Start a run with the same arguments" onClick=${() => open("like")}>Start like this…</button>
     ${isOpen && can("cancel") ? html`<button onClick=${() => open("cancel")}>Cancel…</button><button class="danger" onClick=${() => open("force")}>End now…</button>` : null}`;
 }
 

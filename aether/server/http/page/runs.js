@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "./preact-htm.js";
 import { get, post, useAsked, useFeed } from "./api.js";
 import { at, count, duration, took } from "./format.js";
-import { BATCHED, BatchDialog, nameOf } from "./actions.js";
+import { BATCHED, BatchDialog, StartDialog, nameOf } from "./actions.js";
 import { Ago, Empty, Fault, Link, State, When, go, runLink } from "./parts.js";
 import { FilterBox, HELP } from "./filter.js";
 
@@ -71,9 +71,10 @@ export function Runs({ query, now: clock, about }) {
   const [marked, setMarked] = useState(new Set());
   const [isAll, setAll] = useState(false);
   const [dialog, setDialog] = useState(null);
+  const [isStarting, setStarting] = useState(false);
   const path = `/workflows?limit=${size}&filter=${encodeURIComponent(filter)}${before ? `&before_run_key=${before}` : ""}`;
   // While something is marked nothing moves.
-  const { data, error, again } = useAsked(() => get(path), path, { live: !before && !marked.size && !isAll });
+  const { data, error, again } = useAsked(() => get(path), path, { live: !before, frozen: marked.size > 0 || isAll });
   useEffect(() => {
     setMarked(new Set());
     setAll(false);
@@ -91,7 +92,7 @@ export function Runs({ query, now: clock, about }) {
     <div class="bar under">
       <div class="chips" role="group" aria-label="Presets">${PRESETS.map(([name, wanted, number]) => html`<${Link} to=${address(here, { filter: wanted, before: "", trail: [] })} class="chip" aria-current=${wanted === filter ? "true" : undefined}>${name}${number(states) ? html` <b>${count(number(states))}</b>` : null}<//>`)}</div>
       <span class="spring"></span>
-      <${Choice} here=${here} />
+      <span class="actions">${about?.actions?.length ? html`<button onClick=${() => setStarting(true)}>Start…</button>` : null}<${Choice} here=${here} /></span>
     </div>
     <${Fault} error=${error} />
     ${error?.code === "INVALID_ARGUMENT" ? html`<${HELP} />` : null}
@@ -103,6 +104,7 @@ export function Runs({ query, now: clock, about }) {
           ${shown.next ? html`<${Link} to=${address(here, { before: shown.next, trail: [...here.trail, before || "0"] })} class="button">Older →<//>` : null}
         </nav>`
       : null}
+    ${isStarting ? html`<${StartDialog} types=${metrics?.runs} onClose=${() => setStarting(false)} />` : null}
     ${dialog ? html`<${BatchDialog} ...${dialog} onClose=${() => { setDialog(null); setMarked(new Set()); setAll(false); again(); }} />` : null}`;
 }
 
@@ -171,9 +173,11 @@ function Table({ runs, now, here, marked, setMarked, canAct }) {
 
 const Newcomer = () => html`<section class="card welcome">
   <h2>No run has been started yet</h2>
-  <p>A workflow is an ordinary async function whose steps are recorded. This writes a project with one, runs it, and its run appears here:</p>
+  <p>A workflow is an ordinary async function whose steps are recorded. This writes a project with one and runs a worker for it:</p>
   <pre>aether init demo
 cd demo
-aether dev app:client</pre>
-  <p class="dim">Against this server: <code>aether worker app:client</code> and <code>aether start greeting '"World"'</code>.</p>
+aether worker workflows:client</pre>
+  <p>And this, in another terminal, starts a run, which appears here:</p>
+  <pre>aether start greet World</pre>
+  <p class="dim">If the server is not on this machine's port 7233, say where it is: <code>AETHER_SERVER=http://…</code></p>
 </section>`;
