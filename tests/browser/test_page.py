@@ -151,6 +151,10 @@ def test_a_run_shows_its_history_its_timeline_and_what_failed(tab, site):
     tab.type(".tools input", "failed")
     tab.wait("document.querySelectorAll('[data-event]').length === 1")
     tab.wait("location.search.includes('find=failed')")
+    tab.do("document.querySelector('[data-event]').click()")
+    tab.click("How the run was after this event")
+    tab.wait("document.querySelector('.details').innerText.includes('the run was failed')")
+    assert "step\tpack" in tab.text()
     tab.click("RunFailed 1")
     tab.wait("document.querySelectorAll('[data-event]').length === 0")
     for side, words in (
@@ -400,6 +404,23 @@ def test_a_history_of_ten_thousand_events_is_seen_from_a_file_and_kept_nowhere(t
     (tmp_path / "other.json").write_text("{}")
     tab.choose_file("[type=file]", tmp_path / "other.json")
     tab.wait("document.querySelector('[role=alert]').innerText.includes('holds no history')")
+
+
+def test_a_moment_has_a_place_in_the_drawing_and_long_idle_stretches_are_folded(tab):
+    made = tab.do(
+        "import('/static/scale.js').then(({scale}) => { const row = {pieces: [{from: 0, to: 10}, {from: 20, to: 30},"
+        " {from: 86400000, to: 86400010}]}; const [folded, plain] = [scale([row], 0, true), scale([row], 0, false)];"
+        " return {folds: folded.folds.map(fold => fold.gap), can: folded.canFold, all: plain.folds.length,"
+        " places: [0, 10, 30, 86400010].map(folded.place), back: [0, 10, 30, 86400010].map(t => Math.round(folded"
+        ".moment(folded.place(t)))), true_: plain.place(30)} })"
+    )
+    assert (made["folds"], made["can"], made["all"]) == ([86_399_970], True, 0)
+    assert made["places"][0] == 0
+    assert made["places"][-1] == 1
+    assert made["places"][1] > 0.05
+    assert made["places"] == sorted(made["places"])
+    assert made["back"] == [0, 10, 30, 86_400_010]
+    assert made["true_"] < 0.001
 
 
 def test_nothing_is_wider_than_a_narrow_screen_and_all_has_light_and_dark(tab, site):

@@ -70,6 +70,9 @@ async def test_a_run_is_shown_from_all_sides_also_if_its_id_has_a_slash():
         rows = (await site.get(f"/workflows/a%2F1/timeline?run_id={run_id}"))["rows"]
         assert [(row["kind"], row["state"]) for row in rows] == [("run", "queued")]
         assert "no worker" in (await site.get("/workflows/a%2F1/why"))["sentence"]
+        items = (await site.get("/workflows/a%2F1/at/1"))["items"]
+        assert [(key, item[key]["seq"]) for item in items for key in item] == [("run", 1)]
+        assert (await site.send("GET", "/api/v1/workflows/a%2F1/at/9")).status == 400
         missing = await site.send("GET", "/api/v1/workflows/nobody")
         assert (missing.status, json.loads(missing.body)["error"]["code"]) == (404, "NOT_FOUND")
 
@@ -308,7 +311,12 @@ async def test_the_document_of_the_api_names_all_there_is_and_nothing_else():
     verbs = {"get", "post", "put", "patch", "delete"}
     async with web() as site:
         for path, operations in paths.items():
-            target = path.replace("{workflow_id}", "a").replace("{key}", "k").replace("{task_queue}", "q")
+            target = (
+                path.replace("{workflow_id}", "a")
+                .replace("{key}", "k")
+                .replace("{task_queue}", "q")
+                .replace("{seq}", "1")
+            )
             for verb in verbs - operations.keys():
                 assert (await site.send(verb.upper(), target)).status == 405, (verb, path)
             for verb in operations:

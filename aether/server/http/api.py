@@ -146,6 +146,16 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        f"{_RUN}/at/{{seq}}",
+        f"{_ADMIN}GetStateAt",
+        apb.GetStateAtRequest,
+        apb.StateItem,
+        "A run as it was after one of its events: first `run`, then what was over, pending, published and received.",
+        many="items",
+        limit=PAGE_ROWS,
+    ),
+    Route(
+        "GET",
         f"{_RUN}/why",
         f"{_ADMIN}ExplainWorkflow",
         apb.ExplainRequest,

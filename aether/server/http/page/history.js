@@ -36,10 +36,11 @@ export function HistoryPanel({ id, runId, length, query, startedAt }) {
     if (!known || (!hasMore && length > known)) load();
   }, [known, length, metrics?.node]);
   return html`<${Fault} error=${error} /><${Events} events=${events} query=${query} startedAt=${startedAt} length=${length} more=${hasMore ? load : null}
+    past=${(seq) => get(runPath(id, `/at/${seq}`, runId))}
     download=${async () => save(`${id}.json`, JSON.stringify(await wholeHistory(id, runId), null, 2))} />`;
 }
 
-export function Events({ events, query, startedAt, length, more, download }) {
+export function Events({ events, query, startedAt, length, more, download, past }) {
   const [words, setWords] = useState(query.get("find") ?? "");
   const [hidden, setHidden] = useState(() => new Set((query.get("hide") ?? "").split(",").filter(Boolean)));
   const [chosen, setChosen] = useState(Number(query.get("event")) || 0);
@@ -71,7 +72,21 @@ export function Events({ events, query, startedAt, length, more, download }) {
       <tbody><tr class="gap" aria-hidden="true" style=${{ height: `${list.first * HEIGHT}px` }}></tr>
         ${shown.slice(list.first, list.last).map((event) => html`<${EventRow} key=${event.seq} event=${event} name=${names[event.path]} startedAt=${startedAt} isChosen=${event.seq === chosen} choose=${setChosen} />`)}
         <tr class="gap" aria-hidden="true" style=${{ height: `${(shown.length - list.last) * HEIGHT}px` }}></tr></tbody></table></div>
-    ${opened ? html`<div class="details"><div class="bar"><b>${opened.seq} ${opened.event}</b> <span class="dim">${opened.at}</span><span class="spring"></span><button class="quiet" aria-label="Close" onClick=${() => setChosen(0)}>✕</button></div><${Json} value=${opened} /></div>` : null}`;
+    ${opened ? html`<div class="details"><div class="bar"><b>${opened.seq} ${opened.event}</b> <span class="dim">${opened.at}</span><span class="spring"></span><button class="quiet" aria-label="Close" onClick=${() => setChosen(0)}>✕</button></div><${Json} value=${opened} />${past ? html`<${Past} key=${opened.seq} seq=${opened.seq} ask=${past} />` : null}</div>` : null}`;
+}
+
+// The run as it was when an event had happened.
+function Past({ seq, ask }) {
+  const [seen, setSeen] = useState(null);
+  const [error, setError] = useState(null);
+  if (!seen) return html`<p><button onClick=${() => ask(seq).then(setSeen, setError)}>How the run was after this event</button></p><${Fault} error=${error} />`;
+  const [{ run }, ...rest] = seen.items;
+  return html`<h2>After event ${seq} the run was ${run.state.toLowerCase()}</h2>
+    ${rest.length ? html`<table class="wide"><thead><tr><th></th><th>kind</th><th>name</th><th>path</th><th>state</th><th>value</th></tr></thead><tbody>${rest.map((item) => {
+      const [[what, it]] = Object.entries(item);
+      const value = it.result ?? it.value ?? (it.failure && `${it.failure.type}: ${it.failure.message}`);
+      return html`<tr><td class="dim">${what}</td><td>${it.kind ?? ""}</td><td>${it.name ?? it.key ?? ""}</td><td class="dim">${it.path ?? ""}</td><td>${it.state ?? ""}</td><td class="long"><code>${value === undefined ? "" : JSON.stringify(value).slice(0, 300)}</code></td></tr>`;
+    })}</tbody></table>` : html`<p class="dim">Nothing was over, pending, published or received.</p>`}`;
 }
 
 const toneOf = (kind) => (/Failed|Rejected|Blocked/.test(kind) ? "bad" : /Retried|Cancel|Paused/.test(kind) ? "warn" : /Completed|Resolved/.test(kind) ? "good" : "");

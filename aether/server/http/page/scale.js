@@ -37,21 +37,22 @@ export function pieces(row, now) {
   return found;
 }
 
-// `place` is where a moment stands, from 0 to 1, and `moment` the way back. Stretches in which nothing begins or ends are folded
-// to the same small width.
+// `place` is where a moment stands, from 0 to 1, and `moment` the way back. A long stretch in which nothing begins or ends is
+// folded to a narrow one.
 export function scale(rows, now, isFolded) {
   const moments = [...new Set(rows.flatMap((row) => row.pieces.flatMap((piece) => [piece.from, piece.to])))].sort((a, b) => a - b);
   const from = moments[0] ?? now;
   const to = Math.max(moments.at(-1) ?? now, from + 1);
   const gaps = moments.slice(1).map((moment, i) => moment - moments[i]).sort((a, b) => a - b);
-  const typical = gaps[Math.floor(gaps.length * 0.75)] ?? 1;
-  const cap = Math.max(typical * 4, (to - from) / 1000);
+  const typical = 4 * (gaps[(gaps.length - 1) >> 1] ?? 1);
+  const long = Math.max(typical, (to - from) / 20);
+  const narrow = Math.max(typical, gaps.reduce((sum, gap) => sum + (gap > long ? 0 : gap), 0) / 20);
   const stops = [[from, 0]];
   const folds = [];
   let x = 0;
   for (let i = 1; i < moments.length; i += 1) {
     const gap = moments[i] - moments[i - 1];
-    const width = isFolded ? Math.min(gap, cap) : gap;
+    const width = isFolded && gap > long ? Math.min(gap, narrow) : gap;
     if (width < gap) folds.push({ at: x + width / 2, gap });
     x += width;
     stops.push([moments[i], x]);
@@ -71,5 +72,5 @@ export function scale(rows, now, isFolded) {
     const share = b[known] > a[known] ? Math.max(0, Math.min(1, (value - a[known]) / (b[known] - a[known]))) : 0;
     return a[wanted] + share * (b[wanted] - a[wanted]);
   };
-  return { from, to, folds, canFold: gaps.some((gap) => gap > cap), place: (moment) => between(moment, 0, 1), moment: (share) => between(share, 1, 0) };
+  return { from, to, folds, canFold: gaps.some((gap) => gap > long), place: (moment) => between(moment, 0, 1), moment: (share) => between(share, 1, 0) };
 }
