@@ -154,7 +154,7 @@ def test_a_run_shows_its_history_its_timeline_and_what_failed(tab, site):
     tab.do("document.querySelector('[data-event]').click()")
     tab.click("How the run was after this event")
     tab.wait("document.querySelector('.details').innerText.includes('the run was failed')")
-    assert "step\tpack" in tab.text()
+    assert "completed\tstep pack" in tab.text()
     tab.click("RunFailed 1")
     tab.wait("document.querySelectorAll('[data-event]').length === 0")
     for side, words in (

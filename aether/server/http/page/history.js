@@ -2,8 +2,8 @@
 
 import { html, useEffect, useRef, useState } from "./preact-htm.js";
 import { get, runPath, useFeed, wholeHistory } from "./api.js";
-import { at, count, duration } from "./format.js";
-import { Fault, Json, replaceQuery, save } from "./parts.js";
+import { at, clock, count, duration } from "./format.js";
+import { Chosen, Fault, Json, replaceQuery, save } from "./parts.js";
 import { useWindow } from "./windowed.js";
 
 const HEIGHT = 30;
@@ -68,11 +68,11 @@ export function Events({ events, query, startedAt, length, more, download, past 
       <span class="dim">${shown.length === events.length ? "" : `${count(shown.length)} of `}${count(events.length)}${length > events.length ? ` of ${count(length)}` : ""} events</span>
       <span class="spring"></span>${download ? html`<button onClick=${download} title="What aether replay, aether.testing and the Import view read">Save as JSON</button>` : null}</div>
     <div class="chips small" role="group" aria-label="Kinds of events">${[...kinds].map(([kind, n]) => html`<button class="chip" aria-pressed=${!hidden.has(kind)} onClick=${() => toggle(kind)}>${kind} <b>${count(n)}</b></button>`)}</div>
-    <div class="scroll" ...${list.bind}><table class="wide events"><thead><tr><th class="num">#</th><th class="num">time</th><th>event</th><th>path</th><th>name</th><th>details</th></tr></thead>
+    <div class=${opened ? "beside" : ""}><div class="scroll" ...${list.bind}><table class="wide events"><thead><tr><th class="num">#</th><th class="num">time</th><th>event</th><th>path</th><th>name</th><th>details</th></tr></thead>
       <tbody><tr class="gap" aria-hidden="true" style=${{ height: `${list.first * HEIGHT}px` }}></tr>
         ${shown.slice(list.first, list.last).map((event) => html`<${EventRow} key=${event.seq} event=${event} name=${names[event.path]} startedAt=${startedAt} isChosen=${event.seq === chosen} choose=${setChosen} />`)}
         <tr class="gap" aria-hidden="true" style=${{ height: `${(shown.length - list.last) * HEIGHT}px` }}></tr></tbody></table></div>
-    ${opened ? html`<div class="details"><div class="bar"><b>${opened.seq} ${opened.event}</b> <span class="dim">${opened.at}</span><span class="spring"></span><button class="quiet" aria-label="Close" onClick=${() => setChosen(0)}>✕</button></div><${Json} value=${opened} />${past ? html`<${Past} key=${opened.seq} seq=${opened.seq} ask=${past} />` : null}</div>` : null}`;
+    ${opened ? html`<${Chosen} of=${opened.seq} title=${html`${opened.seq} ${opened.event} <span class="dim">${clock(opened.at)}</span>`} onClose=${() => setChosen(0)}><${Json} value=${opened} />${past ? html`<${Past} key=${opened.seq} seq=${opened.seq} ask=${past} />` : null}<//>` : null}</div>`;
 }
 
 // The run as it was when an event had happened.
@@ -82,10 +82,10 @@ function Past({ seq, ask }) {
   if (!seen) return html`<p><button onClick=${() => ask(seq).then(setSeen, setError)}>How the run was after this event</button></p><${Fault} error=${error} />`;
   const [{ run }, ...rest] = seen.items;
   return html`<h2>After event ${seq} the run was ${run.state.toLowerCase()}</h2>
-    ${rest.length ? html`<table class="wide"><thead><tr><th></th><th>kind</th><th>name</th><th>path</th><th>state</th><th>value</th></tr></thead><tbody>${rest.map((item) => {
+    ${rest.length ? html`<table class="past"><thead><tr><th></th><th>what</th><th>value</th></tr></thead><tbody>${rest.map((item) => {
       const [[what, it]] = Object.entries(item);
       const value = it.result ?? it.value ?? (it.failure && `${it.failure.type}: ${it.failure.message}`);
-      return html`<tr><td class="dim">${what}</td><td>${it.kind ?? ""}</td><td>${it.name ?? it.key ?? ""}</td><td class="dim">${it.path ?? ""}</td><td>${it.state ?? ""}</td><td class="long"><code>${value === undefined ? "" : JSON.stringify(value).slice(0, 300)}</code></td></tr>`;
+      return html`<tr><td class="dim">${it.state ?? what}</td><td>${it.kind ?? ""} ${it.name ?? it.key ?? ""} <span class="dim">${it.path ?? ""}</span></td><td class="long"><code>${value === undefined ? "" : JSON.stringify(value).slice(0, 300)}</code></td></tr>`;
     })}</tbody></table>` : html`<p class="dim">Nothing was over, pending, published or received.</p>`}`;
 }
 

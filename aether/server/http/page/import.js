@@ -13,6 +13,7 @@ export function eventsOf(text) {
     const document = JSON.parse(text);
     const events = Array.isArray(document) ? document : document.events;
     if (Array.isArray(events)) return events;
+    if (document.event) return [document];
   } catch {
     const lines = text.split("\n").filter((line) => line.trim());
     if (lines.length) {

@@ -92,12 +92,28 @@ export function queueRows(metrics, now) {
   });
 }
 
+const WINDOW = 10000;
+const seen = [];
+
+// What came to and left each task queue in the last ten seconds, a second.
+function flows(metrics, now) {
+  if (seen.at(-1)?.metrics !== metrics) seen.push({ at: now, metrics });
+  while (seen.length > 1 && (seen[1].at <= now - WINDOW || seen[0].metrics.node !== metrics.node)) seen.shift();
+  const before = seen[0];
+  const span = Math.max(1000, now - before.at) / 1000;
+  return (row) => {
+    const old = before.metrics.queue_traffic.find((each) => each.task_queue === row.task_queue && each.kind === row.kind);
+    return old ? [(row.added - old.added) / span, (row.taken - old.taken) / span] : [row.added / span, row.taken / span];
+  };
+}
+
 export function QueueTable({ metrics, now }) {
   const rows = queueRows(metrics, now);
+  const flow = flows(metrics, now);
   if (!rows.length) return html`<${Empty}>Nothing has been queued yet.<//>`;
-  return html`<table><thead><tr><th>queue</th><th>kind</th><th class="num">ready</th><th class="num">oldest</th><th class="num">wait p99</th><th class="num">came</th><th class="num">taken</th></tr></thead>
-    <tbody>${rows.map((row) => html`<tr><th scope="row">${row.task_queue}</th><td>${row.kind}</td><td class="num ${row.ready ? "warn" : ""}">${count(row.ready)}</td>
-      <td class="num ${row.age > 60000 ? "bad" : ""}">${row.age === null ? "–" : duration(row.age)}</td><td class="num">${micros(row.wait_p99_us)}</td><td class="num dim">${count(row.added)}</td><td class="num dim">${count(row.taken)}</td></tr>`)}</tbody></table>`;
+  return html`<table><thead><tr><th>queue</th><th>kind</th><th class="num">ready</th><th class="num">oldest</th><th class="num" title="that became ready, of the last 10 s">in/s</th><th class="num" title="that a worker was given, of the last 10 s">out/s</th><th class="num">wait p99</th></tr></thead>
+    <tbody>${rows.map((row) => html`<tr><th scope="row"><${Link} to="/queues">${row.task_queue}<//></th><td>${row.kind}</td><td class="num ${row.ready ? "warn" : ""}">${count(row.ready)}</td>
+      <td class="num ${row.age > 60000 ? "bad" : ""}">${row.age === null ? "–" : duration(row.age)}</td>${flow(row).map((each) => html`<td class="num dim">${rate(each)}</td>`)}<td class="num">${micros(row.wait_p99_us)}</td></tr>`)}</tbody></table>`;
 }
 
 export const Slots = ({ used, slots }) => {

@@ -117,6 +117,13 @@ export function Dialog({ title, effect, verb, onClose, onYes, children, tone = "
   </dialog>`;
 }
 
+// What is chosen in a list or a drawing, close to it and in sight.
+export function Chosen({ of, title, onClose, children }) {
+  const box = useRef();
+  useLayoutEffect(() => box.current.scrollIntoView({ block: "nearest" }), [of]);
+  return html`<div class="details" ref=${box}><div class="bar"><b>${title}</b><span class="spring"></span><button class="quiet" aria-label="Close" title="Close (Esc)" data-escape onClick=${onClose}>✕</button></div>${children}</div>`;
+}
+
 // Lines over time; `lines` are {name, tone, values}, all as long as `times`. Where the pointer is, the numbers are of then.
 export function Chart({ title, times, lines, show, height = 120 }) {
   const [pointed, setPointed] = useState(null);

@@ -2,6 +2,7 @@
 
 import { at } from "./format.js";
 
+const DWARFS = 20;
 export const OPEN = new Set(["waiting", "queued", "running", "backing_off"]);
 
 // Pieces of a row on the line of time: {from, to, tone, about}.
@@ -44,15 +45,18 @@ export function scale(rows, now, isFolded) {
   const from = moments[0] ?? now;
   const to = Math.max(moments.at(-1) ?? now, from + 1);
   const gaps = moments.slice(1).map((moment, i) => moment - moments[i]).sort((a, b) => a - b);
-  const typical = 4 * (gaps[(gaps.length - 1) >> 1] ?? 1);
-  const long = Math.max(typical, (to - from) / 20);
-  const narrow = Math.max(typical, gaps.reduce((sum, gap) => sum + (gap > long ? 0 : gap), 0) / 20);
+  // Long is what dwarfs everything that is shorter, all together.
+  let busy = 0;
+  let short = 0;
+  while (short < gaps.length && !(busy > 0 && gaps[short] > DWARFS * busy)) busy += gaps[short++];
+  const long = gaps[short] ?? Infinity;
+  const narrow = busy / Math.max(4, (gaps.length - short) / 2);
   const stops = [[from, 0]];
   const folds = [];
   let x = 0;
   for (let i = 1; i < moments.length; i += 1) {
     const gap = moments[i] - moments[i - 1];
-    const width = isFolded && gap > long ? Math.min(gap, narrow) : gap;
+    const width = isFolded && gap >= long ? narrow : gap;
     if (width < gap) folds.push({ at: x + width / 2, gap });
     x += width;
     stops.push([moments[i], x]);
@@ -72,5 +76,5 @@ export function scale(rows, now, isFolded) {
     const share = b[known] > a[known] ? Math.max(0, Math.min(1, (value - a[known]) / (b[known] - a[known]))) : 0;
     return a[wanted] + share * (b[wanted] - a[wanted]);
   };
-  return { from, to, folds, canFold: gaps.some((gap) => gap > long), place: (moment) => between(moment, 0, 1), moment: (share) => between(share, 1, 0) };
+  return { from, to, folds, canFold: short < gaps.length, place: (moment) => between(moment, 0, 1), moment: (share) => between(share, 1, 0) };
 }

@@ -3,7 +3,7 @@
 
 import { html, useEffect, useMemo, useRef, useState } from "./preact-htm.js";
 import { at, clock, duration } from "./format.js";
-import { Empty, Failure, Link, replaceQuery, runLink } from "./parts.js";
+import { Chosen, Empty, Failure, Link, replaceQuery, runLink } from "./parts.js";
 import { OPEN, pieces, scale } from "./scale.js";
 import { useWidth, useWindow } from "./windowed.js";
 
@@ -206,8 +206,7 @@ function Details({ row, onClose }) {
     ["worker", row.worker_id],
     ["events", row.first_seq > 0 && (row.first_seq === row.last_seq ? row.first_seq : `${row.first_seq} to ${row.last_seq}`)],
   ].filter(([, value]) => value);
-  return html`<div class="details">
-    <div class="bar"><b>${row.kind} ${row.name}</b><span class="spring"></span><button class="quiet" aria-label="Close" onClick=${onClose}>✕</button></div>
+  return html`<${Chosen} of=${row.first_seq} title="${row.kind} ${row.name}" onClose=${onClose}>
     <dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
       ${row.child_workflow_id ? html`<div><dt>child</dt><dd><${Link} to=${runLink(row.child_workflow_id, row.child_run_id)}>${row.child_workflow_id}<//></dd></div>` : null}</dl>
     ${row.attempts.length > 1
@@ -216,5 +215,5 @@ function Details({ row, onClose }) {
             <td class="num">${i && attempt.started_at && row.attempts[i - 1].ended_at ? duration(at(attempt.started_at) - at(row.attempts[i - 1].ended_at)) : ""}</td><td>${attempt.worker_id}</td><td class="long">${attempt.failure ? `${attempt.failure.type}: ${attempt.failure.message}` : ""}</td></tr>`)}</tbody></table>`
       : null}
     ${row.failure ? html`<${Failure} failure=${row.failure} />` : null}
-  </div>`;
+  <//>`;
 }
