@@ -1,9 +1,8 @@
 """What the engine answers with: records to make durable, and effects to perform once they are."""
 
-from attrs import frozen
-
 from aether.errors import AetherError
 from aether.model.events import Event
+from aether.model.frozen import frozen
 from aether.model.payload import Failure, Payload
 from aether.model.policy import ActivityTimeouts
 from aether.model.runs import RunState

@@ -9,8 +9,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from attrs import frozen
-
 from aether.core.effects import NotOpen
 from aether.core.inputs import ExplainRun
 from aether.core.lifecycle import ClosingFact, find
@@ -21,6 +19,7 @@ from aether.core.state import State
 from aether.core.views import awaited_turn, lacking_labels, takers_of, why_shut
 from aether.model import events as e
 from aether.model.events import AwaitedSignal
+from aether.model.frozen import frozen
 from aether.model.payload import Failure
 from aether.model.runs import RunState, TaskKind
 

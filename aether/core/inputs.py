@@ -3,10 +3,9 @@
 `reply` is whatever the shell wants back with the answer; the engine never looks inside.
 """
 
-from attrs import frozen
-
 from aether.model.commands import Command
 from aether.model.events import AwaitedSignal, Event
+from aether.model.frozen import frozen
 from aether.model.payload import Failure, Payload
 from aether.model.policy import ConcurrencyLimit
 from aether.model.runs import IdReusePolicy, Labels

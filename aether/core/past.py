@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attrs import field, frozen, mutable
+from attrs import field, mutable
 
 from aether.core.run import Activity, ActivityState, Child, Pending, Promise, Run, Timer, fold
 from aether.core.views import PendingView, awaited_signals
 from aether.model import events as e
+from aether.model.frozen import frozen
 from aether.model.payload import Failure, Payload
 
 # How something ended, by the fact that says so.

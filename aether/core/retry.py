@@ -7,8 +7,7 @@ decides the same.
 from collections.abc import Iterator
 from zlib import crc32
 
-from attrs import frozen
-
+from aether.model.frozen import frozen
 from aether.model.payload import Failure
 from aether.model.policy import RetryPolicy
 

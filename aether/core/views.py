@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 
-from attrs import frozen
-
 from aether.core.gates import QueueState
 from aether.core.groups import limit_of
 from aether.core.queues import QueueKey, key_of
 from aether.core.run import Activity, ActivityState, Child, Pending, Promise, Run, Timer
 from aether.core.sessions import Session
 from aether.core.state import State
+from aether.model.frozen import frozen
 from aether.model.payload import Failure, Payload
 from aether.model.runs import Labels, RunState, TaskKind
 

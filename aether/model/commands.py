@@ -1,7 +1,6 @@
 """What a worker asks for, in the imperative: one class for each member of `Command` in `worker.proto`."""
 
-from attrs import frozen
-
+from aether.model.frozen import frozen
 from aether.model.payload import Failure, Payload
 from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, ConcurrencyLimit, RetryPolicy
 from aether.model.runs import Labels, ParentClosePolicy

@@ -4,8 +4,7 @@ Times are microseconds since the Unix epoch. `path` is the position in the workf
 is counted.
 """
 
-from attrs import frozen
-
+from aether.model.frozen import frozen
 from aether.model.payload import Failure, Payload
 from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ActivityTimeouts, ConcurrencyLimit, RetryPolicy
 from aether.model.runs import Labels, ParentClosePolicy

@@ -20,9 +20,8 @@ from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from typing import Final, Literal, Protocol
 
-from attrs import frozen
-
 from aether.errors import InvalidArgument
+from aether.model.frozen import frozen
 from aether.model.runs import RunState
 
 TEXT_MAX: Final = 2_000

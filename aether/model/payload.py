@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from attrs import frozen
+from aether.model.frozen import frozen
 
 RAW: Final = "bytes"
 """The encoding of a value that is bytes itself: as they are."""

@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from math import inf
 
-from attrs import field, frozen
+from attrs import field
 from attrs.validators import ge, le, lt
+
+from aether.model.frozen import frozen
 
 
 def _class_names(kinds: Iterable[type[BaseException] | str]) -> tuple[str, ...]:

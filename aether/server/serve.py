@@ -265,7 +265,10 @@ def _tracer(running: Running, endpoint: str) -> Callable[[], Awaitable[None]]:
 
 
 async def _look_out(window: Window, running: Running, database: str, settings: Settings) -> None:
-    """Serve a window. What it needs is imported only now: it is nobody's business before the server works."""
+    """Serve a window. What it needs is imported when somebody looks: it takes time and room, and nobody may ever."""
+    await trio.lowlevel.wait_readable(window.listener.socket.fileno())
+    # In a thread, so that nobody else waits for it.
+    await trio.to_thread.run_sync(_load_sites)
     from aether.server.http.metrics_site import MetricsSite
 
     metrics = MetricsSite(running.report, database)
@@ -283,6 +286,12 @@ async def _look_out(window: Window, running: Running, database: str, settings: S
         running.report, LocalClient(running.methods, running.report.traffic), guard, metrics.handle, settings
     )
     await site.serve(window.listener.socket)
+
+
+def _load_sites() -> None:
+    import aether.server.http.local_call
+    import aether.server.http.metrics_site
+    import aether.server.http.web_site  # noqa: F401 - only to have them
 
 
 def _bind(settings: Settings) -> Listener:

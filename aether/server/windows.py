@@ -1,7 +1,7 @@
 """Windows: ports on which people and scrapers look in. The server does its work without them.
 
 Their sockets are bound before anything else starts, so that what is printed is true; what serves them is imported and
-started when the server is ready. A window that fails is closed, logged, and opened again after a pause that grows.
+started when somebody looks. A window that fails is closed, logged, and opened again after a pause that grows.
 """
 
 from collections.abc import Awaitable, Callable

@@ -19,6 +19,7 @@ import attrs
 
 from aether.errors import AetherError
 from aether.model.filters import EVERY_RUN, RunFilter
+from aether.model.frozen import frozen
 
 
 class StoreError(AetherError):
@@ -73,7 +74,7 @@ class StoreDamaged(StoreError):
         self.seq = seq
 
 
-@attrs.frozen
+@frozen
 class RunRow:
     """One run. `key` is the store's short name for it; it grows with time and is never given twice.
 
@@ -92,7 +93,7 @@ class RunRow:
     tags: tuple[tuple[str, str], ...] = ()
 
 
-@attrs.frozen
+@frozen
 class EventRow:
     """One event of a run. The store does not look into `body`; it notices when a bit of it flips."""
 
@@ -103,7 +104,7 @@ class EventRow:
     body: bytes
 
 
-@attrs.frozen
+@frozen
 class RunChange:
     """The new state of a run that exists, and when it closed if it did."""
 
@@ -112,7 +113,7 @@ class RunChange:
     closed_at: int | None
 
 
-@attrs.frozen
+@frozen
 class Batch:
     """The facts of one decision. Whoever submits a batch must not change its lists afterwards."""
 
@@ -121,7 +122,7 @@ class Batch:
     events: list[EventRow] = attrs.Factory(list)
 
 
-@attrs.frozen
+@frozen
 class Retention:
     """Which closed runs are kept: those that closed at `since` or later, and of these the newest `count`.
 
@@ -132,7 +133,7 @@ class Retention:
     count: int | None = None
 
 
-@attrs.frozen
+@frozen
 class Forgotten:
     """How many runs left, by (type, state), and whether nothing is left that has to go."""
 
@@ -140,7 +141,7 @@ class Forgotten:
     is_done: bool
 
 
-@attrs.frozen
+@frozen
 class Damage:
     """One fault found while opening: the run it belongs to and a sentence for people."""
 
@@ -149,7 +150,7 @@ class Damage:
     what: str
 
 
-@attrs.frozen
+@frozen
 class Opened:
     """What a server must know before its first commit.
 
