@@ -53,7 +53,7 @@ _MODES: Final = ("state-action-log", "snapshot", _MEMORY)
 _TIMEOUT_S: Final = 30.0
 _STARTS_AT_ONCE: Final = 1_000
 _GRACE_S: Final = 10.0
-_RESIDENT_MAX: Final = 1_000
+_RESIDENT_MAX: Final = 10_000
 # Ids that are made here stay below the server's bound on names, and keep their random end.
 _ID_MAX: Final = 150
 
@@ -443,8 +443,8 @@ class Client:
 
         The block begins when the server knows the worker. At its end the worker takes nothing new and has `grace_s` to
         bring to an end what is in hand; what is not, goes to another worker or waits for one. At most `resident_max`
-        runs stay in memory while they wait; others are replayed when they go on. What wants `labels` goes only to
-        workers that have them.
+        runs, of about 7 KB each, stay in memory while they wait; others are replayed when they go on. What wants
+        `labels` goes only to workers that have them.
         """
         from aether.sdk.worker import Worker
 
