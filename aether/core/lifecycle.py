@@ -181,10 +181,14 @@ def describe_run(state: State, item: DescribeRun) -> None:
 
 def await_run(state: State, item: AwaitRun) -> None:
     run = find(state, item.workflow_id, item.run_id)
-    if run is None:
+    if run is not None:
+        _wait(state, run, item.reply)
+        return
+    closed = state.results.get(item.workflow_id)
+    if closed is None or item.run_id not in {"", closed.run_id}:
         state.reply(item.reply, NotOpen(item.workflow_id, item.run_id))
     else:
-        _wait(state, run, item.reply)
+        state.reply(item.reply, closed)
 
 
 def _wait(state: State, run: Run, reply: object) -> None:
@@ -318,7 +322,9 @@ def _remove(state: State, run: Run, fact: ClosingFact, freed: list[Session]) -> 
 
 
 def _tell_waiters(state: State, run: Run, fact: ClosingFact) -> None:
-    if not run.awaited_by:
+    """Whoever waits; if nobody does, somebody is likely to ask soon, and is not sent to the disk for a small result."""
+    state.results.pop(run.workflow_id, None)
+    if not run.awaited_by and not (isinstance(fact, e.RunCompleted) and len(fact.result.data) <= state.limits.kept_max):
         return
     outcome = Closed(
         run.workflow_id,
@@ -327,6 +333,9 @@ def _tell_waiters(state: State, run: Run, fact: ClosingFact) -> None:
         fact.result if isinstance(fact, e.RunCompleted) else None,
         failure_of(fact),
     )
+    if not run.awaited_by:
+        state.remember_result(outcome)
+        return
     state.waiter_count -= len(run.awaited_by)
     for reply in run.awaited_by:
         state.reply(reply, outcome)

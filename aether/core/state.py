@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 from attrs import define, field
 
-from aether.core.effects import Decision, Effect, EventRecorded, Record, Reply, RunChanged, RunOpened
+from aether.core.effects import Closed, Decision, Effect, EventRecorded, Record, Reply, RunChanged, RunOpened
 from aether.core.gates import Gate
 from aether.core.meters import Meters, Problem
 from aether.core.queues import QueueKey, TaskQueues
@@ -63,6 +63,8 @@ class State:
     waiter_count: int = 0
     # Ids whose run was closed a moment ago, which it was, and how.
     recently_closed: OrderedDict[str, tuple[str, RunState]] = field(factory=OrderedDict)
+    # Results of runs that were closed a moment ago, and that nobody waited for then.
+    results: OrderedDict[str, Closed] = field(factory=OrderedDict)
     # Counted requests that ended their lease, with their answers, for a repetition: token -> (number, answer).
     answered: OrderedDict[int, tuple[int, object]] = field(factory=OrderedDict)
     counters: Counters = field(factory=Counters)
@@ -77,6 +79,11 @@ class State:
         self.recently_closed[run.workflow_id] = (run.run_id, run.state)
         if len(self.recently_closed) > self.limits.recently_closed_max:
             self.recently_closed.popitem(last=False)
+
+    def remember_result(self, closed: Closed) -> None:
+        self.results[closed.workflow_id] = closed
+        if len(self.results) > self.limits.recently_closed_max:
+            self.results.popitem(last=False)
 
     def take_decision(self) -> Decision:
         decision = Decision(self.records, self.effects)

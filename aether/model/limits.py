@@ -78,6 +78,8 @@ class Limits:
     answers_max: int = 10_000
     # Closed ids that are remembered, for starts that have looked on disk a moment too early.
     recently_closed_max: int = 10_000
+    # Bytes of a result that is kept at hand with such an id; larger ones are read from disk.
+    kept_max: int = 1_024
     # Rows of a table of metrics: names that users give may be without end.
     metric_series_max: int = 200
     # What went wrong last, for those who look.

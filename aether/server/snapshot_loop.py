@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from aether.core.effects import (
+    Closed,
     Decision,
     Effect,
     EndSession,
@@ -97,7 +98,9 @@ class SnapshotLoop(EngineLoop):
                 self._holds.append((until, name))
 
     def _must_wait(self, effect: Effect) -> bool:
-        if isinstance(effect, EndSession) or (isinstance(effect, Reply) and isinstance(effect.answer, AetherError)):
+        if isinstance(effect, EndSession):
+            return True
+        if isinstance(effect, Reply) and isinstance(effect.answer, AetherError | Closed):
             return True
         return any(name in self._held for name in _names_of(effect))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from aether.core.effects import Closed
 from aether.core.invariants import check
 from aether.core.run import Activity, ActivityState, Child, Promise, Run, Timer
 from aether.core.sessions import Lease
@@ -46,6 +47,9 @@ def state() -> State:
     assert found.open_ids["queued"].queued
     check(found)
     return found
+
+
+ENDED = Closed("", "", RunState.COMPLETED, None, None)
 
 
 def lease_of(state: State, name: str) -> Lease:
@@ -125,6 +129,10 @@ DAMAGES: list[tuple[str, Damage]] = [
     (
         "too many closed ids",
         lambda s: s.recently_closed.update(dict.fromkeys(map(str, range(10_001)), ("r", RunState.FAILED))),
+    ),
+    (
+        "too many results are remembered",
+        lambda s: s.results.update(dict.fromkeys(map(str, range(10_001)), ENDED)),
     ),
     ("that was not closed", lambda s: s.recently_closed.update(w=("r", RunState.RUNNING))),
     ("a run without an event", lambda s: put(s.counters, runs_started=10_000)),

@@ -3,7 +3,7 @@
 import pytest
 
 from aether.core.effects import Closed, NotOpen, Started
-from aether.core.inputs import StartRun
+from aether.core.inputs import AwaitRun, StartRun
 from aether.errors import LimitExceeded, WorkflowAlreadyExists
 from aether.model import commands as c
 from aether.model import events as e
@@ -371,3 +371,35 @@ def test_what_is_due_for_a_run_that_has_ended_in_the_same_tick_is_passed_over(ro
     room.start("delayed", start_delay_ms=1_000, run_timeout_ms=1_000)
     room.tick(1)
     assert [room.kinds(name)[-1] for name in ("w", "w/1", "delayed")] == ["RunFailed", "RunCancelled", "RunFailed"]
+
+
+def finish(room: Room, name: str, command: c.RunCommand, run_id: str = "") -> None:
+    room.start(name, run_id=run_id or f"run-{name}")
+    room.complete(room.token(name), command)
+
+
+def test_a_small_result_is_at_hand_for_whoever_asks_a_moment_later():
+    room = Room(recently_closed_max=2, kept_max=10)
+    room.open()
+    finish(room, "a", done("paid"))
+    closed = Closed("a", "run-a", RunState.COMPLETED, data("paid"), None)
+    assert room.ask(AwaitRun, "a") == closed
+    assert room.ask(AwaitRun, "a", "run-a") == closed
+    assert room.ask(AwaitRun, "a", "another") == NotOpen("a", "another")
+    # Of what is large, or no result, the disk knows.
+    finish(room, "large", done("x" * 20))
+    finish(room, "failed", c.FailRun(Failure("E", "")))
+    assert room.ask(AwaitRun, "large") == NotOpen("large", "")
+    assert room.ask(AwaitRun, "failed") == NotOpen("failed", "")
+    finish(room, "b", done("paid"))
+    finish(room, "c", done("paid"))
+    assert room.ask(AwaitRun, "a") == NotOpen("a", "")
+    assert list(room.engine.state.results) == ["b", "c"]
+
+
+def test_the_result_of_a_run_that_was_followed_by_another_of_its_id_is_not_told_for_it(room):
+    room.open()
+    finish(room, "a", done("first"), "one")
+    room.start("a", run_id="two", awaited=True)
+    room.complete(room.token("a"), done("second"))
+    assert room.ask(AwaitRun, "a") == NotOpen("a", "")

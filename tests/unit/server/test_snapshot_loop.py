@@ -171,6 +171,24 @@ def test_how_a_run_ended_is_told_when_it_is_on_disk_and_that_is_soon() -> None:
     run(main)
 
 
+def test_who_asks_after_a_run_has_ended_is_told_when_that_is_on_disk() -> None:
+    async def main() -> None:
+        async with running() as it:
+            it.open(1)
+            it.start("a")
+            await soon()
+            it.complete("end", it.token("a"), DONE)
+            await soon()
+            it.post(AwaitRun, "result", "a")
+            await soon()
+            assert it.names == ["a"]
+            await trio.sleep(2 * COMMIT_S)
+            assert isinstance(dict(it.answers)["result"], Closed)
+            assert it.disk.runs[1].closed_at is not None
+
+    run(main)
+
+
 async def parent_and_child(it: It) -> None:
     """The child has just ended, and nothing of it is on disk."""
     it.open(1)
