@@ -1,13 +1,15 @@
-"""The same workflows on Aether and on its peers, in one run.
+"""The same workflows on Aether and on its peers, in one run, beside what the machine allows.
 
-    python benchmarks/compare.py [--rounds 3] [--only aether,restate,…] [--scale 1] [--write FOLDER]
+    python benchmarks/compare.py [--rounds 3] [--only aether,restate-python,…] [--scale 1] [--no-loads] [--write FOLDER]
 
-Each round starts every contender anew on an empty database and gives it the same loads, so that the machine's moods
-reach all of them. Prints medians over the rounds; `--write` adds them as JSON and as a plot (that needs matplotlib).
+Each round measures the limits of the machine, starts every contender anew on an empty database and gives it the same
+loads, and then gives Aether those of `loads.py`, so that the machine's moods reach all of them. Prints medians over the
+rounds; `--write` adds them as a table (Markdown), as JSON and as plots (those need `pip install 'aether[bench]'`).
 Rates and latencies are worth something only beside others of the same run.
 """
 
 import argparse
+import asyncio
 import json
 import statistics
 import sys
@@ -18,8 +20,10 @@ from attrs import asdict, frozen
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks import limits, loads
 from benchmarks.contenders.field import FIELD, Contender
-from benchmarks.processes import cpu_s
+from benchmarks.limits import Limit
+from benchmarks.processes import SyncCount, cpu_s, family
 
 
 @frozen
@@ -33,16 +37,17 @@ class Load:
 
 
 LOADS = (
-    Load("one step, alone", 1, 1, 200, 40),
-    Load("one step, 64 at a time", 1, 64, 3_000, 320),
-    Load("ten steps, 64 at a time", 10, 64, 600, 64),
+    Load("W1 one step, alone", 1, 1, 200, 40),
+    Load("W1 one step, 64 at a time", 1, 64, 3_000, 320),
+    Load("W2 ten steps, 64 at a time", 10, 64, 600, 64),
     Load("backlog of one step", 1, 2_000, 2_000, 500),
 )
+OURS = "aether"
 
 
 @frozen
 class Figures:
-    """Of one load of one contender in one round."""
+    """Of one load of one contender in one round. `syncs` of a workflow: None where nobody counted."""
 
     contender: str
     load: str
@@ -51,19 +56,23 @@ class Figures:
     p50_ms: float
     p99_ms: float
     cpu_ms: float
+    syncs: float | None
 
 
 def measure(contender: Contender, scale: float) -> list[Figures]:
     figures = []
     with tempfile.TemporaryDirectory() as folder, contender.running(Path(folder)) as running:
         for load in LOADS:
-            runs = load.runs if contender.name.startswith("aether") else load.runs_of_peers
+            runs = load.runs if contender.name.startswith(OURS) else load.runs_of_peers
             clients = min(load.clients, runs)
             runs = max(clients, int(runs * scale))
             # The first runs load code and open connections.
             running.run({"steps": load.steps, "clients": min(clients, 8), "runs": 8})
-            cpu_before = cpu_s(running.pids)
+            counted = SyncCount(family(running.pids))
+            cpu_before = cpu_s(family(running.pids))
             answer = running.run({"steps": load.steps, "clients": clients, "runs": runs})
+            cpu_ms = (cpu_s(family(running.pids)) - cpu_before) / runs * 1e3
+            syncs = counted.stop()
             wall_s, latencies = float(answer["wall_s"]), sorted(answer["latencies_s"])  # type: ignore[arg-type,call-overload]
             figures.append(
                 Figures(
@@ -73,10 +82,16 @@ def measure(contender: Contender, scale: float) -> list[Figures]:
                     runs * load.steps / wall_s,
                     latencies[len(latencies) // 2] * 1e3,
                     latencies[int(len(latencies) * 0.99)] * 1e3,
-                    (cpu_s(running.pids) - cpu_before) / runs * 1e3,
+                    cpu_ms,
+                    None if syncs is None else syncs / runs,
                 )
             )
     return figures
+
+
+def median(values: list[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return statistics.median(there) if there else None
 
 
 def medians(rounds: list[Figures]) -> list[Figures]:
@@ -84,20 +99,79 @@ def medians(rounds: list[Figures]) -> list[Figures]:
     rows = []
     for load, contender in dict.fromkeys((figures.load, figures.contender) for figures in rounds):
         same = [asdict(figures) for figures in rounds if (figures.load, figures.contender) == (load, contender)]
-        middle = {name: statistics.median(row[name] for row in same) for name in list(same[0])[2:]}
-        rows.append(Figures(contender, load, **middle))
+        middle = {name: median([row[name] for row in same]) for name in list(same[0])[2:]}
+        rows.append(Figures(contender, load, **middle))  # type: ignore[arg-type]
     return sorted(rows, key=lambda row: [load.name for load in LOADS].index(row.load))
 
 
-def show(rows: list[Figures]) -> None:
-    columns = ("contender", "workflows/s", "steps/s", "p50 ms", "p99 ms", "CPU ms each")
+def medians_of_limits(rounds: list[list[Limit]]) -> list[Limit]:
+    rows = []
+    for same in zip(*rounds, strict=True):
+        per_s = statistics.median(limit.per_s for limit in same)
+        rows.append(Limit(same[0].name, per_s, median([limit.p50_ms for limit in same])))
+    return rows
+
+
+def ratios(rounds: list[Figures]) -> dict[str, tuple[str, float]]:
+    """By load: the fastest peer, and how many times as fast Aether was: the median of the rounds' own ratios."""
+    found = {}
+    for load in LOADS:
+        rates: dict[str, list[float]] = {}
+        for figures in rounds:
+            if figures.load == load.name:
+                rates.setdefault(figures.contender, []).append(figures.workflows_s)
+        ours = rates.get(OURS)
+        peers = {name: each for name, each in rates.items() if not name.startswith(OURS)}
+        if ours and peers:
+            fastest = max(peers, key=lambda name: statistics.median(peers[name]))
+            each_round = [mine / other for mine, other in zip(ours, peers[fastest], strict=True)]
+            found[load.name] = (fastest, statistics.median(each_round))
+    return found
+
+
+COLUMNS = ("contender", "workflows/s", "steps/s", "p50 ms", "p99 ms", "CPU ms each", "syncs each")
+
+
+def cells(row: Figures) -> tuple[str, ...]:
+    numbers = (f"{row.workflows_s:,.0f}", f"{row.steps_s:,.0f}", f"{row.p50_ms:,.1f}", f"{row.p99_ms:,.1f}")
+    return (row.contender, *numbers, f"{row.cpu_ms:.2f}", "-" if row.syncs is None else f"{row.syncs:.2f}")
+
+
+def show(rows: list[Figures], faster: dict[str, tuple[str, float]]) -> None:
     for load in LOADS:
         print(f"\n{load.name}")
-        print("  {:18}{:>12}{:>10}{:>10}{:>10}{:>13}".format(*columns))
+        print("  {:26}{:>12}{:>10}{:>10}{:>10}{:>13}{:>12}".format(*COLUMNS))
         for row in rows:
             if row.load == load.name:
-                values = (row.workflows_s, row.steps_s, row.p50_ms, row.p99_ms, row.cpu_ms)
-                print("  {:18}{:>12.0f}{:>10.0f}{:>10.1f}{:>10.1f}{:>13.2f}".format(row.contender, *values))
+                print("  {:26}{:>12}{:>10}{:>10}{:>10}{:>13}{:>12}".format(*cells(row)))
+        if load.name in faster:
+            print("  {1:.1f} times {0}, the fastest peer".format(*faster[load.name]))
+
+
+def show_loads(rows: list[loads.Row]) -> None:
+    print("\nAether alone, SQLite, synchronous=FULL")
+    for load, what, value, target in rows:
+        print(f"  {load}  {what:50}{value:>10.1f}{'' if target is None else f'   target {target:g}'}")
+
+
+def markdown(
+    rows: list[Figures], faster: dict[str, tuple[str, float]], found: list[Limit], own: list[loads.Row]
+) -> str:
+    lines = []
+    for load in LOADS:
+        lines += [f"**{load.name}**", "", f"| {' | '.join(COLUMNS)} |", "|---" + "|---:" * (len(COLUMNS) - 1) + "|"]
+        lines += [f"| {' | '.join(cells(row))} |" for row in rows if row.load == load.name]
+        if load.name in faster:
+            lines += ["", "{1:.1f} times {0}, the fastest peer.".format(*faster[load.name])]
+        lines.append("")
+    lines += ["| limits of the machine | per s | p50 ms |", "|---|---:|---:|"]
+    for limit in found:
+        lines.append(f"| {limit.name} | {limit.per_s:,.0f} | {'' if limit.p50_ms is None else f'{limit.p50_ms:.3f}'} |")
+    lines += ["", "| Aether alone | | reached | target |", "|---|---|---:|---:|"]
+    lines += [
+        f"| {load} | {what} | {value:.1f} | {'' if aim is None else f'{aim:g}'} |" for load, what, value, aim in own
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def plot(rows: list[Figures], path: Path) -> None:
@@ -106,14 +180,29 @@ def plot(rows: list[Figures], path: Path) -> None:
     mpl.use("svg")
     from matplotlib import pyplot as plt  # type: ignore[import-not-found,unused-ignore]
 
-    picture, axes = plt.subplots(1, len(LOADS), figsize=(4 * len(LOADS), 3.5), layout="constrained")
-    for place, load in zip(axes, LOADS, strict=True):
-        shown = [row for row in rows if row.load == load.name]
-        place.barh([row.contender for row in shown], [row.workflows_s for row in shown])
-        place.set_xscale("log")
-        place.invert_yaxis()
-        place.set_title(f"{load.name}: workflows/s", fontsize=9)
+    kinds = (("workflows_s", "workflows/s"), ("p50_ms", "p50, ms"), ("cpu_ms", "CPU of all processes, ms a workflow"))
+    size = (4.5 * len(LOADS), 3.8 * len(kinds))
+    picture, axes = plt.subplots(len(kinds), len(LOADS), figsize=size, layout="constrained", squeeze=False)
+    for line, (name, title) in zip(axes, kinds, strict=True):
+        for place, load in zip(line, LOADS, strict=True):
+            shown = [row for row in rows if row.load == load.name]
+            colours = ["tab:blue" if row.contender.startswith(OURS) else "tab:gray" for row in shown]
+            place.barh([row.contender for row in shown], [getattr(row, name) for row in shown], color=colours)
+            place.set_xscale("log")
+            place.invert_yaxis()
+            place.set_title(f"{load.name}: {title}", fontsize=8)
+            place.tick_params(labelsize=7)
     picture.savefig(path)
+
+
+def write(folder: Path, told: dict[str, object], rows: list[Figures], table: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "compare.md").write_text(table)
+    (folder / "compare.json").write_text(json.dumps({**told, "medians": [asdict(row) for row in rows]}, indent=1))
+    try:
+        plot(rows, folder / "compare.svg")
+    except ModuleNotFoundError:
+        print("no plots: they need matplotlib (pip install 'aether[bench]')", file=sys.stderr)
 
 
 def main() -> None:
@@ -121,21 +210,37 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default=",".join(FIELD), help="contenders, with commas between")
     parser.add_argument("--scale", type=float, default=1.0, help="how many runs of a load, as a share of the default")
-    parser.add_argument("--write", type=Path, metavar="FOLDER", help="where JSON and plot go")
+    parser.add_argument("--no-loads", action="store_true", help="leave out W3 to W8, which are for Aether alone")
+    parser.add_argument("--write", type=Path, metavar="FOLDER", help="where table, JSON and plots go")
     options = parser.parse_args()
     chosen = [FIELD[name] for name in options.only.split(",")]
     rounds: list[Figures] = []
+    machine: list[list[Limit]] = []
+    own: list[list[loads.Row]] = []
     for number in range(1, options.rounds + 1):
+        machine.append(limits.limits())
         for contender in chosen:
             print(f"round {number}: {contender.name} ({contender.durability})", file=sys.stderr)
             rounds += measure(contender, options.scale)
-    rows = medians(rounds)
-    show(rows)
+        if not options.no_loads:
+            print(f"round {number}: W3 to W8", file=sys.stderr)
+            own.append([row for name in loads.LOADS for row in asyncio.run(loads.measure(name, "state-action-log"))])
+    rows, faster = medians(rounds), ratios(rounds)
+    found, alone = medians_of_limits(machine), loads.medians(own)
+    show(rows, faster)
+    limits.show(found)
+    if alone:
+        show_loads(alone)
     if options.write is not None:
-        options.write.mkdir(parents=True, exist_ok=True)
-        told = {"rounds": options.rounds, "durability": {each.name: each.durability for each in chosen}}
-        (options.write / "compare.json").write_text(json.dumps({**told, "medians": list(map(asdict, rows))}, indent=1))
-        plot(rows, options.write / "compare.svg")
+        told: dict[str, object] = {
+            "rounds": options.rounds,
+            "scale": options.scale,
+            "durability": {each.name: each.durability for each in chosen},
+            "faster_than": faster,
+            "limits": [asdict(limit) for limit in found],
+            "alone": alone,
+        }
+        write(options.write, told, rows, markdown(rows, faster, found, alone))
 
 
 if __name__ == "__main__":

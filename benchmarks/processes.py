@@ -1,15 +1,20 @@
 """Processes under measurement: started on free ports of loopback, ended by their id, and what they have used so far."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 STOP_S = 30.0
+_SYNCS = ("fsync", "fdatasync", "sync_file_range", "msync")
+# It says nothing when it has begun to count.
+_PERF_STARTS_S = 0.3
 
 
 def free_port() -> int:
@@ -68,12 +73,21 @@ def wait_for_port(port: int, within_s: float = 60.0) -> None:
             return
 
 
+def family(pids: Sequence[int]) -> list[int]:
+    """The processes and all that they have started: a database serves each connection by a process of its own."""
+    found = list(pids)
+    for pid in found:
+        for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+            found += [int(child) for child in thread.read_text().split()]
+    return found
+
+
 def cpu_s(pids: Sequence[int]) -> float:
-    """CPU of processes and their threads so far (proc(5): utime and stime)."""
+    """CPU of processes, their threads, and those they have started and seen the end of (proc(5): utime to cstime)."""
     total = 0.0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        total += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
     return total
 
 
@@ -81,14 +95,45 @@ def rss_mb(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def wakeups(pid: int) -> int:
-    """How often threads of the process have begun to run after they had waited."""
-    count = 0
+def wakeups(pid: int) -> dict[str, int]:
+    """How often each thread of the process has begun to run after it had waited."""
+    counts = {}
     for thread in Path(f"/proc/{pid}/task").iterdir():
         for line in (thread / "status").read_text().splitlines():
             if line.startswith("voluntary_ctxt_switches"):
-                count += int(line.split()[1])
-    return count
+                counts[thread.name] = int(line.split()[1])
+    return counts
+
+
+def wakeups_since(pid: int, before: dict[str, int]) -> int:
+    return sum(count - before.get(thread, 0) for thread, count in wakeups(pid).items())
+
+
+class SyncCount:
+    """How often processes ask for data to be on disk: counted by `perf` where it may, and None elsewhere.
+
+    What is asked for by way of io_uring is not seen.
+    """
+
+    def __init__(self, pids: Sequence[int]) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self._out = Path(self._folder.name) / "perf"
+        self._perf: subprocess.Popen[str] | None = None
+        if shutil.which("perf") is not None:
+            events = ",".join(f"syscalls:sys_enter_{call}" for call in _SYNCS)
+            watched = ",".join(map(str, pids))
+            self._perf = spawn("perf", "stat", "-x", ",", "-e", events, "-o", self._out, "-p", watched)
+            time.sleep(_PERF_STARTS_S)
+
+    def stop(self) -> int | None:
+        if self._perf is None:
+            return None
+        self._perf.send_signal(signal.SIGINT)
+        self._perf.wait(STOP_S)
+        text = self._out.read_text() if self._out.exists() else ""
+        counts = [line.split(",")[0] for line in text.splitlines() if "sys_enter" in line]
+        self._folder.cleanup()
+        return sum(map(int, counts)) if counts and all(map(str.isdigit, counts)) else None
 
 
 def aether_server(folder: Path, mode: str, *, port: int = 0) -> "tuple[subprocess.Popen[str], str]":

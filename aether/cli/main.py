@@ -101,8 +101,7 @@ def serve(
     """
     # All parameters but the file are settings, by their names.
     flags = {name: value for name, value in locals().items() if name != "config" and value is not None}
-    # Loading code makes little garbage, and a tenth of the time went into looking for it.
-    gc.set_threshold(5_000, 20, 20)
+    gc.set_threshold(5_000, 20, 20)  # loading code makes little garbage; looking for it took a tenth of the time
     from aether.cli.serve import run_server
 
     run_server(flags, config)

@@ -7,7 +7,7 @@ The constructor has to be quick; the others go by the fields' names and are the 
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -25,21 +25,25 @@ else:
 __all__ = ["frozen"]
 
 
-def _comparing(kind: Any) -> tuple[Callable[[Any, object], Any], Callable[[Any], int]]:
-    names = [field.name for field in attrs.fields(kind)]
-    values: Callable[[Any], object] = attrgetter(*names) if names else lambda one: ()
+def _comparing(kind: type) -> tuple[Callable[[object, object], object], Callable[[object], int]]:
+    names = _names(kind)
+    values: Callable[[object], object] = attrgetter(*names) if names else lambda one: ()
 
-    def is_equal(one: Any, other: object) -> Any:
+    def is_equal(one: object, other: object) -> object:
         if type(other) is not type(one):
             return NotImplemented
         return values(one) == values(other)
 
-    def hashed(one: Any) -> int:
+    def hashed(one: object) -> int:
         return hash((kind, values(one)))
 
     return is_equal, hashed
 
 
-def _show(one: Any) -> str:
-    shown = ", ".join([f"{field.name}={getattr(one, field.name)!r}" for field in attrs.fields(type(one))])
+def _show(one: object) -> str:
+    shown = ", ".join([f"{name}={getattr(one, name)!r}" for name in _names(type(one))])
     return f"{type(one).__qualname__.rsplit('>.', 1)[-1]}({shown})"
+
+
+def _names(kind: type) -> list[str]:
+    return [field.name for field in attrs.fields(kind)]

@@ -92,6 +92,14 @@ def python_with(name: str, *packages: str) -> Path:
     return python
 
 
+def node_modules(name: str, package: str) -> Path:
+    """The folder of modules that has the package."""
+    place = cache() / name
+    if not (place / "node_modules" / package).exists():
+        subprocess.run(["npm", "install", "--silent", "--prefix", place, package], check=True)
+    return place / "node_modules"
+
+
 def dbos_sqlite(folder: Path, stack: ExitStack) -> Running:
     python = python_with("dbos", "dbos>=3,<4")
     url = f"sqlite:///{folder / 'dbos.sqlite'}"
@@ -146,39 +154,52 @@ def temporal(folder: Path, stack: ExitStack) -> Running:
     return Running(program, (server.pid, program.pid))
 
 
-def restate(folder: Path, stack: ExitStack) -> Running:
-    python = python_with("restate", "restate-sdk", "hypercorn", "httpx")
-    home = cache() / "restate-server"
-    if not home.exists():
-        subprocess.run(["npm", "install", "--silent", "--prefix", home, "@restatedev/restate-server"], check=True)
-    binary = next(home.glob("node_modules/@restatedev/restate-server-*/bin/restate-server"))
-    ingress, admin, node, served = (free_port() for _ in range(4))
-    server = _keep(
-        stack,
-        spawn(
-            binary, "--no-logo", "--base-dir", folder / "restate", "--node-name", "one", "--listen-mode", "tcp",
-            "--bind-address", f"127.0.0.1:{node}",
-            log=folder / "server.log",
-            RESTATE_INGRESS__BIND_ADDRESS=f"127.0.0.1:{ingress}",
-            RESTATE_ADMIN__BIND_ADDRESS=f"127.0.0.1:{admin}",
-            RESTATE_DISABLE_TELEMETRY="true",
-            RESTATE_LOG_FILTER="error",
-        ),
-    )  # fmt: skip
-    service = _keep(stack, spawn(python, HERE / "restate_program.py", "serve", served, log=folder / "service.log"))
-    for port in (ingress, admin, served):
-        wait_for_port(port)
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{admin}/deployments",
-        json.dumps({"uri": f"http://127.0.0.1:{served}"}).encode(),
-        {"content-type": "application/json"},
-    )
-    urllib.request.urlopen(request, timeout=30).close()
-    program = _keep(
-        stack,
-        spawn(python, HERE / "restate_program.py", f"http://127.0.0.1:{ingress}", log=folder / "program.log"),
-    )
-    return Running(program, (server.pid, service.pid, program.pid))
+def restate(begin_service: Callable[[Path, Path, int], "subprocess.Popen[str]"]) -> Start:
+    """The service is in the language of its SDK, the client of the ingress in Python for both."""
+
+    def begin(folder: Path, stack: ExitStack) -> Running:
+        python = python_with("restate", "restate-sdk", "hypercorn", "httpx")
+        home = node_modules("restate-server", "@restatedev/restate-server")
+        binary = next(home.glob("@restatedev/restate-server-*/bin/restate-server"))
+        ingress, admin, node, served = (free_port() for _ in range(4))
+        server = _keep(
+            stack,
+            spawn(
+                binary, "--no-logo", "--base-dir", folder / "restate", "--node-name", "one", "--listen-mode", "tcp",
+                "--bind-address", f"127.0.0.1:{node}",
+                log=folder / "server.log",
+                RESTATE_INGRESS__BIND_ADDRESS=f"127.0.0.1:{ingress}",
+                RESTATE_ADMIN__BIND_ADDRESS=f"127.0.0.1:{admin}",
+                RESTATE_DISABLE_TELEMETRY="true",
+                RESTATE_LOG_FILTER="error",
+            ),
+        )  # fmt: skip
+        service = _keep(stack, begin_service(python, folder, served))
+        for port in (ingress, admin, served):
+            wait_for_port(port)
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{admin}/deployments",
+            json.dumps({"uri": f"http://127.0.0.1:{served}"}).encode(),
+            {"content-type": "application/json"},
+        )
+        urllib.request.urlopen(request, timeout=30).close()
+        program = _keep(
+            stack,
+            spawn(python, HERE / "restate_program.py", f"http://127.0.0.1:{ingress}", log=folder / "program.log"),
+        )
+        return Running(program, (server.pid, service.pid, program.pid))
+
+    return begin
+
+
+def restate_python(python: Path, folder: Path, port: int) -> "subprocess.Popen[str]":
+    return spawn(python, HERE / "restate_program.py", "serve", port, log=folder / "service.log")
+
+
+def restate_typescript(_: Path, folder: Path, port: int) -> "subprocess.Popen[str]":
+    modules = node_modules("restate-typescript", "@restatedev/restate-sdk")
+    program = HERE / "restate_service.cjs"
+    return spawn("node", program, port, log=folder / "service.log", NODE_PATH=str(modules), NODE_ENV="production")
 
 
 FIELD = {
@@ -188,9 +209,12 @@ FIELD = {
         Contender("aether-snapshot", "SQLite, up to 1 s behind; results synced", aether_remote("snapshot")),
         Contender("aether-memory", "none", aether_remote("memory")),
         Contender("aether-embedded", "SQLite, WAL, synchronous=FULL", aether_embedded("state-action-log")),
+        Contender("aether-embedded-snapshot", "SQLite, up to 1 s behind; results synced", aether_embedded("snapshot")),
+        Contender("aether-embedded-memory", "none", aether_embedded("memory")),
         Contender("dbos-sqlite", "SQLite, as DBOS sets it", dbos_sqlite),
         Contender("dbos-postgres", "PostgreSQL, synchronous_commit=on", dbos_postgres),
         Contender("temporal", "SQLite, WAL, synchronous=FULL", temporal),
-        Contender("restate", "RocksDB log, as Restate sets it", restate),
+        Contender("restate-python", "RocksDB log, as Restate sets it", restate(restate_python)),
+        Contender("restate-typescript", "RocksDB log, as Restate sets it", restate(restate_typescript)),
     )
 }
