@@ -75,6 +75,7 @@ def serve(
     drain_deadline_s: Annotated[Given, setting("SECONDS", "Time for workers to finish when told to stop. [10]")] = None,
     log_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="auto, console or json. [auto]")] = None,
     log_level: Annotated[Given, setting("LEVEL", "debug, info, warning or error. [info]")] = None,
+    log_payloads: Annotated[bool | None, typer.Option("--log-payloads", help="Log what failures say.")] = None,
     tls_cert: Annotated[str | None, typer.Option(metavar="PATH", help="Certificate of the server, PEM.")] = None,
     tls_key: Annotated[str | None, typer.Option(metavar="PATH", help="Its private key, PEM.")] = None,
     tls_client_ca: Annotated[Given, setting("PATH", "Who signs the certificates of clients, PEM.")] = None,
@@ -117,6 +118,12 @@ def worker(
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="What this worker has and others may not; may be given many times."),
     ] = None,
+    log_format: Annotated[
+        str, typer.Option(metavar="FORMAT", envvar="AETHER_LOG_FORMAT", help="auto, console or json.")
+    ] = "auto",
+    log_level: Annotated[
+        str, typer.Option(metavar="LEVEL", envvar="AETHER_LOG_LEVEL", help="debug, info, warning or error.")
+    ] = "info",
 ) -> None:
     """Run the workflows and activities of a client until SIGTERM or Ctrl-C.
 
@@ -125,7 +132,7 @@ def worker(
     """
     from aether.cli.worker import run_worker
 
-    run_worker(client, server, loop, label or [])
+    run_worker(client, server, loop, label or [], log_format, log_level)
 
 
 @app.command("init")

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Annotated, Any, ParamSpec, TypeVar
@@ -94,8 +95,12 @@ def _first(group: BaseExceptionGroup[AetherError]) -> AetherError:
 
 
 def say(text: str) -> None:
-    """A line on stderr, for people."""
-    print(clean_lines(text), file=sys.stderr)  # noqa: T201
+    """A line on stderr, for people. One that nobody can take stops nothing."""
+    if sys.stderr is None:
+        return
+    with suppress(OSError, ValueError):
+        sys.stderr.write(clean_lines(text) + "\n")
+        sys.stderr.flush()
 
 
 def show(text: str) -> None:

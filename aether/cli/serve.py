@@ -17,7 +17,7 @@ from aether.errors import SettingsError
 from aether.server.listener import BindError
 from aether.server.serve import serve
 from aether.server.settings import Settings, load_settings
-from aether.server.telemetry import configure_logging
+from aether.server.telemetry import configure_logging, flush_logs
 
 
 def run_server(flags: Mapping[str, object], config: Path | None) -> None:
@@ -31,8 +31,11 @@ def run_server(flags: Mapping[str, object], config: Path | None) -> None:
         reason = (error.reason or str(error)).replace("_", " ").lower()
         raise SettingsError([f"tls: {', '.join(files)} can not be used together: {reason}"]) from None
     except BindError as error:
+        flush_logs()
         say(f"aether: {error}")
         raise typer.Exit(ExitCode.FAILED) from None
+    finally:
+        flush_logs()
 
 
 def _announce(settings: Settings, address: str) -> None:

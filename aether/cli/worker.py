@@ -1,6 +1,7 @@
 """`aether worker`: imports a client and serves what is defined on it until told to stop."""
 
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -13,20 +14,31 @@ from aether.cli.exit_codes import ExitCode
 from aether.cli.options import SERVER_VARIABLE, say
 from aether.sdk.client import Client
 from aether.sdk.transport import check_target
+from aether.server.settings import LogFormat
+from aether.server.telemetry import LEVELS, configure_logging
 
 _LOOPS = ("trio", "asyncio")
 # The client's own grace for work in hand is ten seconds; what is not over then will not be over soon.
 _FINISH_S = 15.0
 
 
-def run_worker(place: str, server: str, loop: str, labels: list[str]) -> None:
+def run_worker(place: str, server: str, loop: str, labels: list[str], log_format: str, log_level: str) -> None:
     """Serves the client at `module:name`, against `server` unless the client names another itself."""
-    if loop not in _LOOPS:
-        raise typer.BadParameter(f"must be {' or '.join(_LOOPS)}", param_hint="--loop")
+    for option, given, choices in (
+        ("--loop", loop, _LOOPS),
+        ("--log-format", log_format, tuple(LogFormat)),
+        ("--log-level", log_level, tuple(LEVELS)),
+    ):
+        if given not in choices:
+            raise typer.BadParameter(f"must be {', '.join(choices[:-1])} or {choices[-1]}", param_hint=option)
     check_target(server)
     # Set before the import: a client that is not told its server takes it from here.
     os.environ[SERVER_VARIABLE] = server
-    anyio.run(_Worker(_load(place), place, server, _labels(labels)).run, backend=loop)
+    client = _load(place)
+    if not logging.getLogger("aether").hasHandlers():
+        # Who has set up logging of his own has ours in it.
+        configure_logging(log_format, log_level)
+    anyio.run(_Worker(client, place, server, _labels(labels)).run, backend=loop)
 
 
 def _labels(texts: list[str]) -> dict[str, str]:

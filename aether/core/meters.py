@@ -9,6 +9,7 @@ further names share one row called `OTHER`, and `overflowed` counts how often th
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -302,11 +303,13 @@ def _(meters: Meters, run: Run, fact: e.SignalReceived, now: int) -> None:
 def _(meters: Meters, run: Run, fact: e.StepCompleted, now: int) -> None:
     meter = meters.steps[run.workflow_type, fact.name]
     meter.completed += 1
-    meters.outputs.observe(len(fact.result.data))
+    # Not by `observe` and `lasted`: this is on the way of each step.
+    outputs, size = meters.outputs, len(fact.result.data)
+    outputs.counts[bisect_left(BYTES, size)] += 1
+    outputs.total += size
     if fact.started_at:
         took = now - fact.started_at
         meter.duration.observe(took)
-        # Not by `lasted`: this is on the way of each step.
         if meters.is_traced or run.traceparent:
             meter.duration.trace(took, meters.trace_id(run), now)
 

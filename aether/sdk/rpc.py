@@ -77,7 +77,7 @@ async def call_until(
                 raise
             if isinstance(error, ServerUnavailable):
                 if unreachable is None:
-                    _log.warning("%s; trying again", error)
+                    _log.warning("%s; trying again", error, extra={"event": "server_unreachable", "fields": {}})
                 unreachable = error
         await backoff.wait()
         if before_again is not None:

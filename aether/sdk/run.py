@@ -25,7 +25,7 @@ from aether.sdk.failures import from_failure, is_failure, to_failure
 from aether.sdk.meanings import Kind
 from aether.sdk.replay import ABORTED, Replay
 from aether.sdk.steps import Lane, StepRules, call, completed, failed, plan_of
-from aether.sdk.traces import leave, traced_run
+from aether.sdk.traces import Traced, leave, traced_run
 from aether.sdk.waiters import LIVE, OVER, Branch, Fork, Waiter
 
 if TYPE_CHECKING:
@@ -96,7 +96,9 @@ class Run:
         self.moves = 0
         self._hurried_at = 0
         self._seed = created.seed or created.run_id
-        self._traced = traced_run(created.traceparent, created.run_id, is_told=port.is_traced)
+        self._traced: Traced | None = None
+        if created.traceparent or port.is_traced:
+            self._traced = traced_run(created.traceparent, created.run_id)
         self._port = port
         self._input = created.input
         self._commands: list[c.RunCommand] = []
@@ -428,7 +430,9 @@ class Run:
             wake()
 
     def _block(self, mismatch: NonDeterminism) -> None:
-        _log.error("run %s of workflow %r is blocked: %s", self.run_id, self.workflow_id, mismatch)
+        fields = {"workflow_id": self.workflow_id, "run_id": self.run_id, "workflow_type": self.workflow.name}
+        told = {"event": "run_blocked", "fields": fields}
+        _log.error("run %s of workflow %r is blocked: %s", self.run_id, self.workflow_id, mismatch, extra=told)
         self._stop()
         self._close(c.BlockRun(to_failure(mismatch)))
 

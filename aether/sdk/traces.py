@@ -33,9 +33,9 @@ class Traced:
         return enter(traceparent_of(self._origin, self._run_id, path, attempt))
 
 
-def traced_run(traceparent: str, run_id: str, *, is_told: bool) -> Traced | None:
-    """None if no span of the run is told to anybody, or this process uses no OpenTelemetry."""
-    if not (traceparent or is_told) or "opentelemetry.trace" not in sys.modules:
+def traced_run(traceparent: str, run_id: str) -> Traced | None:
+    """Of a run that somebody traces. None if this process uses no OpenTelemetry."""
+    if "opentelemetry.trace" not in sys.modules:
         return None
     return Traced(origin_of(traceparent, run_id), run_id)
 

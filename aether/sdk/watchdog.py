@@ -64,6 +64,7 @@ class Watchdog:
             describe(frame),
             self._interval_s * _LOOKS_WITHOUT_TURN,
             self._timeout_s,
+            extra={"event": "loop_blocked", "fields": {}},
         )
 
 

@@ -82,7 +82,9 @@ class Worker:
                 reason = str(error)
             wait_s = self._backoff_s * (0.5 + draw())
             self._backoff_s = min(self._backoff_s * _BACKOFF_FACTOR, _BACKOFF_MAX_S)
-            _log.warning("worker %s: %s; again in %.1f s", self._settings.worker_id, reason, wait_s)
+            worker_id = self._settings.worker_id
+            told = {"event": "session_lost", "fields": {"worker_id": worker_id, "again_in_s": round(wait_s, 1)}}
+            _log.warning("worker %s: %s; again in %.1f s", worker_id, reason, wait_s, extra=told)
             await anyio.sleep(wait_s)
 
     async def _run_session(self, on_registered: Callable[[], None]) -> None:

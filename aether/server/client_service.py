@@ -24,6 +24,7 @@ from aether.model.policy import ConcurrencyLimit
 from aether.model.runs import IdReusePolicy, Labels, RunState
 from aether.model.tracing import parse_traceparent
 from aether.server import answers
+from aether.server.actions import asked
 from aether.server.archive import Archive, find_fact
 from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
@@ -204,6 +205,7 @@ class ClientService:
         except (AetherError, DecodeError) as fault:
             refuse(call, fault)
             return
+        asked("cancel", call, workflow_id=request.workflow_id, force=request.force)
         self._loop.post(
             CancelRun(
                 partial(self._cancelled, call), request.workflow_id, request.run_id, request.reason, request.force

@@ -264,8 +264,8 @@ class Connection:
                     self._end_soon()
 
 
-def _report(path: str, peer: str, error: Exception) -> None:
-    _log.error("handler_failed", path=path, peer=peer, exc_info=error)
+def _report(call: Call, error: Exception) -> None:
+    _log.error("handler_failed", path=call.path, peer=call.peer, request_id=call.request_id, exc_info=error)
 
 
 async def serve_stream(

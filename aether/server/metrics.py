@@ -16,7 +16,7 @@ from attrs import frozen
 from aether.core.histograms import Histogram, quantile
 from aether.core.meters import Problem
 from aether.core.state import State
-from aether.server.telemetry import Log
+from aether.server.telemetry import Log, Throttle
 from aether.server.writer import BatchWriter, WriterStats
 
 MARK_US: Final = 10_000_000
@@ -78,6 +78,9 @@ class Metrics:
         # When the engine decided last.
         self.decided_at = 0
         self.writer: BatchWriter | None = None
+        # Whether what users' code said is told in the log.
+        self.logs_payloads = False
+        self._throttles = {event: Throttle() for event in (*_LOGGED.values(), "attempt_failed")}
         self._state = state
         self._marks: deque[Mark] = deque(maxlen=2 * KEPT_US // MARK_US)
         state.problems_to = self._tell
@@ -88,17 +91,10 @@ class Metrics:
         self._problems[problem.subject] = problem.after(before) if before is not None else problem
         if len(self._problems) > self._problems_max:
             del self._problems[next(iter(self._problems))]
-        # Messages of failures may hold what is nobody's business; the history has them.
-        fields = {
-            "workflow_id": problem.workflow_id,
-            "run_id": problem.run_id,
-            "workflow_type": problem.workflow_type,
-            "failure": problem.failure_type,
-        }
-        if problem.kind in _LOGGED:
-            log.warning(_LOGGED[problem.kind], **fields)
-        else:
-            log.debug("attempt_failed", kind=problem.kind, name=problem.name, attempt=problem.attempt, **fields)
+        event = _LOGGED.get(problem.kind, "attempt_failed")
+        more = self._throttles[event].admit(problem.at)
+        if more is not None:
+            log.warning(event, **_fields(problem, payloads=self.logs_payloads), **more)
 
     @property
     def problems(self) -> Iterator[Problem]:
@@ -181,6 +177,25 @@ class Metrics:
 
     def _bounds(self) -> dict[str, Sequence[int]]:
         return {name: each.bounds for name, each in self._distributions().items()}
+
+
+def _fields(problem: Problem, *, payloads: bool) -> dict[str, object]:
+    """Messages of failures may hold what is nobody's business; the history has them."""
+    fields: dict[str, object] = {
+        "workflow_id": problem.workflow_id,
+        "run_id": problem.run_id,
+        "workflow_type": problem.workflow_type,
+        "failure": problem.failure_type,
+    }
+    if problem.kind not in _LOGGED:
+        fields |= {"kind": problem.kind, "name": problem.name, "attempt": problem.attempt}
+        if problem.next_at:
+            fields["again_in_s"] = round((problem.next_at - problem.at) / 1e6, 3)
+    if problem.trace_id:
+        fields["trace_id"] = problem.trace_id
+    if payloads:
+        fields["message"] = problem.message
+    return fields
 
 
 def _nothing() -> None:

@@ -24,6 +24,7 @@ from aether.model import events as e
 from aether.model.limits import Limits
 from aether.model.runs import RunState
 from aether.server import past_answers
+from aether.server.actions import asked
 from aether.server.archive import PAGE_EVENTS, Archive
 from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
@@ -209,6 +210,9 @@ class PastService:
         except (AetherError, DecodeError) as fault:
             refuse(call, fault)
             return
+
+        if not request.dry_run:
+            asked("retry" if request.retry else "fork", call, workflow_id=request.workflow_id)
 
         async def begin() -> None:
             try:

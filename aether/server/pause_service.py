@@ -12,6 +12,7 @@ from aether.core.validate import check_name
 from aether.errors import AetherError, WorkflowClosed
 from aether.model.limits import Limits
 from aether.model.runs import RunState
+from aether.server.actions import asked
 from aether.server.archive import Archive
 from aether.server.engine_loop import EngineLoop
 from aether.server.readiness import Readiness
@@ -50,6 +51,7 @@ class PauseService:
         except (AetherError, DecodeError) as fault:
             refuse(call, fault)
             return
+        asked("pause", call, workflow_id=request.workflow_id)
         reply = partial(self._changed, call, answer)
         self._loop.post(PauseRun(reply, request.workflow_id, request.run_id, request.reason))
 
@@ -63,6 +65,7 @@ class PauseService:
         except (AetherError, DecodeError) as fault:
             refuse(call, fault)
             return
+        asked("resume", call, workflow_id=request.workflow_id)
         self._loop.post(ResumeRun(partial(self._changed, call, answer), request.workflow_id, request.run_id))
 
     def _check(self, request: pb.PauseRequest | pb.ResumeRequest) -> None:

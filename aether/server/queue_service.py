@@ -10,6 +10,7 @@ from aether.core.validate import check_name
 from aether.core.views import queue_states
 from aether.errors import AetherError, InvalidArgument
 from aether.model.limits import Limits
+from aether.server.actions import asked
 from aether.server.engine_loop import EngineLoop
 from aether.server.replies import refuse
 from aether.wire.calls import Call, Method
@@ -46,6 +47,7 @@ class QueueService:
         except (AetherError, DecodeError) as fault:
             refuse(call, fault)
             return
+        asked("update-queue", call, task_queue=request.task_queue)
         self._loop.post(
             SetQueue(
                 partial(_answer, call),

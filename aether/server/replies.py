@@ -9,7 +9,7 @@ from aether.errors import AetherError, InvalidArgument, ServerFault, StorageUnav
 from aether.server.archive import PAGE_EVENTS
 from aether.server.telemetry import Log
 from aether.store.interface import Reader, RunRow, StoreDamaged, StoreError
-from aether.wire.calls import Call
+from aether.wire.calls import Call, internal_error
 from aether.wire.errors import status_of
 
 log = Log("aether.server")
@@ -85,9 +85,9 @@ async def room(call: Call) -> None:
 def fail(call: Call, fault: Exception) -> None:
     """An answer that could not be made: the caller's fault, the disk's, or ours."""
     if not isinstance(fault, AetherError) or isinstance(fault, StoreError):
-        log.error("answer_failed", path=call.path, exc_info=fault)
+        log.error("answer_failed", path=call.path, request_id=call.request_id, exc_info=fault)
     if not isinstance(fault, AetherError):
-        fault = ServerFault("internal error")
+        fault = ServerFault(internal_error(call))
     elif isinstance(fault, StoreDamaged):
         # Not to be asked for again and again, as what is only unavailable.
         fault = ServerFault(f"damaged on disk: {fault.what}; restore a backup, `aether db check` tells more")

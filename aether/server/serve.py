@@ -235,6 +235,7 @@ async def serve(
                 doors.start_soon(stop)
                 doors.start_soon(watch_loop, running.loop.metrics, running.loop.clock)
                 doors.start_soon(notifier.live)
+                running.loop.metrics.logs_payloads = settings.log_payloads
                 ahead = {"snapshot_interval_s": tier.snapshot_interval_s} if tier.is_ahead else {}
                 log.info("serving", grpc=listener.address, db=store.location, persistence=tier.mode, **ahead)
                 ready(listener.address)

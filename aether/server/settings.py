@@ -77,6 +77,7 @@ class Settings:
     retention_closed_days: float = 0.0
     log_format: LogFormat = LogFormat.AUTO
     log_level: LogLevel = LogLevel.INFO
+    log_payloads: bool = False
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
@@ -287,6 +288,7 @@ OPTIONS: Sequence[Option] = (
     ),
     Option("log_format", "log.format", _choice(LogFormat), "how log lines are written"),
     Option("log_level", "log.level", _choice(LogLevel), "the least that is logged"),
+    Option("log_payloads", "log.payloads", _switch, "log what failures of users' code say", is_switch=True),
     Option("web_enabled", "web.enabled", _switch, "serve the web page and its API", is_switch=True),
     Option("web_read_only", "web.read_only", _switch, "let the page and its API change nothing", is_switch=True),
     Option("web_allowed_hosts", "web.allowed_hosts", _hosts, "further names that the page may be reached by"),

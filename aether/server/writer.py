@@ -333,8 +333,7 @@ class DirectWriter:
 
     def submit(self, batch: Batch) -> int:
         self._store.commit((batch,))
-        size = sum([len(event.body) for event in batch.events])
-        self.stats.note(1, len(batch.events) + len(batch.runs) + len(batch.changes), size, 0.0)
+        self.stats.note(1, len(batch.events) + len(batch.runs) + len(batch.changes), 0, 0.0)
         self.durable_ticket += 1
         ticket = self.durable_ticket
         self._on_durable(ticket)

@@ -30,7 +30,7 @@ LOST: Final = "lost"
 DEADLINE: Final = "deadline"
 
 _DRAIN_PING: Final = b"aethdrai"
-_INTERNAL: Final = Status(Code.UNKNOWN, "internal error")
+_REQUEST_ID_MAX: Final = 100
 _EXPIRED: Final = Status(Code.DEADLINE_EXCEEDED, "deadline exceeded")
 _TOO_MUCH_HELD: Final = Status(Code.RESOURCE_EXHAUSTED, "too many unfinished requests on this connection")
 _TOO_SLOW: Final = Status(Code.RESOURCE_EXHAUSTED, "answers are not read")
@@ -60,8 +60,13 @@ def count_nothing(path: str, code: int, began_at: float | None) -> None:
     """Stands in for the metrics."""
 
 
-def report_nothing(path: str, peer: str, error: Exception) -> None:
+def report_nothing(call: Call, error: Exception) -> None:
     """Stands in for the log."""
+
+
+def internal_error(call: Call) -> str:
+    """What a client is told of a fault that is ours."""
+    return f"internal error; the server's log tells more of request {call.request_id}"
 
 
 class Call(Stream):
@@ -101,6 +106,14 @@ class Call(Stream):
     def peer(self) -> str:
         """The address of the client, for logs and limits."""
         return self._server.peer
+
+    @property
+    def request_id(self) -> str:
+        """By which logs and refusals name it: what the client calls it in `x-request-id`, or where it came in."""
+        given = self.metadata.get("x-request-id")
+        if isinstance(given, str) and 0 < len(given) <= _REQUEST_ID_MAX:
+            return given
+        return f"{self.peer}/{self.stream_id}"
 
     @property
     def metadata(self) -> Metadata:
@@ -299,7 +312,7 @@ class ServerLink(Link[Call]):
         now: float,
         *,
         peer: str = "",
-        report: Callable[[str, str, Exception], None] = report_nothing,
+        report: Callable[[Call, Exception], None] = report_nothing,
         told: Callable[[str, int, float | None], None] = count_nothing,
     ) -> None:
         super().__init__(limits, now)
@@ -352,8 +365,8 @@ class ServerLink(Link[Call]):
         try:
             callback(*args)
         except Exception as error:  # noqa: BLE001 - the seam between our code and handlers
-            self._report(call.path, self.peer, error)
-            call.finish(_INTERNAL)
+            self._report(call, error)
+            call.finish(Status(Code.UNKNOWN, internal_error(call)))
 
     def refuse_more(self, call: Call) -> None:
         """The client goes on after it has half-closed (RFC 9113, 5.1)."""

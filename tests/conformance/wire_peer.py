@@ -128,7 +128,7 @@ class RawClient(_Peer):
             limits or TransportLimits(),
             self.now,
             peer="here",
-            report=lambda path, peer, error: self.failures.append(error),
+            report=lambda call, error: self.failures.append(error),
         )
         self.greeting = self.feed(frames.PREFACE, frames.settings(settings)) if greet else []
 

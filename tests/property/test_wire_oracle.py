@@ -242,7 +242,7 @@ def test_no_octets_whatever_crash_the_server_or_end_a_call_twice(talks, changes,
         call.on_closed = lambda reason: closed.append(call.stream_id)
 
     method = Method("/t.S/Stream", keep, "stream")
-    server = ServerLink({method.path: method}, LIMITS, 0.0, report=lambda path, peer, error: failures.append(error))
+    server = ServerLink({method.path: method}, LIMITS, 0.0, report=lambda call, error: failures.append(error))
     data = mutate(transcript(talks)[0], changes)
     for at in range(0, len(data), size):
         server.feed(data[at : at + size], 0.0)

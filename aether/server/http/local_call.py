@@ -6,6 +6,7 @@ from http import HTTPStatus
 import trio
 
 from aether.errors import ServerUnavailable
+from aether.server.entropy import new_id
 from aether.server.http.messages import HttpError
 from aether.server.traffic import Traffic
 from aether.wire.calls import Call, Method
@@ -40,11 +41,16 @@ class LocalCall(Call):
         self.messages: list[bytes] = []
         self.status: Status | None = None
         self._messages_max = messages_max
+        self._request_id = new_id()[:12]
         self._over = trio.Event()
 
     @property
     def peer(self) -> str:
         return "the web page"
+
+    @property
+    def request_id(self) -> str:
+        return self._request_id
 
     def send(self, message: bytes) -> None:
         if self.status is not None:

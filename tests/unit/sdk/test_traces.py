@@ -5,7 +5,7 @@ import sys
 
 from opentelemetry import trace
 
-from aether.model.tracing import Origin, span_id, traceparent_of
+from aether.model.tracing import Origin, origin_of, span_id, traceparent_of
 from aether.sdk.traces import current_traceparent, enter, leave, traced_run
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -33,16 +33,19 @@ def test_code_is_within_the_span_that_it_is_given_until_it_leaves():
 
 
 def test_a_step_is_within_its_own_attempt():
-    traced = traced_run(CALLER, "run", is_told=False)
+    traced = traced_run(CALLER, "run")
     assert traced is not None
     token = traced.enter("1.2", 3)
     assert current_traceparent() == f"00-{TRACE}-{span_id('run', '1.2', 3)}-01"
     leave(token)
 
 
-def test_a_run_that_nobody_traces_costs_nothing_and_one_of_a_server_that_tells_all_is_traced():
-    assert traced_run("", "run", is_told=False) is None
-    assert traced_run("", "run", is_told=True) is not None
+def test_a_run_that_was_started_outside_of_any_trace_is_one_by_itself():
+    traced = traced_run("", "run")
+    assert traced is not None
+    token = traced.enter("1", 1)
+    assert current_traceparent() == traceparent_of(origin_of("", "run"), "run", "1", 1)
+    leave(token)
 
 
 def test_a_process_that_does_not_use_it_is_not_made_to():
@@ -50,7 +53,7 @@ def test_a_process_that_does_not_use_it_is_not_made_to():
         "import sys, aether\n"
         "from aether.sdk.traces import current_traceparent, enter, leave, traced_run\n"
         f"leave(enter({CALLER!r}))\n"
-        f"assert traced_run({CALLER!r}, 'run', is_told=True) is None\n"
+        f"assert traced_run({CALLER!r}, 'run') is None\n"
         "assert current_traceparent() == ''\n"
         "assert not [name for name in sys.modules if name.startswith('opentelemetry')]\n"
     )

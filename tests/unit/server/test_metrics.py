@@ -105,10 +105,29 @@ def test_a_run_that_fails_is_a_line_in_the_log_without_what_the_failure_says(clo
     clockwork.engine.state.problems_to(Problem(1, "step", "w", "r", "t", "pack", 2, 5, "Boom", "secret"))
     assert [(record.message, record.levelname) for record in caplog.records] == [
         ("run_failed", "WARNING"),
-        ("attempt_failed", "DEBUG"),
+        ("attempt_failed", "WARNING"),
     ]
-    assert caplog.records[0].fields == {"workflow_id": "w", "run_id": "r", "workflow_type": "t", "failure": "Boom"}
-    assert "secret" not in str([record.fields for record in caplog.records])
+    ids = {"workflow_id": "w", "run_id": "r", "workflow_type": "t", "failure": "Boom"}
+    attempt = {"kind": "step", "name": "pack", "attempt": 2, "again_in_s": 0.0}
+    assert [record.fields for record in caplog.records] == [ids, ids | attempt]
+
+
+def test_what_a_failure_says_is_logged_if_somebody_asked_for_it_and_its_trace_if_it_has_one(clockwork, caplog):
+    clockwork.metrics.logs_payloads = True
+    problem = Problem(1, "run", "w", "r", "t", "t", 0, 0, "Boom", "secret", trace_id="a" * 32)
+    clockwork.engine.state.problems_to(problem)
+    (record,) = caplog.records
+    assert (record.fields["message"], record.fields["trace_id"]) == ("secret", "a" * 32)
+
+
+def test_of_many_attempts_that_fail_some_are_logged_and_a_run_that_fails_is_not_lost_among_them(clockwork, caplog):
+    for number in range(1, 100):
+        problem = Problem(number, "step", "w", "r", "t", "pack", number, 0, "Boom", "secret")
+        clockwork.engine.state.problems_to(problem)
+    clockwork.engine.state.problems_to(Problem(100, "run", "w", "r", "t", "t", 0, 0, "Boom", "secret"))
+    assert len(caplog.records) == 21
+    clockwork.engine.state.problems_to(Problem(20_000_000, "step", "w", "r", "t", "pack", 1, 0, "Boom", "secret"))
+    assert caplog.records[-1].fields["left_out"] == 79
 
 
 def test_the_writer_tells_how_long_commits_take_and_how_much_is_in_one():
