@@ -1,15 +1,44 @@
-"""Lets one task sleep until a callback in the same thread wakes it."""
+"""What lets a task sleep until a callback in the same thread wakes it, in the event loop's own terms.
+
+anyio finds out at every call which loop runs, through several functions; here it is asked once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import anyio
+import anyio.lowlevel
+import sniffio
 
 
-def event_maker() -> Callable[[], anyio.Event]:
-    """What makes events for the loop that runs: `anyio.Event()` asks each time which one that is."""
+class Event(Protocol):
+    """An event of anyio, or one of Trio."""
+
+    def set(self) -> None: ...
+
+    async def wait(self) -> None: ...
+
+
+def event_maker() -> Callable[[], Event]:
+    """What makes events for the loop that runs."""
+    if sniffio.current_async_library() == "trio":
+        import trio
+
+        return trio.Event
     return type(anyio.Event())
+
+
+def loop_clock() -> Callable[[], float]:
+    """The clock of the loop that runs, in seconds; the one of `anyio.current_time`."""
+    if sniffio.current_async_library() == "trio":
+        import trio
+
+        return trio.current_time
+    import asyncio
+
+    return asyncio.get_running_loop().time
 
 
 class Gate:
@@ -21,9 +50,9 @@ class Gate:
     __slots__ = ("_event", "_is_open", "_make")
 
     def __init__(self) -> None:
-        self._event: anyio.Event | None = None
+        self._event: Event | None = None
         self._is_open = False
-        self._make: Callable[[], anyio.Event] | None = None
+        self._make: Callable[[], Event] | None = None
 
     def open(self) -> None:
         self._is_open = True

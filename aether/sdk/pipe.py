@@ -6,6 +6,7 @@ Under asyncio the event loop reads sockets on its own account, so there its stre
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 import anyio
@@ -49,13 +50,17 @@ class SocketPipe:
     """A connected non-blocking socket, tried before it is waited for."""
 
     def __init__(self, sock: ConnectedSocket, owner: ByteStream | None = None) -> None:
+        self._wait_readable, self._closed_error = _readiness()
         self._sock = sock
         self._fd = sock.fileno()
         self._owner = owner
 
     async def read(self) -> bytes:
         while True:
-            await anyio.wait_readable(self._fd)
+            try:
+                await self._wait_readable(self._fd)
+            except self._closed_error:
+                raise anyio.ClosedResourceError from None
             try:
                 return self._sock.recv(_READ_BYTES)
             except BlockingIOError:
@@ -100,6 +105,15 @@ class StreamPipe:
 
     async def close(self) -> None:
         await anyio.aclose_forcefully(self._stream)
+
+
+def _readiness() -> tuple[Callable[[int], Awaitable[None]], type[Exception]]:
+    """How to wait until a socket can be read, and what is raised when it is closed meanwhile."""
+    if sniffio.current_async_library() == "trio":
+        import trio
+
+        return trio.lowlevel.wait_readable, trio.ClosedResourceError
+    return anyio.wait_readable, anyio.ClosedResourceError
 
 
 def pipe_over(opened: ByteStream | ConnectedSocket) -> Pipe:

@@ -22,6 +22,7 @@ from aether.sdk.converters import Converter
 from aether.sdk.define import Workflow, check_name
 from aether.sdk.ending import compensate, end_spawned, end_stray, outcome_of
 from aether.sdk.failures import from_failure, is_failure, to_failure
+from aether.sdk.gate import Event
 from aether.sdk.meanings import Kind
 from aether.sdk.replay import ABORTED, Replay
 from aether.sdk.steps import Lane, StepRules, call, completed, failed, plan_of
@@ -50,7 +51,7 @@ class Port(Protocol):
     """What a run needs of the session that holds it."""
 
     converter: Converter
-    new_event: Callable[[], anyio.Event]
+    new_event: Callable[[], Event]
     steps: Lane
     is_draining: bool
     # The server tells spans of all runs.

@@ -1,9 +1,10 @@
 """One worker session: the stream to the server, and the runs and attempts that the server has handed over.
 
-Four tasks around one stream. The reader hands out what comes in, in order. The flusher sends what the runs have to say,
-one message for all that is ready in a scheduler pass. A third sends signs of life, and a fourth nudges runs that wait
-for something of their own. Each run and each attempt is a task too. When the stream ends, all of them end: the server
-gives what they were at to somebody else, and nothing that they would say is heard any more.
+What comes in is handed out by the connection's reader, in order. What the runs have to say is put together when the
+connection is about to write, in one message for all that is ready in a scheduler pass. Beside that there are few tasks:
+one waits for the end, one sends signs of life, and one nudges runs that wait for something of their own. Each run and
+each attempt is a task too. When the stream ends, all of them end: the server gives what they were at to somebody else,
+and nothing that they would say is heard any more.
 """
 
 from collections import OrderedDict
@@ -29,7 +30,7 @@ from aether.sdk.converters import Converter
 from aether.sdk.define import Activity, Workflow
 from aether.sdk.execute import Attempt
 from aether.sdk.failures import to_failure
-from aether.sdk.gate import Gate, event_maker
+from aether.sdk.gate import Gate, event_maker, loop_clock
 from aether.sdk.run import Run
 from aether.sdk.steps import Lane, ThreadLane
 from aether.sdk.transport import TransportStream
@@ -115,6 +116,7 @@ class Session:
         self.settings = settings
         self.converter = converter
         self.new_event = event_maker()
+        self._clock = loop_clock()
         self.steps = settings.make_lane(_STEP_THREADS)
         self.attempts = settings.make_lane(settings.activity_slots or DEFAULT_LIMITS.activity_slots_default)
         self.is_draining = False
@@ -130,7 +132,6 @@ class Session:
         self._finished: list[tuple[int, c.ActivityCommand]] = []
         self._beats: dict[int, Payload] = {}
         self._releases: list[tuple[int, int]] = []
-        self._has_output = Gate()
         self._has_fidgety = Gate()
         self._is_idle = Gate()
         self._clock_offset: float | None = None
@@ -147,12 +148,12 @@ class Session:
             try:
                 await self._read_registration()
                 on_registered()
-                group.start_soon(self._flush)
                 group.start_soon(self._keep_alive)
                 group.start_soon(self._nudge)
                 if self.settings.is_watched and self._registered.session_timeout_ms:
                     group.start_soon(Watchdog(self._registered.session_timeout_ms / 1000).run)
-                await self._read()
+                self._stream.hand_over(self._receive, self._flush)
+                await self._stream.receive()
             finally:
                 # Before the group waits for them: a shield would keep them here for ever, and a thread until it ends.
                 self._drop_all()
@@ -196,13 +197,10 @@ class Session:
                 # What was delivered so may have been the last that the runs had in hand.
                 self._is_idle.open()
 
-    async def _flush(self) -> None:
-        while True:
-            await self._has_output.wait()
-            # First, for an attempt that is answered can not tell anything any more.
-            self._send_beats()
-            self._send_completions()
-            await self._stream.drained()
+    def _flush(self) -> None:
+        # First, for an attempt that is answered can not tell anything any more.
+        self._send_beats()
+        self._send_completions()
 
     def _send(self, message: pb.WorkerMessage) -> None:
         self._stream.send(message.SerializeToString())
@@ -270,13 +268,11 @@ class Session:
         if not self._registered.session_id:
             raise RpcError(Code.UNAVAILABLE, "the server ended the session before it began")
 
-    async def _read(self) -> None:
-        while batch := await self._stream.receive():
-            for data in batch:
-                self._take(_parse(data))
+    def _receive(self, data: bytes) -> None:
+        self._take(_parse(data))
 
     def _take(self, message: pb.ServerMessage) -> None:
-        self._arrived_at = anyio.current_time() * 1e6
+        self._arrived_at = self._clock() * 1e6
         for delivery in message.deliveries:
             if delivery.HasField("response"):
                 self._on_response(delivery.response)
@@ -377,7 +373,7 @@ class Session:
     # What runs and attempts ask for.
 
     def now(self) -> int:
-        return int((self._clock_offset or 0.0) + anyio.current_time() * 1e6)
+        return int((self._clock_offset or 0.0) + self._clock() * 1e6)
 
     def _see(self, at: int) -> None:
         """The server's clock, as late as it was seen: times in a history are all of one clock."""
@@ -387,7 +383,7 @@ class Session:
 
     def mark(self, run: Run) -> None:
         if not self._dirty:
-            self._has_output.open()
+            self._stream.ask()
         self._dirty[run] = None
 
     def fidget(self, run: Run) -> None:
@@ -405,7 +401,7 @@ class Session:
 
     def beat(self, token: int, details: Payload) -> None:
         self._beats[token] = details
-        self._has_output.open()
+        self._stream.ask()
 
     def watch(self, attempt: Attempt) -> None:
         self._group.start_soon(self._watch, attempt)
@@ -417,7 +413,7 @@ class Session:
 
     def finish(self, token: int, command: c.ActivityCommand) -> None:
         self._finished.append((token, command))
-        self._has_output.open()
+        self._stream.ask()
 
     # Letting go.
 
@@ -433,7 +429,7 @@ class Session:
 
     def _release(self, run: Run) -> None:
         self._releases.append((run.token, run.known_seq))
-        self._has_output.open()
+        self._stream.ask()
         self._forget(run)
 
     def _evict(self) -> None:

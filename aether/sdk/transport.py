@@ -23,7 +23,7 @@ from anyio.streams.tls import TLSAttribute
 
 from aether.errors import InvalidArgument
 from aether.sdk.channel import Channel
-from aether.sdk.gate import Gate
+from aether.sdk.gate import Gate, loop_clock
 from aether.sdk.pipe import GONE, ConnectedSocket, Pipe, pipe_over
 from aether.wire.client import ClientCall
 from aether.wire.limits import TransportLimits
@@ -49,11 +49,58 @@ class TransportStream:
         self._call = call
         self._received = received
         self._room = room
+        self._take: Callable[[bytes], None] | None = None
+        self._give: Callable[[], None] | None = None
+        self._is_asked = self._is_in_line = False
+        self._fault: Exception | None = None
         call.on_event = self._on_event
 
     def _on_event(self) -> None:
-        self._received.open()
+        call = self._call
+        if self._take is not None and call.messages:
+            try:
+                for message in call.take():
+                    self._take(message)
+            except Exception as fault:  # noqa: BLE001 - of the one who takes, so this call's end and nobody else's
+                self._fail(fault)
+        if self._is_asked:
+            self._line_up()
+        if self._take is None or call.status is not None:
+            self._received.open()
         self._room.open()
+
+    def hand_over(self, take: Callable[[bytes], None], give: Callable[[], None]) -> None:
+        """No task is to stand between this call and the connection, which costs a scheduler pass each way.
+
+        From now on `take` is called with each message when it comes in, and `give` as the connection is about to write,
+        if `ask` was called and not too much waits to be sent; it says what there is by `send`. What either raises ends
+        the call. `receive` returns at the end.
+        """
+        self._take, self._give = take, give
+        self._on_event()
+
+    def ask(self) -> None:
+        """Have `give` called."""
+        if not self._is_asked:
+            self._is_asked = True
+            self._line_up()
+
+    def _line_up(self) -> None:
+        if self._give is not None and not self._is_in_line and not self._call.is_congested:
+            self._is_in_line = True
+            self._call.before_writing(self._produce)
+
+    def _produce(self) -> None:
+        self._is_asked = self._is_in_line = False
+        assert self._give is not None
+        try:
+            self._give()
+        except Exception as fault:  # noqa: BLE001 - see above
+            self._fail(fault)
+
+    def _fail(self, fault: Exception) -> None:
+        self._fault = fault
+        self._call.cancel()
 
     def send(self, message: bytes) -> None:
         """Queues a message. Once the call has ended this does nothing: `receive` says how it ended."""
@@ -75,6 +122,8 @@ class TransportStream:
             if messages:
                 return messages
             if call.status is not None:
+                if self._fault is not None:
+                    raise self._fault
                 call.raise_for_status()
                 return []
             await self._received.wait()
@@ -187,7 +236,7 @@ class Transport:
         self._is_open = False
 
     async def __aenter__(self) -> Self:
-        self._clock = anyio.current_time
+        self._clock = loop_clock()
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
         self._is_open = True

@@ -2,8 +2,9 @@
 
 Theory of operation. The reader feeds the protocol, which runs handlers on the spot. Whatever they send only
 marks the connection as having output; the writer, rescheduled once, runs after everybody else in that
-scheduler pass and puts all of it in one `send`. The socket is tried first without waiting, because it nearly
-always has room. The timer sleeps until the protocol's next alarm (a deadline, a keepalive, the handshake) and
+scheduler pass and puts all of it in one `send`. Where whoever speaks knows that nothing follows in that pass, it
+says so by a `Burst`, and all is sent at its end, a pass sooner. The socket is tried first without waiting, because
+it nearly always has room. The timer sleeps until the protocol's next alarm (a deadline, a keepalive, the handshake) and
 for ever when there is none.
 
 When either side ends the connection: every open call is told at once, what is still to be said (GOAWAY) is
@@ -19,6 +20,7 @@ from typing import Final, Protocol
 
 import trio
 
+from aether.server.gate import Gate
 from aether.server.telemetry import Log
 from aether.server.traffic import Traffic
 from aether.wire.calls import (
@@ -130,33 +132,41 @@ class StreamPipe:
         await self._stream.aclose()
 
 
-class _Gate:
-    """Lets one task sleep until somebody in the same thread calls `open`. Cheaper than an event per wait."""
+class Burst:
+    """Between `begin` and `end`, connections only note that they have something to write; `end` writes all of it.
 
-    __slots__ = ("_is_open", "_task")
+    One for each Trio run; `end` has to follow in the same scheduler pass.
+    """
 
     def __init__(self) -> None:
-        self._task: trio.lowlevel.Task | None = None
-        self._is_open = False
+        self._connections: list[Connection] | None = None
 
-    def open(self) -> None:
-        self._is_open = True
-        if self._task is not None:
-            trio.lowlevel.reschedule(self._task)
-            self._task = None
+    def begin(self) -> None:
+        self._connections = []
 
-    async def wait(self) -> None:
-        if self._is_open:
-            self._is_open = False
-            await trio.lowlevel.checkpoint()
-            return
-        self._task = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(self._abort)
-        self._is_open = False
+    def end(self) -> None:
+        connections, self._connections = self._connections, None
+        for connection in connections or ():
+            connection.write_now()
 
-    def _abort(self, _: object) -> trio.lowlevel.Abort:
-        self._task = None
-        return trio.lowlevel.Abort.SUCCEEDED
+    def holds(self, connection: Connection) -> bool:
+        """Whether the connection will be asked to write."""
+        if self._connections is None:
+            return False
+        self._connections.append(connection)
+        return True
+
+
+_burst: Final[trio.lowlevel.RunVar[Burst]] = trio.lowlevel.RunVar("burst")
+
+
+def current_burst() -> Burst:
+    """That of the Trio run."""
+    try:
+        return _burst.get()
+    except LookupError:
+        _burst.set(Burst())
+        return _burst.get()
 
 
 class Connection:
@@ -175,11 +185,13 @@ class Connection:
         self._traffic = traffic = traffic or Traffic()
         now = trio.current_time()
         self._link = ServerLink(methods, limits, now, peer=peer, report=_report, told=traffic.call_ended)
-        self._output = _Gate()
-        self._alarm = _Gate()
-        self._written = _Gate()
+        self._burst = current_burst()
+        self._output = Gate()
+        self._alarm = Gate()
+        self._written = Gate()
         self._scope = trio.CancelScope()
-        self._link.wake = self._output.open
+        self._unsent: memoryview | None = None
+        self._link.wake = self._wake
         self._link.wake_timer = self._alarm.open
 
     @property
@@ -189,6 +201,28 @@ class Connection:
     def drain(self) -> None:
         """Opens no more calls; the connection ends when the last one has."""
         self._link.drain()
+
+    def _wake(self) -> None:
+        # A writer that waits for the socket goes on by itself, and nobody may write beside it.
+        if not (self._output.is_waited_for and self._burst.holds(self)):
+            self._output.open()
+
+    def write_now(self) -> None:
+        """Write what the socket takes at once; the writer does the rest."""
+        if not self._output.is_waited_for:
+            return
+        link = self._link
+        data = link.pull()
+        try:
+            sent = self._pipe.write_now(data) if data else 0
+        except _GONE:
+            self._scope.cancel()
+            return
+        if sent < len(data):
+            self._unsent = memoryview(data)[sent:]
+        self._written.open()
+        if self._unsent is not None or link.is_closed or link.is_drained:
+            self._output.open()
 
     async def run(self) -> None:
         """Returns when the connection is over; the pipe is closed in any case."""
@@ -227,12 +261,14 @@ class Connection:
         link = self._link
         try:
             while True:
+                if self._unsent is not None:
+                    await self._finish_writing(self._unsent)
+                    self._unsent = None
                 data = link.pull()
                 if data:
                     sent = self._pipe.write_now(data)
                     if sent < len(data):
-                        with trio.fail_after(self._limits.write_s):
-                            await self._pipe.write(memoryview(data)[sent:])
+                        await self._finish_writing(memoryview(data)[sent:])
                     self._written.open()
                 if link.is_closed or link.is_drained:
                     if not data:
@@ -245,6 +281,10 @@ class Connection:
                 await self._pipe.end_writing()
         except _GONE:
             self._scope.cancel()
+
+    async def _finish_writing(self, rest: memoryview) -> None:
+        with trio.fail_after(self._limits.write_s):
+            await self._pipe.write(rest)
 
     def _end_soon(self) -> None:
         # Closing with unread input makes the kernel discard our last words, so the peer's are read for a

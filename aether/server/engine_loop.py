@@ -30,7 +30,9 @@ from aether.core.inputs import Complete, Input
 from aether.model.commands import BlockRun
 from aether.model.payload import Failure
 from aether.server.clock import Clock
+from aether.server.connection import Burst
 from aether.server.followers import Followers
+from aether.server.gate import Gate
 from aether.server.histories import Histories
 from aether.server.metrics import Metrics
 from aether.server.sinks import Outbox, SessionSink
@@ -66,12 +68,13 @@ class EngineLoop:
         self.followers = Followers(limits.followers_max, limits.listeners_max)
         self.metrics = Metrics(engine.state, engine.state.limits.problems_max)
         self.outbox: Outbox
+        self.burst = Burst()
         self.sinks: dict[int, SessionSink] = {}
         self.on_due: Callable[[int | None], None] = lambda due: None
         self._inbox: deque[Input | Reply] = deque()
         self._line: deque[_Line] = deque()
-        self._wake = trio.Event()
-        self._room = trio.Event()
+        self._work = Gate()
+        self._room = Gate()
         self._writer: BatchWriter | None = None
         self._last_ticket = 0
 
@@ -100,8 +103,9 @@ class EngineLoop:
 
     def post(self, item: Input | Reply) -> None:
         """Hand in something that happened; a Reply just takes its place in the line of effects."""
+        if not self._inbox:
+            self._work.open()
         self._inbox.append(item)
-        self._wake.set()
 
     def block(self, token: int, failure: Failure) -> None:
         """The run of that lease can not go on: what is known of it can not be read."""
@@ -111,14 +115,13 @@ class EngineLoop:
         """Decide for ever."""
         assert self._writer is not None
         while True:
-            if not self._inbox:
-                self._wake = trio.Event()
-                await self._wake.wait()
+            while not self._inbox:
+                await self._work.wait()
             while not self._writer.has_room:
-                self._room = trio.Event()
                 await self._room.wait()
             self._decide()
-            await trio.lowlevel.checkpoint()
+            if self._inbox:
+                await trio.lowlevel.checkpoint()
 
     def begin(self, decision: Decision) -> None:
         """Do what the engine has decided when it took up what an earlier server left."""
@@ -128,15 +131,17 @@ class EngineLoop:
     def on_durable(self, ticket: int) -> None:
         """The writer has made everything up to `ticket` durable: do what waited for it."""
         line = self._line
+        self.burst.begin()
         while line and line[0].ticket <= ticket:
             entry = line.popleft()
             self._perform(entry.effects)
             for run_key in entry.closed:
                 self.histories.forget(run_key)
         self.outbox.flush()
+        self.burst.end()
         if self.followers:
             self.followers.durable(ticket)
-        self._room.set()
+        self._room.open()
 
     def _decide(self) -> None:
         now = self.clock.now()

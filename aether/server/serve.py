@@ -34,6 +34,7 @@ from aether.server.admin_service import AdminService
 from aether.server.archive import Archive
 from aether.server.census import Census
 from aether.server.client_service import ClientService
+from aether.server.connection import current_burst
 from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
 from aether.server.event_service import EventService
@@ -123,6 +124,7 @@ async def run_engine(
         async with trio.open_nursery() as readers:
             loop = tier.loop(engine, clock, Histories(HISTORIES_BYTES), tally)
             loop.outbox = Outbox(partial(_fetch, readers, archive), loop.block)
+            loop.burst = current_burst()
             timekeeper = Timekeeper(clock, loop.post)
             loop.on_due = timekeeper.set_due
             writer, archive.settle = tier.writer(store, loop.on_durable, machine.desk)

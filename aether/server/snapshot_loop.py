@@ -86,8 +86,10 @@ class SnapshotLoop(EngineLoop):
         elif records:
             self._last_ticket = self._gathering.submit(self._batch(records, []))
         if free:
+            self.burst.begin()
             self._perform(free)
             self.outbox.flush()
+            self.burst.end()
 
     def _hold(self, names: Iterator[int]) -> None:
         """Until the batch that is being made is durable."""

@@ -7,7 +7,7 @@ steps are never called, and nothing is sent anywhere: what the code asks for bey
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -147,6 +147,8 @@ class _Script:
 
     def __init__(self, events: Sequence[e.Event], workflow_type: str, answer: _Answer) -> None:
         self._messages = self._written(events, workflow_type)
+        self._take: Callable[[bytes], None] | None = None
+        self._give: Callable[[], None]
         self._answer = answer
 
     def _written(self, events: Sequence[e.Event], workflow_type: str) -> Iterator[pb.ServerMessage]:
@@ -160,14 +162,18 @@ class _Script:
 
     async def receive(self) -> list[bytes]:
         await trio.lowlevel.checkpoint()
-        message = next(self._messages, None)
-        if message is None:
-            await trio.sleep_forever()
-        assert message is not None
-        return [message.SerializeToString()]
+        if self._take is None:
+            return [next(self._messages).SerializeToString()]
+        for message in self._messages:
+            self._take(message.SerializeToString())
+        await trio.sleep_forever()
+        raise AssertionError
 
-    async def drained(self) -> None:
-        await trio.lowlevel.checkpoint()
+    def hand_over(self, take: Callable[[bytes], None], give: Callable[[], None]) -> None:
+        self._take, self._give = take, give
+
+    def ask(self) -> None:
+        trio.lowlevel.current_trio_token().run_sync_soon(self._give, idempotent=True)
 
     def half_close(self) -> None: ...
 

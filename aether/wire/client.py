@@ -59,6 +59,11 @@ class ClientCall(Stream):
         if not self._enqueue(message):
             self._give_up(Status(Code.RESOURCE_EXHAUSTED, "the server does not read what is sent"))
 
+    def before_writing(self, give: Callable[[], None]) -> None:
+        """Have `give` called once, when the connection is about to write; what it sends goes out with that."""
+        if not self._is_closed:
+            self._client.before_writing(give)
+
     def half_close(self) -> None:
         """Nothing more will be sent."""
         if self._is_closed or self._is_finishing:
@@ -214,6 +219,7 @@ class ClientLink(Link[ClientCall]):
         self.on_room: Callable[[], None] = _nothing
         """A call has ended, so another may be opened."""
         self._next_stream = 1
+        self._givers: list[Callable[[], None]] = []
         self._answers: HeaderReader[AnswerHead] = HeaderReader(
             parse_answer, max_list=limits.header_block, memo_entries=limits.header_memo
         )
@@ -247,6 +253,18 @@ class ClientLink(Link[ClientCall]):
             self.lost(_foreign(begin))
             return
         super().feed(data, now)
+
+    def before_writing(self, give: Callable[[], None]) -> None:
+        self._givers.append(give)
+        self.want_flush()
+
+    def pull(self) -> bytes:
+        if self._givers:
+            # The flush is on its way: nothing that they send asks for another one.
+            givers, self._givers = self._givers, []
+            for give in givers:
+                give()
+        return super().pull()
 
     @property
     def is_full(self) -> bool:

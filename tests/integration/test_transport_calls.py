@@ -161,3 +161,70 @@ async def test_a_stream_slows_its_sender_down(server: RunningServer) -> None:
                 await stream.drained()
             stream.half_close()
     assert got == sent
+
+
+async def test_a_handed_over_stream_takes_and_gives_without_a_task(server: RunningServer) -> None:
+    async with Transport(f"http://{server.address}") as transport:
+        stream = await transport.open_stream("/test.Echo/Bidi")
+        waiting, got = [b"one", b"two"], []
+
+        def take(message: bytes) -> None:
+            got.append(message)
+            if len(got) == 2:
+                waiting.append(b"three")
+                stream.ask()
+            elif len(got) == 3:
+                stream.half_close()
+
+        def give() -> None:
+            while waiting:
+                stream.send(waiting.pop(0))
+
+        stream.hand_over(take, give)
+        stream.ask()
+        stream.ask()
+        assert await stream.receive() == []
+    assert got == [b"one", b"two", b"three"]
+
+
+async def test_a_handed_over_stream_gives_no_more_than_the_server_takes(server: RunningServer) -> None:
+    async with Transport(f"http://{server.address}") as transport:
+        stream = await transport.open_stream("/test.Echo/Bidi")
+        counts = {"given": 0, "taken": 0, "most": 0}
+
+        def take(message: bytes) -> None:
+            counts["taken"] += len(message)
+            if counts["taken"] == 10_000_000:
+                stream.half_close()
+
+        def give() -> None:
+            size = min(500_000, 10_000_000 - counts["given"])
+            if size:
+                stream.send(b"x" * size)
+                counts["given"] += size
+                counts["most"] = max(counts["most"], stream._call._queued)
+                stream.ask()
+
+        stream.hand_over(take, give)
+        stream.ask()
+        assert await stream.receive() == []
+    assert counts["taken"] == 10_000_000
+    assert counts["most"] < 3_000_000
+
+
+@pytest.mark.parametrize("side", ["take", "give"])
+async def test_a_fault_of_whom_a_stream_was_handed_to_ends_that_stream_only(server: RunningServer, side: str) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with Transport(f"http://{server.address}") as transport:
+        stream = await transport.open_stream("/test.Echo/Bidi")
+        if side == "take":
+            stream.hand_over(fail, lambda: None)
+            stream.send(b"one")
+        else:
+            stream.hand_over(lambda _: None, fail)
+            stream.ask()
+        with pytest.raises(ZeroDivisionError):
+            await stream.receive()
+        assert await transport.unary("/test.Echo/Unary", b"still there", timeout_s=20) == b"still there"

@@ -1,5 +1,6 @@
 """The other end of a worker session: says exactly what a test wants, and remembers what it was told."""
 
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 
 import anyio
@@ -23,6 +24,9 @@ class Peer:
         self.is_half_closed = False
         self.is_cancelled = False
         self._incoming = []
+        self._take: Callable[[bytes], None] | None = None
+        self._give: Callable[[], None] | None = None
+        self._is_asked = False
         self._end = None
         self._arrived = anyio.Event()
         self._sent = anyio.Event()
@@ -35,17 +39,29 @@ class Peer:
         self._sent.set()
 
     async def receive(self):
-        while not self._incoming:
-            if self._end is not None:
+        while True:
+            batch, self._incoming = self._incoming, []
+            if batch and self._take is None:
+                return batch
+            if self._take is not None:
+                for message in batch:
+                    self._take(message)
+            if self._is_asked and self._give is not None:
+                self._is_asked = False
+                self._give()
+            if not self._incoming and self._end is not None:
                 if isinstance(self._end, RpcError):
                     raise self._end
                 return []
             await self._arrived.wait()
             self._arrived = anyio.Event()
-        batch, self._incoming = self._incoming, []
-        return batch
 
-    async def drained(self): ...
+    def hand_over(self, take, give):
+        self._take, self._give = take, give
+
+    def ask(self):
+        self._is_asked = True
+        self._arrived.set()
 
     def half_close(self):
         self.is_half_closed = True

@@ -11,7 +11,7 @@ import pytest
 import trio
 import trio.testing
 
-from aether.server.connection import Call, Method, serve_stream
+from aether.server.connection import Call, Connection, Method, current_burst, serve_stream
 from aether.wire import frames
 from aether.wire.client import ClientLink
 from aether.wire.limits import TransportLimits
@@ -315,3 +315,124 @@ def test_stopping_the_server_ends_calls_at_once():
         assert [reason for reason, _ in calls.closed] == ["lost"]
 
     run(main)
+
+
+class NarrowPipe:
+    """Takes so many octets at once; the rest only when it is waited for."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.now: list[bytes] = []
+        self.later: list[bytes] = []
+        self.fault: Exception | None = None
+        self.is_closed = False
+
+    async def read(self) -> bytes:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    def write_now(self, data: bytes) -> int:
+        if self.fault is not None:
+            raise self.fault
+        self.now.append(bytes(data[: self.room]))
+        return len(self.now[-1])
+
+    async def write(self, data: bytes | memoryview) -> None:
+        await trio.lowlevel.checkpoint()
+        self.later.append(bytes(data))
+
+    async def end_writing(self) -> None: ...
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+@contextlib.asynccontextmanager
+async def at_rest(pipe: NarrowPipe) -> AsyncIterator[Connection]:
+    """A connection that has greeted and has nothing to write."""
+    connection = Connection(pipe, {}, TransportLimits(), "peer")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(connection.run)
+        await trio.testing.wait_all_tasks_blocked()
+        pipe.now.clear()
+        pipe.later.clear()
+        yield connection
+        nursery.cancel_scope.cancel()
+
+
+def test_what_is_said_in_a_burst_is_written_at_its_end_in_the_same_pass():
+    async def main() -> None:
+        pipe = NarrowPipe(1_000)
+        async with at_rest(pipe) as connection:
+            burst = current_burst()
+            burst.begin()
+            connection._link.write(b"one")
+            connection._link.write(b"two")
+            assert pipe.now == []
+            burst.end()
+            assert pipe.now == [b"onetwo"]
+            await trio.testing.wait_all_tasks_blocked()
+            assert (pipe.now, pipe.later) == ([b"onetwo"], [])
+
+    trio.run(main)
+
+
+def test_outside_of_a_burst_the_writer_writes():
+    async def main() -> None:
+        pipe = NarrowPipe(1_000)
+        async with at_rest(pipe) as connection:
+            connection._link.write(b"one")
+            assert pipe.now == []
+            await trio.testing.wait_all_tasks_blocked()
+            assert pipe.now == [b"one"]
+
+    trio.run(main)
+
+
+def test_what_the_socket_does_not_take_in_a_burst_goes_out_before_anything_else():
+    async def main() -> None:
+        pipe = NarrowPipe(2)
+        async with at_rest(pipe) as connection:
+            burst = current_burst()
+            burst.begin()
+            connection._link.write(b"first")
+            burst.end()
+            burst.begin()
+            connection._link.write(b"second")
+            burst.end()
+            await trio.testing.wait_all_tasks_blocked()
+            assert (pipe.now, pipe.later) == ([b"fi", b"se"], [b"rst", b"cond"])
+
+    trio.run(main)
+
+
+def test_a_socket_that_is_gone_ends_its_connection_and_not_the_burst():
+    async def main() -> None:
+        gone, sound = NarrowPipe(1_000), NarrowPipe(1_000)
+        async with at_rest(gone) as first, at_rest(sound) as second:
+            gone.fault = BrokenPipeError()
+            burst = current_burst()
+            burst.begin()
+            first._link.write(b"one")
+            second._link.write(b"two")
+            burst.end()
+            await trio.testing.wait_all_tasks_blocked()
+            assert gone.is_closed
+            assert (sound.now, sound.is_closed) == ([b"two"], False)
+
+    trio.run(main)
+
+
+def test_a_connection_that_is_over_after_a_burst_ends():
+    async def main() -> None:
+        pipe = NarrowPipe(1_000)
+        async with at_rest(pipe) as connection:
+            burst = current_burst()
+            burst.begin()
+            connection.drain()
+            burst.end()
+            await trio.testing.wait_all_tasks_blocked()
+            assert len(pipe.now) == 1
+            assert connection._scope.deadline < math.inf
+
+    trio.run(main)

@@ -399,3 +399,25 @@ def test_a_client_without_listeners_works():
         server.headers(1, with_fields(ANSWER)), server.data(1, message(b"a")), server.headers(1, TRAILERS, end=True)
     )
     assert call.take() == [b"a"]
+
+
+def test_who_is_asked_before_writing_speaks_in_the_same_write():
+    server = RawServer()
+    call, _ = opened(server)
+    server.read()
+    wakes = []
+    server.client.wake = lambda: wakes.append(1)
+    call.before_writing(lambda: call.send(b"hello"))
+    assert wakes == [1]
+    assert server.read()[-1].payload == message(b"hello")
+    assert wakes == [1]
+    assert server.read() == []
+
+
+def test_nobody_is_asked_for_a_call_that_has_ended():
+    server = RawServer()
+    call, _ = opened(server)
+    call.cancel()
+    server.read()
+    call.before_writing(lambda: pytest.fail("asked"))
+    assert server.read() == []
