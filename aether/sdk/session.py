@@ -216,6 +216,8 @@ class Session:
             commands, is_blocked = output
             if len(commands) == 1 and has_large_payload(commands[0]):
                 head = pb.CompleteStepRequest(token=run.token, blocked=is_blocked, known_seq=run.known_seq)
+                if is_blocked:
+                    head.awaits.extend(_awaited(run))
                 large.append(pack_completion(head, commands[0]))
                 continue
             request = message.completions.add(token=run.token, blocked=is_blocked, known_seq=run.known_seq)

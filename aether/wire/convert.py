@@ -190,12 +190,15 @@ def event_from_proto(message: pb.Event) -> e.Event:
 
 def encode_event(event: e.Event) -> bytes:
     """The bytes that go to disk, to workers and to whoever reads a history."""
-    plan = _FACTS[type(event.fact)]
-    payload = plan.large(event.fact)
+    fact = event.fact
+    if type(fact) is e.StepCompleted and len(fact.result.data) < LARGE:
+        return event_to_proto(event).SerializeToString()
+    plan = _FACTS[type(fact)]
+    payload = plan.large(fact)
     if payload is None:
         return event_to_proto(event).SerializeToString()
     head = pb.Event(seq=event.seq, at_us=event.at, parked=event.parked)
-    return pack_payload(plan.levels(head.SerializeToString(), event.fact), payload)
+    return pack_payload(plan.levels(head.SerializeToString(), fact), payload)
 
 
 def decode_event(body: bytes) -> e.Event:
@@ -218,6 +221,8 @@ def fill_command(message: wpb.Command, command: c.Command) -> None:
 
 def has_large_payload(command: c.Command) -> bool:
     """It is worth being sent by `pack_completion`."""
+    if type(command) is c.RecordStep:
+        return command.result is not None and len(command.result.data) >= LARGE
     return _COMMANDS[type(command)].large(command) is not None
 
 
@@ -234,8 +239,8 @@ def command_from_proto(message: wpb.Command) -> c.Command:
     member = message.WhichOneof("command")
     if member is None:
         raise InvalidArgument("a command of no kind, or of one that this server does not know", field="commands")
-    if member == "record_step" and not message.record_step.HasField("failure"):
-        return _record_from_proto(message.record_step)
+    if member == "record_step" and not (step := message.record_step).HasField("failure"):
+        return _record_from_proto(step)
     return _COMMANDS_BY_MEMBER[member].from_proto(message)  # type: ignore[return-value]
 
 

@@ -28,6 +28,9 @@ PAYLOAD_ENCODING = 2
 LARGE: Final = 64 * 1024
 """Bytes of a payload from which on it is worth `pack_payload`."""
 
+_DELIVERY_TAG: Final = SERVER_MESSAGE_DELIVERIES << 3 | _LENGTH_DELIMITED
+_SHORT: Final = 0x80 - 2
+
 Level = tuple[bytes, int]
 """A message without one of its fields, and the number of that field."""
 
@@ -65,6 +68,10 @@ def pack_workflow_task(token: int, head: bytes, events: Iterable[bytes]) -> byte
 
 def pack_delivery(kind: int, message: bytes) -> bytes:
     """A `Delivery` in its place in a `ServerMessage`; `kind` is DELIVERY_TASK or DELIVERY_RESPONSE."""
+    size = len(message)
+    if size < _SHORT:
+        # All tags and lengths are of one byte each.
+        return bytes((_DELIVERY_TAG, size + 2, kind << 3 | _LENGTH_DELIMITED, size)) + message
     return bytes_field(SERVER_MESSAGE_DELIVERIES, bytes_field(kind, message))
 
 

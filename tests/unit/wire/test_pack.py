@@ -75,3 +75,10 @@ def test_a_payload_is_put_into_its_place(payload):
     task.input.CopyFrom(model_pb2.Payload(data=payload.data, encoding=payload.encoding))
     assert pb.Task.FromString(packed) == pb.Task(token=5, activity=task)
     assert len(packed) == pb.Task(token=5, activity=task).ByteSize()
+
+
+def test_a_delivery_is_the_same_at_any_size():
+    for size in range(300):
+        answer = pb.CompleteStepResponse(refusal=pb.Refusal(message="m" * size))
+        packed = pack_delivery(pack.DELIVERY_RESPONSE, answer.SerializeToString())
+        assert packed == pb.ServerMessage(deliveries=[pb.Delivery(response=answer)]).SerializeToString()
