@@ -47,9 +47,9 @@ PURE = (
 )
 # Who may know an event loop, a socket, a thread or a database.
 LIBRARIES = {
-    "trio": ("aether/server", "aether/cli", "aether/testing", "tui"),
+    "trio": ("aether/server", "aether/cli", "aether/testing", "aether/sdk/gate.py", "tui"),
     "anyio": ("aether/sdk", "aether/cli/worker.py", "aether/testing"),
-    "asyncio": (),
+    "asyncio": ("aether/sdk/gate.py",),
     "socket": ("aether/server", "aether/cli", "aether/sdk/dial.py", "aether/sdk/embedded.py", "aether/testing"),
     "ssl": ("aether/server", "aether/cli", "aether/sdk/dial.py", "aether/sdk/transport.py"),
     "threading": ("aether/server", "aether/sdk", "aether/testing"),

@@ -5,7 +5,7 @@ anyio finds out at every call which loop runs, through several functions; here i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import anyio
@@ -39,6 +39,15 @@ def loop_clock() -> Callable[[], float]:
     import asyncio
 
     return asyncio.get_running_loop().time
+
+
+def readiness() -> tuple[Callable[[int], Awaitable[None]], type[Exception]]:
+    """How to wait until a socket can be read, and what is raised when it is closed meanwhile."""
+    if sniffio.current_async_library() == "trio":
+        import trio
+
+        return trio.lowlevel.wait_readable, trio.ClosedResourceError
+    return anyio.wait_readable, anyio.ClosedResourceError
 
 
 class Gate:

@@ -63,3 +63,10 @@ MEANINGS: Final[dict[type[Record], Meaning]] = {
     c.PublishValue: Meaning(Verb.ENDS, "value", "key"),
     e.ValuePublished: Meaning(Verb.ENDS, "value", "key"),
 }
+# Every history begins with so many of them.
+BEGIN_RECORDS: Final = 2
+
+
+def only_begins(record: Record) -> bool:
+    """Nothing but the begin of a run: its code needs not be told."""
+    return isinstance(record, e.RunCreated) or (isinstance(record, e.RunStarted) and record.attempt == 1)

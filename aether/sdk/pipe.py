@@ -6,12 +6,13 @@ Under asyncio the event loop reads sockets on its own account, so there its stre
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 import anyio
 import sniffio
 from anyio.abc import ByteStream, SocketAttribute, SocketStream
+
+from aether.sdk.gate import readiness
 
 _READ_BYTES: Final = 65_536
 GONE: Final = (
@@ -50,7 +51,7 @@ class SocketPipe:
     """A connected non-blocking socket, tried before it is waited for."""
 
     def __init__(self, sock: ConnectedSocket, owner: ByteStream | None = None) -> None:
-        self._wait_readable, self._closed_error = _readiness()
+        self._wait_readable, self._closed_error = readiness()
         self._sock = sock
         self._fd = sock.fileno()
         self._owner = owner
@@ -105,15 +106,6 @@ class StreamPipe:
 
     async def close(self) -> None:
         await anyio.aclose_forcefully(self._stream)
-
-
-def _readiness() -> tuple[Callable[[int], Awaitable[None]], type[Exception]]:
-    """How to wait until a socket can be read, and what is raised when it is closed meanwhile."""
-    if sniffio.current_async_library() == "trio":
-        import trio
-
-        return trio.lowlevel.wait_readable, trio.ClosedResourceError
-    return anyio.wait_readable, anyio.ClosedResourceError
 
 
 def pipe_over(opened: ByteStream | ConnectedSocket) -> Pipe:

@@ -46,7 +46,7 @@ from aether.errors import InvalidArgument, NonDeterminism
 from aether.model import commands as c
 from aether.model import events as e
 from aether.model.payload import Failure, Payload
-from aether.sdk.meanings import MEANINGS, Kind, Record, Verb
+from aether.sdk.meanings import BEGIN_RECORDS, MEANINGS, Kind, Record, Verb, only_begins
 from aether.sdk.waiters import (
     BACKING_OFF,
     CANCELLING,
@@ -117,8 +117,11 @@ class Replay:
         """How much waits for branches that are not at rest; 0: nothing. If that lasts, `pump(impatient=True)`."""
         if not self._active:
             return 0
-        # Records count twice: one that is delivered may become a step that is held.
-        return 2 * len(self._queue) + len(self._new) + len(self._held) + len(self._leaving)
+        records = len(self._queue)
+        if records <= BEGIN_RECORDS and all(only_begins(record) for _, record in self._queue):
+            records = 0
+        # They count twice: one that is delivered may become a step that is held.
+        return 2 * records + len(self._new) + len(self._held) + len(self._leaving)
 
     @property
     def waits_for_server(self) -> bool:

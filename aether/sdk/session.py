@@ -190,9 +190,12 @@ class Session:
             waiting, self._fidgety = self._fidgety, {}
             for _ in range(_PATIENCE_PASSES):
                 await anyio.lowlevel.checkpoint()
-            for run, moves in waiting.items():
-                if run.moves == moves:
-                    run.hurry()
+                # One that moves tells again if it is not at rest then.
+                waiting = {run: moves for run, moves in waiting.items() if run.moves == moves}
+                if not waiting:
+                    break
+            for run in waiting:
+                run.hurry()
             if self.is_draining:
                 # What was delivered so may have been the last that the runs had in hand.
                 self._is_idle.open()

@@ -303,3 +303,14 @@ def test_everybody_who_waits_can_be_woken():
     for wake in replay.sleepers():
         wake()
     assert woken == ["waiter", "branch"]
+
+
+def test_nobody_waits_for_the_records_that_a_history_begins_with():
+    assert begun().unrest == 0
+    assert begun(e.CancelRequested("")).unrest == 6
+
+
+def test_a_second_start_counts_for_the_step_that_was_under_way():
+    replay = begun(e.RunStarted("another", 2))
+    assert replay.unrest
+    assert replay.register(replay.root, "step", "a").attempt == 2
