@@ -163,6 +163,8 @@ async def w6(place: Place) -> list[Row]:
     return [
         ("W6", "ready again after SIGKILL, s", down_s, 0.5),
         ("W6", "rate with the kill, % of that without", 100 * whole_s / broken_s, 70.0),
+        ("W6", "the same beside the time until it was ready", 100 * whole_s / (broken_s - down_s), None),
+        ("W6", "all of them without the kill, s", whole_s, None),
     ]
 
 

@@ -36,8 +36,8 @@ Opener = Callable[[], Awaitable[ByteStream | ConnectedSocket]]
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _CONNECT_S: Final = 10.0
-_BACKOFF_S: Final = 0.1
-_BACKOFF_FACTOR: Final = 1.6
+_BACKOFF_S: Final = 0.05
+_BACKOFF_FACTOR: Final = 1.3
 _BACKOFF_MAX_S: Final = 5.0
 _TRIES: Final = 3  # of a call that the server did not start on
 

@@ -20,7 +20,7 @@ from aether.wire.status import Code, RpcError
 
 _PATH: Final = "/aether.v1.WorkerService/WorkSession"
 _BACKOFF_S: Final = 0.05
-_BACKOFF_FACTOR: Final = 2
+_BACKOFF_FACTOR: Final = 1.3
 _BACKOFF_MAX_S: Final = 5.0
 # Answers that no repetition changes.
 _FATAL: Final = (Code.INVALID_ARGUMENT, Code.UNIMPLEMENTED, Code.PERMISSION_DENIED)
