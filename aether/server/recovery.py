@@ -12,6 +12,7 @@ four events: most open runs have about as many, and the longest history that the
 
 from collections.abc import Iterator
 from itertools import groupby
+from sys import intern
 
 from attrs import define, field
 
@@ -93,4 +94,6 @@ def _next_log(logs: "groupby[int, EventRow]") -> tuple[int | None, list[EventRow
 
 
 def _opened(row: RunRow) -> RunOpened:
-    return RunOpened(row.key, row.workflow_id, row.run_id, row.type, row.queue, row.parent_key, row.created_at)
+    # Types and queues are few, and each row has read a text of its own.
+    type_, queue = intern(row.type), intern(row.queue)
+    return RunOpened(row.key, row.workflow_id, row.run_id, type_, queue, row.parent_key, row.created_at)

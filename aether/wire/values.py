@@ -1,6 +1,7 @@
 """Protobuf messages of values to model classes and back: payloads, failures, policies, tags."""
 
 from collections.abc import Iterable, Mapping
+from sys import intern
 
 from aether.errors import InvalidArgument
 from aether.model.events import AwaitedSignal
@@ -116,8 +117,8 @@ def policy_from_proto(number: int) -> ParentClosePolicy:
 
 
 def tags_from_proto(tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """In the order of the keys: a map of protobuf has none."""
-    return tuple(sorted(tags.items()))
+    """In the order of the keys: a map of protobuf has none. Keys are few, and kept once for all runs."""
+    return tuple([(intern(key), tags[key]) for key in sorted(tags)])
 
 
 def memo_from_proto(memo: Mapping[str, pb.Payload]) -> tuple[tuple[str, Payload], ...]:
