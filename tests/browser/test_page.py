@@ -254,9 +254,9 @@ def test_the_page_lives_through_a_restart_of_the_server(browser, tmp_path):
 
 def test_a_page_that_asks_for_a_token_shows_all_to_who_has_it_and_only_looks_if_it_is_told_so(browser, tmp_path):
     (tmp_path / "token").write_text("correct-horse-battery\n")
-    options = ("--http-port", "0", "--web-token-file", "token", "--web-read-only")
+    options = ("--http-port", "0", "--web-token-file", "token", "--web-read-only", "--web-allowed-hosts", "aether.test")
     with Server(tmp_path, *options, AETHER_WEB_ENABLED="true") as server:
-        url = server.wait_for("web ").split()[1]
+        url = server.wait_for("web ").split()[1].replace("127.0.0.1", "aether.test")
         tab = browser.open(f"{url}about")
         tab.wait("document.activeElement.name === 'token'")
         tab.type("[name=token]", "wrong")
@@ -265,6 +265,7 @@ def test_a_page_that_asks_for_a_token_shows_all_to_who_has_it_and_only_looks_if_
         tab.do("document.querySelector('[name=token]').value = ''")
         tab.type("[name=token]", "correct-horse-battery")
         tab.click("Go on")
+        assert tab.do("window.isSecureContext") is False
         # The stream is let in too.
         tab.wait("!!document.querySelector('.dot.good') && document.body.innerText.includes('What runs here')")
         assert "read only" in tab.text()
