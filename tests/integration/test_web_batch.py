@@ -26,6 +26,13 @@ async def batch(site: Web, **fields: object) -> Any:
     return document
 
 
+async def view(site: Web, *events: object) -> tuple[int, Any]:
+    """A history in a file, sent as the page sends it."""
+    lines = "\n".join(event if isinstance(event, str) else json.dumps(event) for event in events)
+    answer = await site.send("POST", "/api/v1/import", lines.encode(), content_type="application/jsonl")
+    return answer.status, json.loads(answer.body)
+
+
 async def states(site: Web) -> dict[str, str]:
     runs = (await site.get("/workflows?limit=999"))["workflows"]
     return {info["workflow_id"]: info["state"] for info in runs}
@@ -125,6 +132,16 @@ async def test_a_batch_that_is_none_says_all_that_is_wrong_and_does_nothing():
 
 
 @run
+async def test_what_a_filter_leaves_unfinished_means_no_other_runs():
+    async with web() as site:
+        await site.start("a")
+        await site.post("/workflows/a/cancel", {})
+        for words in ("-", "a -", "type:", "type:order,", '"', 'id:"a', "state:closed", "a,"):
+            code, answer = await site.post("/batch", {"action": "cancel", "filter": words, "dry_run": True})
+            assert code == 400 or answer["count"] == 0, words
+
+
+@run
 async def test_a_task_queue_is_paused_limited_and_opened_again():
     async with web() as site:
         await site.start("a")
@@ -147,9 +164,8 @@ async def test_a_history_from_a_file_is_shown_and_kept_nowhere():
         rows = (await site.get("/workflows/a/timeline"))["rows"]
         info = (await site.get("/workflows/a"))["info"]
     async with web(read_only=True) as other:
-        code, seen = await other.post("/import", {"events": events})
-        assert code == 200
-        assert (seen["events"], seen["rows"]) == (events, rows)
+        code, seen = await view(other, *events, "", "")
+        assert (code, seen["rows"]) == (200, rows)
         assert {key: info[key][:19] if key.endswith("_at") else info[key] for key in seen["info"]} == {
             key: value[:19] if key.endswith("_at") else value for key, value in seen["info"].items()
         }
@@ -163,9 +179,12 @@ async def test_a_file_that_holds_no_history_is_told_why():
         (created,) = (await site.get("/workflows/a/history"))["events"]
         at = created["at"]
         for events, words in (
-            (None, "events must be the list"),
-            ([], "events must be the list"),
+            ([], "an event on each line"),
+            (["", " "], "an event on each line"),
             ([7], "an event is an object"),
+            (["{"], "line 1: it is not JSON"),
+            (["[" * 5000], "line 1: it is not JSON"),
+            ([created, "NaN"], "line 2: it is not JSON: NaN is no number"),
             ([{"event": "Nonsense", "seq": 1, "at": at}], "does not know"),
             ([created, created], "event 2 is missing: event 1 stands in its place"),
             ([{"seq": 1, "at": at, "event": "RunStarted"}], "begins with RunCreated"),
@@ -173,7 +192,7 @@ async def test_a_file_that_holds_no_history_is_told_why():
             ([created, {"seq": 2, "at": at, "event": "TimerFired", "path": "1"}], "event 2 does not fit"),
             ([created, {"seq": 2, "at": at, "event": "TimerStarted", "path": "x.y"}], "a path in it is none"),
         ):
-            code, answer = await site.post("/import", {"events": events})
+            code, answer = await view(site, *events)
             assert (code, words in answer["error"]["message"]) == (400, True), answer
 
 

@@ -76,7 +76,8 @@ class Batch:
         """One after the other they mean the runs that are meant."""
         states = f"state:{BATCH_ACTIONS[self.action].states}"
         if self.runs is None:
-            yield f"{self.words} {states}"
+            # First, so that nothing of what somebody has left unfinished is about it.
+            yield f"{states} {self.words}"
             return
         for first in range(0, len(self.runs), _RUNS_AT_ONCE):
             yield f"run:{','.join(self.runs[first : first + _RUNS_AT_ONCE])} {states}"

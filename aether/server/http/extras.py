@@ -7,6 +7,7 @@ from attrs import field, frozen
 
 from aether.server.http.batch import BATCH_SCHEMA, CHUNK, COUNT_MAX
 
+JSON_LINES: Final = "application/jsonl"
 Schema = Mapping[str, object]
 
 
@@ -21,6 +22,7 @@ class Extra:
     body: Schema | None = None
     answer: Schema = field(factory=lambda: {"type": "object"})
     content_type: str = "application/json"
+    body_type: str = "application/json"
     is_change: bool = False
 
 
@@ -73,13 +75,13 @@ EXTRAS: Final = (
         "POST",
         "/import",
         "Import",
-        "What the page shows of a history that `aether history ID -o json` has written. Nothing of it is kept.",
-        body={"type": "object", "required": ["events"], "properties": {"events": _LIST}},
+        "What the page shows of a history that `aether history ID -o jsonl` has written. Nothing of it is kept.",
+        body={"type": "string", "description": "An event a line."},
+        body_type=JSON_LINES,
         answer=_object(
             info={"$ref": "#/components/schemas/WorkflowInfo"},
             result={"description": "Any JSON value."},
             failure={"$ref": "#/components/schemas/Failure"},
-            events=_LIST,
             rows={"type": "array", "items": {"$ref": "#/components/schemas/TimelineRow"}},
         ),
     ),

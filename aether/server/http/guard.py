@@ -74,8 +74,11 @@ class Guard:
         is_right = hmac.compare_digest(shown.strip().encode("utf-8", "replace"), self._secret)
         return not self._secret or (is_right and scheme.lower() == "bearer")
 
-    def check(self, request: Request, *, only_looks: bool = False) -> None:
-        """Raises HttpError for what the API must not answer. `only_looks`: it changes nothing, whatever its method."""
+    def check(self, request: Request, *, only_looks: bool = False, kind: str = "application/json") -> None:
+        """Raises HttpError for what the API must not answer.
+
+        `only_looks`: it changes nothing, whatever its method. `kind` is what its body has to be: no form can send that.
+        """
         if not self.is_known(request):
             # Told after twice as many each time, so that who guesses does not fill the log. A page asks once without.
             self._refused += "authorization" in request.headers
@@ -88,9 +91,8 @@ class Guard:
         if self.read_only and not only_looks:
             raise HttpError(403, "this page only looks: web.read_only is set")
         host = request.headers.get("host", "")
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            raise HttpError(415, "changes are sent as application/json")
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
+            raise HttpError(415, f"this is sent as {kind}")
         origin = request.headers.get("origin")
         site = request.headers.get("sec-fetch-site")
         if origin is not None and origin.partition("://")[2].lower() != host.lower():

@@ -1,10 +1,9 @@
 """A history that somebody has in a file, seen as if it were here: parsed, shown and kept nowhere.
 
-It is what `aether history ID -o json` or the page itself has written. Whatever else it may be, the answer is what is
-wrong with it.
+It is what `aether history ID -o jsonl` writes, an event a line; the page makes that of any file that holds a history.
+Line by line, because a file may be long, and the engine is to have its turn in between. Whatever else it may be, the
+answer is what is wrong with it.
 """
-
-from collections.abc import Mapping
 
 import trio
 
@@ -12,7 +11,8 @@ from aether.core.timeline import Timeline
 from aether.errors import AetherError
 from aether.model import events as e
 from aether.model.limits import DEFAULT_LIMITS
-from aether.server.http.messages import HttpError
+from aether.server.http.api import json_of
+from aether.server.http.messages import HttpError, Response, json_response, json_text
 from aether.server.past_answers import timeline_row
 from aether.wire.convert import event_from_proto
 from aether.wire.documents import event_document, event_of_document
@@ -24,30 +24,37 @@ _TURN = 50
 _CLOSED = {e.RunCompleted: "COMPLETED", e.RunFailed: "FAILED", e.RunCancelled: "CANCELLED"}
 
 
-async def imported(document: object) -> dict[str, object]:
-    """What the page shows of a run, from `{"events": […]}`. Raises HttpError."""
-    events = document.get("events") if isinstance(document, Mapping) else None
-    if not isinstance(events, list) or not events:
-        raise _wrong("events must be the list of a run's events")
-    if len(events) > DEFAULT_LIMITS.history_max:
-        raise _wrong(f"no history has more than {DEFAULT_LIMITS.history_max} events")
-    timeline, shown, first, last = Timeline(), [], None, None
-    for seq, each in enumerate(events, 1):
-        message, last = _event(seq, each)
+async def imported(body: bytes) -> Response:
+    """What the page shows of a run that it has not got already. Raises HttpError."""
+    timeline = Timeline()
+    first: e.Event | None = None
+    begin, seq = 0, 0
+    while begin < len(body):
+        end = body.find(b"\n", begin) % (len(body) + 1)
+        line, begin = body[begin:end].strip(), end + 1
+        if not line:
+            continue
+        seq += 1
+        if seq > DEFAULT_LIMITS.history_max:
+            raise _wrong(f"no history has more than {DEFAULT_LIMITS.history_max} events")
+        message, last = _event(seq, line)
         first = first or last
         _add(timeline, last)
-        shown.append(event_document(message))
         if seq % _TURN == 0:
             await trio.lowlevel.checkpoint()
-    assert first is not None
-    assert last is not None
-    return {"info": _info(first, last), **_outcome(shown[-1]), "events": shown, "rows": _rows(timeline)}
+    if first is None:
+        raise _wrong("a history has an event on each line")
+    rows = await _rows(timeline)
+    head = json_text({"info": _info(first, last), **_outcome(event_document(message))})
+    return json_response(f'{head[:-1]},"rows":[{",".join(rows)}]}}')
 
 
-def _event(seq: int, document: object) -> tuple[pb.Event, e.Event]:
+def _event(seq: int, line: bytes) -> tuple[pb.Event, e.Event]:
     try:
-        message = event_of_document(document)
+        message = event_of_document(json_of(line))
         event = event_from_proto(message)
+    except HttpError as fault:
+        raise _wrong(f"line {seq}: {fault.words.replace('the body', 'it')}") from None
     except (AetherError, ValueError, RecursionError) as fault:
         raise _wrong(str(fault)) from None
     if event.seq != seq:
@@ -64,11 +71,17 @@ def _add(timeline: Timeline, event: e.Event) -> None:
         raise _wrong(f"event {event.seq} does not fit those before it") from None
 
 
-def _rows(timeline: Timeline) -> list[dict[str, object]]:
+async def _rows(timeline: Timeline) -> list[str]:
     try:
-        return [plain(timeline_row(row)) for row in timeline.rows()]
+        rows = timeline.rows()
     except ValueError:
         raise _wrong("a path in it is none") from None
+    shown = []
+    for row in rows:
+        shown.append(json_text(plain(timeline_row(row))))
+        if len(shown) % _TURN == 0:
+            await trio.lowlevel.checkpoint()
+    return shown
 
 
 def _info(first: e.Event, last: e.Event) -> dict[str, object]:

@@ -81,7 +81,7 @@ def _extra(extra: Extra) -> dict[str, object]:
         "responses": _responses(extra.answer, extra.content_type),
     }
     if extra.body is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": extra.body}}}
+        operation["requestBody"] = {"required": True, "content": {extra.body_type: {"schema": extra.body}}}
     return operation
 
 

@@ -95,12 +95,13 @@ class WebSite:
 
     async def _below_api(self, request: Request, segments: tuple[str, ...]) -> Response:
         extra = _EXTRAS.get("/" + "/".join(segments))
-        self._guard.check(request, only_looks=extra is not None and not extra.is_change)
         if extra is None:
+            self._guard.check(request)
             return await self._api.handle(request, segments)
         verbs = ("GET", "HEAD") if extra.verb == "GET" else (extra.verb,)
         if request.method not in verbs:
             raise HttpError(405, f"only {extra.verb}", headers=(("allow", ", ".join(verbs)),))
+        self._guard.check(request, only_looks=not extra.is_change, kind=extra.body_type)
         return await self._extras[extra.path](request)
 
     async def about(self, request: Request) -> Response:
@@ -118,7 +119,7 @@ class WebSite:
         return as_json(await self._batches.answer(batch_of(json_of(request.body))))
 
     async def imported(self, request: Request) -> Response:
-        return as_json(await imported(json_of(request.body)))
+        return await imported(request.body)
 
     async def openapi(self, request: Request) -> Response:
         return as_json(document())

@@ -44,17 +44,19 @@ export async function getAbout(fresh = false) {
   return about;
 }
 
-export async function post(path, body) {
-  const send = async (fresh) => {
+export const post = (path, body) => send(path, JSON.stringify(body), "application/json");
+
+// `body` is a text of some kind.
+export async function send(path, body, kind) {
+  const once = async (fresh) => {
     const { token } = await getAbout(fresh);
-    const headers = { "content-type": "application/json", "x-aether-token": token };
-    return ask(path, { method: "POST", headers, body: JSON.stringify(body) });
+    return ask(path, { method: "POST", headers: { "content-type": kind, "x-aether-token": token }, body });
   };
   try {
-    return await send(false);
+    return await once(false);
   } catch (error) {
     // A server that was restarted has another token.
-    if (error.code === "TOKEN_EXPIRED") return send(true);
+    if (error.code === "TOKEN_EXPIRED") return once(true);
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 // A history from a file, seen like a run that is here. The server reads it once and keeps nothing.
 
 import { html, useState } from "./preact-htm.js";
-import { post } from "./api.js";
+import { send } from "./api.js";
 import { count } from "./format.js";
 import { Events } from "./history.js";
 import { Fault, State } from "./parts.js";
@@ -40,7 +40,8 @@ export function Import({ query, now }) {
     setState("reading");
     try {
       const events = eventsOf(await file.text());
-      kept = { name: file.name, ...(await post("/import", { events })) };
+      const lines = events.map((event) => JSON.stringify(event)).join("\n");
+      kept = { name: file.name, events, ...(await send("/import", lines, "application/jsonl")) };
       setSeen(kept);
     } catch (fault) {
       setError(fault);
