@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.browser.chromium import COMMAND, Chromium
+from tests.browser.legibility import faint, nameless
 from tests.processes import Child, Server
 
 pytestmark = pytest.mark.skipif(COMMAND is None, reason="there is no Chromium here; Debian has it as `chromium`")
@@ -424,14 +425,25 @@ def test_a_moment_has_a_place_in_the_drawing_and_long_idle_stretches_are_folded(
     assert made["true_"] < 0.001
 
 
-def test_nothing_is_wider_than_a_narrow_screen_and_all_has_light_and_dark(tab, site):
+def test_all_fits_a_narrow_screen_and_is_legible_in_light_and_dark_and_has_a_name(tab, site):
     tab.size(360)
     grounds = set()
-    for path in ("/", "/workflows", "/workflows/order-13", "/queues", "/workers", "/metrics-view", "/import", "/about"):
+    paths = (
+        "/",
+        "/about",
+        "/workflows",
+        "/workflows",
+        "/workflows/order-13",
+        "/workflows/order-13",
+        "/queues",
+        "/import",
+    )
+    for path in paths:
         tab.go(site + path)
         tab.wait("!!document.querySelector('main h1, main figure') && !!document.querySelector('.dot.good')")
         assert tab.do("document.documentElement.scrollWidth <= window.innerWidth"), path
         grounds.add(tab.do("getComputedStyle(document.body).backgroundColor"))
+        assert (faint(tab), nameless(tab)) == ([], []), path
         tab.press("t")
     assert len(grounds) == 2
     tab.do("localStorage.removeItem('aether-theme')")

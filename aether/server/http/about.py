@@ -7,9 +7,9 @@ import platform
 import sys
 from collections.abc import Iterator
 from enum import Enum
-from importlib.metadata import version
 from pathlib import PurePath
 
+import h11
 import trio
 
 from aether.server.metrics_report import MetricsReport
@@ -35,7 +35,7 @@ def _versions() -> Iterator[tuple[str, str]]:
     yield "aether", VERSION
     yield "python", platform.python_version()
     yield "trio", trio.__version__
-    yield "h11", version("h11")
+    yield "h11", str(getattr(h11, "__version__", ""))
     # Where nothing is kept on disk, it was never loaded.
     apsw = sys.modules.get("apsw")
     if apsw is not None:
