@@ -297,6 +297,14 @@ async def test_streams_are_bounded():
             await trio.testing.wait_all_tasks_blocked()
         assert (await site.send("GET", "/api/v1/stream")).status == 429
         nursery.cancel_scope.cancel()
+    async with web() as site, trio.open_nursery() as nursery:
+        # Nobody is over the bound either when all come at once.
+        for response in [await site.send("GET", "/api/v1/stream") for _ in range(70)]:
+            assert response.stream is not None
+            nursery.start_soon(response.stream, _swallow)
+        await trio.testing.wait_all_tasks_blocked()
+        assert site.running.report.streams.open == 64
+        nursery.cancel_scope.cancel()
 
 
 async def _swallow(data: bytes) -> None:

@@ -61,6 +61,8 @@ class Feed:
         return Response(200, b"retry: 1000\n\n", EVENT_STREAM, headers, self._stream)
 
     async def _stream(self, send: Send) -> None:
+        if len(self._listeners) >= LISTENERS_MAX:
+            return  # so many were let in at once; who is left over comes again
         listener = _Listener()
         self._listeners.add(listener)
         self._streams.open += 1
