@@ -112,6 +112,7 @@ def status_fields(status: client_pb2.WorkflowStatus, now_us: int) -> list[tuple[
         ("took" if info.closed_at_us else "open for", duration(ran_until - info.created_at_us)),
         ("events", str(info.history_length)),
         ("worker", info.worker_id),
+        ("trace", status.trace_id),
         ("tags", tags_text(info.tags)),
         ("memo", ", ".join(f"{key}={value_text(value)}" for key, value in sorted(status.memo.items()))),
         ("cancel", "requested" if status.cancel_requested and not info.closed_at_us else ""),

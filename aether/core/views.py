@@ -63,6 +63,7 @@ class RunView:
     tags: tuple[tuple[str, str], ...]
     memo: tuple[tuple[str, Payload], ...]
     forked_from: tuple[str, str, int] | None = None
+    trace_id: str = ""
 
 
 @frozen
@@ -157,6 +158,7 @@ def describe(state: State, run: Run) -> RunView:
         run.tags,
         run.memo,
         run.forked_from,
+        state.meters.trace_id(run),
     )
 
 

@@ -84,6 +84,8 @@ class WorkflowStatus:
     # It is held until somebody resumes it.
     paused: bool = False
     pause_reason: str = ""
+    # The trace that its spans are in; empty: nobody traces it.
+    trace_id: str = ""
 
     @property
     def state(self) -> RunState:
@@ -122,6 +124,7 @@ def status_from_proto(message: pb.WorkflowStatus, converter: Converter) -> Workf
         {key: converter.decode(payload_from_proto(message.memo[key]), f"memo {key!r}") for key in sorted(message.memo)},
         message.paused,
         message.pause_reason,
+        message.trace_id,
     )
 
 

@@ -6,6 +6,7 @@ from aether.core.views import EngineView, PendingView, RunView
 from aether.errors import WorkflowNotFound
 from aether.model import events as e
 from aether.model.runs import RunState
+from aether.model.tracing import origin_of
 from aether.store.interface import RunRow
 from aether.wire.generated.aether.v1 import admin_pb2 as apb
 from aether.wire.generated.aether.v1 import client_pb2 as pb
@@ -60,10 +61,13 @@ def status_of_open(view: RunView, persistence: str) -> pb.WorkflowStatus:
         pause_reason=view.pause_reason,
         persistence=persistence,
         memo={key: payload_to_proto(value) for key, value in view.memo},
+        trace_id=view.trace_id,
     )
 
 
-def status_of_closed(row: RunRow, first: e.Event | None, last: e.Event | None, persistence: str) -> pb.WorkflowStatus:
+def status_of_closed(
+    row: RunRow, first: e.Event | None, last: e.Event | None, persistence: str, *, is_traced: bool
+) -> pb.WorkflowStatus:
     status = pb.WorkflowStatus(info=info_of_row(row), persistence=persistence)
     if first is not None and isinstance(first.fact, e.RunCreated):
         created = first.fact
@@ -71,6 +75,8 @@ def status_of_closed(row: RunRow, first: e.Event | None, last: e.Event | None, p
         if created.forked_from_run_id:
             origin = _origin(created.forked_from_workflow_id, created.forked_from_run_id, created.forked_at_seq)
             status.info.forked_from.CopyFrom(origin)
+        if created.traceparent or is_traced:
+            status.trace_id = origin_of(created.traceparent, created.run_id).trace_id
         for key, value in first.fact.memo:
             status.memo[key].CopyFrom(payload_to_proto(value))
     if last is not None:

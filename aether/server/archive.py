@@ -30,6 +30,11 @@ class Archive:
         self._idle: list[Reader] = []
         self._limiter = trio.CapacityLimiter(READERS_MAX)
 
+    @property
+    def is_apart(self) -> bool:
+        """Whether queries are answered in a thread of their own."""
+        return self._store.is_durable
+
     async def read(self, query: Callable[[Reader], R], *, is_patient: bool = False, is_content: bool = False) -> R:
         """`query`'s answer. Raises what the store raises; who is patient waits while nothing can be written.
 

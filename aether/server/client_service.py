@@ -156,7 +156,8 @@ class ClientService:
 
         async def look_up() -> bytes:
             row, first, last = await self._archive.read(partial(_closed_run, answer.workflow_id, answer.run_id))
-            return answers.status_of_closed(row, first, last, mode).SerializeToString()
+            is_traced = self._loop.engine.state.meters.is_traced
+            return answers.status_of_closed(row, first, last, mode, is_traced=is_traced).SerializeToString()
 
         self._nursery.start_soon(respond_later, call, look_up)
 

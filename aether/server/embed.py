@@ -15,6 +15,7 @@ import trio
 from aether.errors import AetherError, ServerFault
 from aether.model.limits import SNAPSHOT_INTERVAL_S
 from aether.server.connection import serve_stream
+from aether.server.loop_watch import watch_loop
 from aether.server.retention import Keep
 from aether.server.serve import Running, run_engine
 from aether.server.tiers import Tier
@@ -95,6 +96,7 @@ class EmbeddedServer:
         store = open_store(self._location)
         async with run_engine(store, self._tier, keep=Keep()) as running, trio.open_nursery() as connections:
             stopping = self._take(running, connections)
+            connections.start_soon(watch_loop, running.loop.metrics, running.loop.clock)
             started.put(None)
             await stopping.wait()
             connections.cancel_scope.cancel()

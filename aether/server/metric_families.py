@@ -18,7 +18,7 @@ from aether.server.engine_loop import EngineLoop
 from aether.server.metrics_report import MetricsReport, Streams
 from aether.server.openmetrics import Family, Rows
 from aether.server.readiness import Readiness
-from aether.server.telemetry import LEVELS, left_out, logged
+from aether.server.telemetry import LEVELS, REASONS, left_out, logged
 from aether.server.trace_stats import TraceStats
 from aether.server.traffic import Traffic
 from aether.version import VERSION
@@ -53,7 +53,7 @@ def families(report: MetricsReport, details: Counter[Detail], database: str) -> 
     yield n.READY, [((), int(not readiness.fault))]
     yield n.OVERFLOW, [((), meters.overflowed)]
     yield n.LOGGED, [((level,), logged[level]) for level in LEVELS]
-    yield n.LOG_LEFT_OUT, [((reason,), count) for reason, count in left_out.items()]
+    yield n.LOG_LEFT_OUT, [((reason,), left_out[reason]) for reason in REASONS]
     build = (VERSION, platform.python_version(), trio.__version__, str(readiness.persistence))
     yield n.BUILD, [(build, 1)]
     yield n.STARTED_AT, [((), loop.clock.started_at / _US)]

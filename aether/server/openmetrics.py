@@ -1,7 +1,8 @@
 """Numbers as text for Prometheus: OpenMetrics 1.0, or the older text format 0.0.4.
 
 A scrape is written in pieces, and the event loop has its turn between them. What stands before the numbers of a row
-never changes, so it is made once: a server with thousands of series writes them in the time of one commit.
+never changes, so it is made once, and the text of a histogram is kept until something is observed: of thousands of
+series most have not moved between two scrapes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,9 +13,9 @@ from aether.core.histograms import Exemplar, Histogram
 
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# Lines in a piece: half a millisecond.
+# Lines in a piece that have to be made: half a millisecond.
 _PIECE = 1_000
-_PREFIXES_MAX = 20_000
+_ROWS_MAX = 20_000
 
 Labels = tuple[str, ...]
 
@@ -41,37 +42,68 @@ class Family:
 Rows = Iterable[tuple[Labels, int | float | Histogram]]
 
 
+class _Row:
+    """What stands before the numbers of a row, and of a histogram the text that was made of it last."""
+
+    __slots__ = ("counts", "openmetrics", "prefixes", "text", "total")
+
+    def __init__(self, prefixes: list[str]) -> None:
+        self.prefixes = prefixes
+        self.counts: list[int] = []
+        self.total = 0
+        self.openmetrics = False
+        self.text = ""
+
+    def written(self, histogram: Histogram, *, openmetrics: bool) -> str | None:
+        """None if it is not as it was."""
+        if self.counts == histogram.counts and self.total == histogram.total and self.openmetrics is openmetrics:
+            return self.text
+        return None
+
+    def write(self, histogram: Histogram, scale: int, *, openmetrics: bool) -> str:
+        self.counts, self.total, self.openmetrics = histogram.counts.copy(), histogram.total, openmetrics
+        exemplars = histogram.exemplars if openmetrics else None
+        self.text = _histogram_text(self.prefixes, histogram, scale, exemplars)
+        return self.text
+
+
 class Exposition:
     """Writes families; keeps what is the same each time."""
 
     def __init__(self) -> None:
-        self._prefixes: dict[tuple[Family, Labels], list[str]] = {}
+        self._rows: dict[tuple[str, Labels], _Row] = {}
 
     def pieces(self, families: Iterable[tuple[Family, Rows]], *, openmetrics: bool) -> Iterator[str]:
         lines: list[str] = []
+        work = 0
         for family, rows in families:
             lines += _head(family, openmetrics=openmetrics)
             for labels, value in rows:
-                prefixes = self._prefixes_of(family, labels, value)
+                row = self._row_of(family, labels, value)
+                work += 1
                 if isinstance(value, Histogram):
-                    exemplars = value.exemplars if openmetrics else None
-                    _add_histogram(lines, prefixes, value, family.scale, exemplars)
+                    text = row.written(value, openmetrics=openmetrics)
+                    if text is None:
+                        text = row.write(value, family.scale, openmetrics=openmetrics)
+                        work += len(row.prefixes)
+                    lines.append(text)
                 else:
-                    lines.append(f"{prefixes[0]}{_number(value, family.scale)}\n")
-                if len(lines) >= _PIECE:
+                    lines.append(f"{row.prefixes[0]}{_number(value, family.scale)}\n")
+                if work >= _PIECE:
                     yield "".join(lines)
                     lines.clear()
+                    work = 0
         if openmetrics:
             lines.append("# EOF\n")
         yield "".join(lines)
 
-    def _prefixes_of(self, family: Family, labels: Labels, value: float | Histogram) -> list[str]:
-        key = (family, labels)
-        found = self._prefixes.get(key)
+    def _row_of(self, family: Family, labels: Labels, value: float | Histogram) -> _Row:
+        key = (family.name, labels)
+        found = self._rows.get(key)
         if found is None:
-            if len(self._prefixes) >= _PREFIXES_MAX:
-                self._prefixes.clear()
-            found = self._prefixes[key] = _prefixes(family, labels, value)
+            if len(self._rows) >= _ROWS_MAX:
+                self._rows.clear()
+            found = self._rows[key] = _Row(_prefixes(family, labels, value))
         return found
 
 
@@ -94,22 +126,17 @@ def _braced(pairs: Sequence[str]) -> str:
     return f"{{{','.join(pairs)}}}" if pairs else ""
 
 
-def _add_histogram(
-    lines: list[str],
-    prefixes: Sequence[str],
-    histogram: Histogram,
-    scale: int,
-    exemplars: Mapping[int, Exemplar] | None,
-) -> None:
-    seen = 0
-    first = len(lines)
+def _histogram_text(
+    prefixes: Sequence[str], histogram: Histogram, scale: int, exemplars: Mapping[int, Exemplar] | None
+) -> str:
+    lines, seen = [], 0
     for prefix, count in zip(prefixes, histogram.counts, strict=False):
         seen += count
         lines.append(f"{prefix}{seen}\n")
     for bucket, exemplar in (exemplars or {}).items():
-        lines[first + bucket] = f"{lines[first + bucket][:-1]}{_exemplar(exemplar, scale)}\n"
-    lines.append(f"{prefixes[-2]}{seen}\n")
-    lines.append(f"{prefixes[-1]}{_number(histogram.total, scale)}\n")
+        lines[bucket] = f"{lines[bucket][:-1]}{_exemplar(exemplar, scale)}\n"
+    lines.extend((f"{prefixes[-2]}{seen}\n", f"{prefixes[-1]}{_number(histogram.total, scale)}\n"))
+    return "".join(lines)
 
 
 def _exemplar(exemplar: Exemplar, scale: int) -> str:

@@ -29,6 +29,9 @@ _WAITING_MAX: Final = 10_000
 # At the end of the process.
 _FLUSH_S: Final = 1.0
 
+# Why a line is left out: nobody reads stderr, it takes nothing, or the same was told often enough.
+NOT_READ, NOT_WRITTEN, TOO_MANY = REASONS = ("not read", "not written", "too many")
+
 # Lines since the process started, and those of them that were left out, for the metrics.
 logged: Counter[str] = Counter()
 left_out: Counter[str] = Counter()
@@ -74,7 +77,7 @@ class Throttle:
             self._begun_at, self._lines = now, 0
         if self._lines >= self._lines_max:
             self._left_out += 1
-            left_out["too many"] += 1
+            left_out[TOO_MANY] += 1
             return None
         self._lines += 1
         count, self._left_out = self._left_out, 0
@@ -130,7 +133,7 @@ class LineHandler(logging.Handler):
         try:
             self._waiting.put_nowait(line)
         except queue.Full:
-            left_out["not read"] += 1
+            left_out[NOT_READ] += 1
 
     def _work(self) -> None:
         while True:
@@ -140,7 +143,7 @@ class LineHandler(logging.Handler):
             try:
                 self._write(f"{line}\n")
             except (OSError, ValueError):
-                left_out["not written"] += 1
+                left_out[NOT_WRITTEN] += 1
             finally:
                 self._waiting.task_done()
 

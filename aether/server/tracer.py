@@ -34,6 +34,8 @@ log = Log("aether.server")
 # The name under which the position is noted.
 MARK: Final = "traces"
 PAGE: Final = 500
+# Where there is no disk the page is read where everybody else works.
+_PAGE_IN_MEMORY: Final = 25
 BEHIND_MAX: Final = 100_000
 # Runs of which it is known what they have begun; of others it is read when they go on.
 _RUNS_MAX: Final = 10_000
@@ -68,6 +70,7 @@ class Tracer:
         self._endpoint = endpoint
         self._node = node
         self._stats = stats
+        self._page_events = PAGE if archive.is_apart else _PAGE_IN_MEMORY
         self._runs: OrderedDict[int, RunSpans] = OrderedDict()
         self._threads = trio.CapacityLimiter(_THREADS_MAX)
         self._is_failing = False
@@ -124,7 +127,7 @@ class Tracer:
             dropped = newest - BEHIND_MAX // 2 - position
             position += dropped
         spans: list[Span] = []
-        for at, row in reader.log_after(position, PAGE):
+        for at, row in reader.log_after(position, self._page_events):
             position = at
             try:
                 spans += self._spans(row, reader)

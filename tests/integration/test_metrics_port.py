@@ -86,6 +86,12 @@ def test_calls_and_connections_are_counted_also_those_that_fail(server):
         assert found["aether_api_request_duration_seconds_count", (("method", method),)] == 1
 
 
+def test_how_late_the_event_loop_is_is_looked_at_while_something_happens(server):
+    start(server, "a")
+    while not scrape(server)["aether_event_loop_lag_seconds_count", ()]:
+        start(server, "a")
+
+
 def test_a_scrape_leads_from_how_long_a_run_lasted_to_its_trace(server):
     trace = "0af7651916cd43dd8448eb211c80319c"
     request = client_pb2.StartWorkflowRequest(

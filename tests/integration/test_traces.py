@@ -63,6 +63,12 @@ def start(server, workflow_type, workflow_id, *, wait=False, traceparent=TRACEPA
     Caller(server.url).unary("/aether.v1.ClientService/StartWorkflow", request)
 
 
+def status(server, workflow_id):
+    request = client_pb2.GetStatusRequest(workflow_id=workflow_id)
+    answer = Caller(server.url).unary("/aether.v1.ClientService/GetWorkflowStatus", request)
+    return client_pb2.WorkflowStatus.FromString(answer)
+
+
 def send(server, workflow_id, traceparent=""):
     request = client_pb2.SignalRequest(
         workflow_id=workflow_id, name="go", value=model_pb2.Payload(data=b'"secret"'), traceparent=traceparent
@@ -84,6 +90,8 @@ def test_a_run_and_its_child_are_one_trace_that_began_with_the_caller(folder):
         start(server, "outer", "a", wait=True)
         outer = collector.next("workflow outer")
         by_name = {span["name"]: span for span in collector.seen}
+        seen = [status(server, workflow_id).trace_id for workflow_id in ("a", "a/1")]
+    assert seen == [TRACE, TRACE]
     child, inner, step = (by_name[name] for name in ("child inner", "workflow inner", "step deep"))
     assert collector.refused == 1
     assert {span["traceId"] for span in collector.seen} == {TRACE}
@@ -109,6 +117,7 @@ def test_a_run_that_is_stuck_shows_how_it_came_there_and_who_freed_it(folder):
         failed, good = collector.next("activity try"), collector.next("activity try")
         assert (failed["status"]["message"], "status" in good) == ("ValueError", False)
         assert [attributes(span)["aether.attempt"] for span in (failed, good)] == ["1", "2"]
+        assert status(server, "a").trace_id == before["traceId"] == TRACE
         send(server, "a", f"00-{'c' * 32}-{'d' * 16}-01")
         freed = collector.next("signal go")
         assert freed["links"] == [{"traceId": "c" * 32, "spanId": "d" * 16}]

@@ -144,7 +144,11 @@ def test_many_series_are_written_in_pieces_and_a_second_time_from_what_was_kept(
     first = pieces()
     assert len(first) > 5
     assert max(piece.count("\n") for piece in first) < 1_100
-    assert pieces() == first
+    again = pieces()
+    assert "".join(again) == "".join(first)
+    assert len(again) == 1
+    histogram.observe(7)
+    assert len(pieces()) == len(first)
     assert len(next(iter(parse_openmetrics("".join(first)))).samples) == 500 * 21
 
 
@@ -191,9 +195,24 @@ def test_a_scrape_of_200_names_keeps_the_loop_for_less_than_2_ms_at_a_time():
     assert min(longest() for _ in range(5)) < 0.002
 
 
+def test_what_is_kept_is_told_until_something_is_observed_and_each_format_as_its_own():
+    histogram = Histogram((1_000,))
+    family = Family("wait_seconds", "histogram", "Waits.", unit="seconds", scale=1_000_000)
+    exposition = Exposition()
+
+    def count(*, openmetrics: bool) -> object:
+        text = "".join(exposition.pieces([(family, [((), histogram)])], openmetrics=openmetrics))
+        return samples(text, parse_openmetrics if openmetrics else parse_text)["aether_wait_seconds_count", ()]
+
+    for seen in range(3):
+        assert count(openmetrics=True) == count(openmetrics=False) == count(openmetrics=False) == seen
+        histogram.observe(0)
+        histogram.trace(0, "a" * 32, 1)
+
+
 def test_what_is_kept_is_bounded():
     exposition = Exposition()
     family = Family("jobs", "counter", "Jobs.", ("kind",))
     for number in range(20_500):
         list(exposition.pieces([(family, [((str(number),), 1)])], openmetrics=True))
-    assert len(exposition._prefixes) <= 20_000
+    assert len(exposition._rows) <= 20_000

@@ -93,7 +93,7 @@ def test_a_run_that_was_removed_since_is_told_nothing_of():
 
 
 def test_a_page_is_bounded_and_the_next_goes_on_behind_it(monkeypatch):
-    monkeypatch.setattr(tracers, "PAGE", 2)
+    monkeypatch.setattr(tracers, "_PAGE_IN_MEMORY", 2)
     store = stored()
 
     async def script():
@@ -125,15 +125,14 @@ def test_what_is_known_of_runs_is_bounded(monkeypatch):
     assert list(within(script)) == [4, 5]
 
 
-def told(store: MemoryStore, collector: Collector, spans: int) -> TraceStats:
-    """Runs a tracer until so many spans came."""
+def told(store: MemoryStore, collector: Collector) -> TraceStats:
+    """Runs a tracer until all was taken, and that was noted."""
 
     async def script():
         tracer = made(store, collector.url)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(tracer.run)
-            # Only what was taken is noted, and that is told to nobody.
-            while tracer._stats.sent + tracer._stats.refused < spans or not store.notes.get(MARK):  # noqa: ASYNC110
+            while store.notes[MARK] < store.position:  # noqa: ASYNC110 - nobody is told
                 await trio.sleep(0.01)
             nursery.cancel_scope.cancel()
         return tracer._stats
@@ -151,7 +150,7 @@ def test_what_was_taken_is_noted_and_what_the_collector_does_not_want_is_not_sen
     store = stored()
     store.remember(MARK, 1)
     with Collector(answers=(400,)) as collector:
-        stats = told(store, collector, 3)
+        stats = told(store, collector)
     assert (stats.sent, stats.refused, stats.failures, store.notes[MARK]) == (0, 3, 0, 4)
 
 
@@ -159,7 +158,7 @@ def test_a_collector_that_asks_to_wait_gets_it_later(no_pauses):
     store = stored()
     store.remember(MARK, 1)
     with Collector(answers=(503, 429)) as collector:
-        stats = told(store, collector, 3)
+        stats = told(store, collector)
     assert (stats.sent, stats.failures, len(collector.seen)) == (3, 2, 3)
 
 
@@ -168,7 +167,7 @@ def test_a_collector_that_does_not_answer_is_given_up_and_asked_again(no_pauses,
     store = stored()
     store.remember(MARK, 1)
     with Collector(answers=(0,)) as collector:
-        stats = told(store, collector, 3)
+        stats = told(store, collector)
     assert (stats.sent, stats.failures) == (3, 1)
 
 

@@ -169,6 +169,7 @@ function Metadata({ id, info, status, reasons, now, events }) {
     ["events", info.history_length],
     ["kept in", status.persistence],
     ["paused", status.paused && (status.pause_reason || "yes")],
+    ["trace", status.trace_id && html`<code>${status.trace_id}</code>`],
     ...(data?.events[0] ? began(data.events[0]) : []),
   ].filter(([, value]) => value);
   const memo = Object.entries(status.memo ?? {});

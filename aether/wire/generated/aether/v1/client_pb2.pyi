@@ -118,7 +118,7 @@ class Pending(_message.Message):
     def __init__(self, path: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., attempt: _Optional[int] = ..., due_at_us: _Optional[int] = ..., worker_id: _Optional[str] = ..., last_failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., heartbeat: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class WorkflowStatus(_message.Message):
-    __slots__ = ("info", "result", "failure", "pending", "cancel_requested", "blocked", "persistence", "memo", "paused", "pause_reason")
+    __slots__ = ("info", "result", "failure", "pending", "cancel_requested", "blocked", "persistence", "memo", "paused", "pause_reason", "trace_id")
     class MemoEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -136,6 +136,7 @@ class WorkflowStatus(_message.Message):
     MEMO_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     PAUSE_REASON_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     info: WorkflowInfo
     result: _model_pb2.Payload
     failure: _model_pb2.Failure
@@ -146,7 +147,8 @@ class WorkflowStatus(_message.Message):
     memo: _containers.MessageMap[str, _model_pb2.Payload]
     paused: bool
     pause_reason: str
-    def __init__(self, info: _Optional[_Union[WorkflowInfo, _Mapping]] = ..., result: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., pending: _Optional[_Iterable[_Union[Pending, _Mapping]]] = ..., cancel_requested: bool = ..., blocked: bool = ..., persistence: _Optional[str] = ..., memo: _Optional[_Mapping[str, _model_pb2.Payload]] = ..., paused: bool = ..., pause_reason: _Optional[str] = ...) -> None: ...
+    trace_id: str
+    def __init__(self, info: _Optional[_Union[WorkflowInfo, _Mapping]] = ..., result: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., pending: _Optional[_Iterable[_Union[Pending, _Mapping]]] = ..., cancel_requested: bool = ..., blocked: bool = ..., persistence: _Optional[str] = ..., memo: _Optional[_Mapping[str, _model_pb2.Payload]] = ..., paused: bool = ..., pause_reason: _Optional[str] = ..., trace_id: _Optional[str] = ...) -> None: ...
 
 class WorkflowInfo(_message.Message):
     __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "state", "created_at_us", "closed_at_us", "parent_workflow_id", "history_length", "worker_id", "tags", "run_key", "forked_from")
