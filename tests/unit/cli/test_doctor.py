@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from aether.cli import doctor
-from aether.cli.doctor import Level, check_clock, check_database, check_host, check_sqlite, lock_holder
+from aether.cli.doctor import (
+    Level,
+    check_clock,
+    check_database,
+    check_host,
+    check_python,
+    check_sqlite,
+    lock_holder,
+)
 from aether.server.settings import Persistence, Settings
 from aether.store.interface import Batch
 from aether.store.sqlite import SqliteStore
@@ -28,6 +36,14 @@ def test_an_sqlite_that_can_corrupt_files_is_refused():
     finding = check_sqlite("3.40.1")
     assert finding.level is Level.FAIL
     assert "apsw" in finding.advice
+
+
+def test_an_interpreter_that_was_built_without_optimisation_is_told():
+    assert check_python("'--enable-shared' '--enable-optimizations'").level is Level.OK
+    assert check_python(None).level is Level.OK
+    finding = check_python("'--prefix=/opt'")
+    assert finding.level is Level.WARN
+    assert "1.4 times" in finding.text
 
 
 @pytest.mark.parametrize(
