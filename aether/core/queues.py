@@ -6,7 +6,9 @@ without them too.
 
 Priorities shift a task in time: one of priority 1 stands where one of priority 2 would stand that came a minute before
 it. So the urgent is served first, those of one priority in the order in which they came, and nobody starves: a minute
-of waiting is worth one priority, and who has waited for four is overtaken by nobody who comes now.
+of waiting is worth one priority, and who has waited for five is overtaken by nobody who comes now. A run that has begun
+and goes on (its timer fired, its worker was lost) is more urgent by one than a new one: what is due is not to wait
+behind a backlog of starts.
 
 Who has a concurrency key waits in a heap of its group, and is offered to the line when its turn comes: `groups.py`.
 
@@ -69,7 +71,7 @@ class TaskQueues:
         assert not item.queued
         self._last += 1
         item.queued = self._last
-        entry = (Rank(now + _priority_of(item) * _US_PER_PRIORITY, self._last), now, item)
+        entry = (Rank(now + _urgency_of(item) * _US_PER_PRIORITY, self._last), now, item)
         self._counts[key] = self._counts.get(key, 0) + 1
         limit = limit_of(item)
         if limit is None:
@@ -233,8 +235,10 @@ class TaskQueues:
             del self._counts[key]
 
 
-def _priority_of(item: Item) -> int:
-    return item.priority if isinstance(item, Run) else item.run.priority
+def _urgency_of(item: Item) -> int:
+    if isinstance(item, Run):
+        return item.priority - (item.attempts > 0)
+    return item.run.priority
 
 
 def key_of(item: Item) -> QueueKey:

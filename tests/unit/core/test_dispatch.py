@@ -90,19 +90,22 @@ def test_activities_and_runs_have_slots_of_their_own(room):
     assert [attempt.path for attempt in room.attempts()] == ["2"]
 
 
-def test_a_run_that_is_woken_while_others_wait_does_not_take_their_turn(room):
+def test_a_run_that_is_woken_while_others_wait_takes_its_turn_before_those_that_have_not_begun(room):
     """The parent is told of its child's end while the child's slot is free already."""
     room.open(1, slots=1)
     room.start()
     parent = room.token()
     room.complete(parent, child("1", "order"), blocked=True, known_seq=2, release=True)
     assert given(room) == ["w/1"]
-    room.start("waits")
+    room.start("urgent", priority=1)
+    room.start("new")
     room.complete(room.token("w/1"), done())
-    assert given(room) == ["waits"]
+    assert given(room) == ["urgent"]
     assert room.run().queued
-    room.complete(room.token("waits"), done())
+    room.complete(room.token("urgent"), done())
     assert given(room) == ["w"]
+    room.complete(room.token(), done())
+    assert given(room) == ["new"]
 
 
 # Parking and waking.

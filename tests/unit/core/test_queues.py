@@ -116,6 +116,19 @@ def test_a_minute_of_waiting_is_worth_one_priority():
     assert served(queues) == [1, 2]
 
 
+def test_a_run_that_goes_on_stands_where_a_new_one_of_a_minute_before_would():
+    queues, woken = TaskQueues(), run(1)
+    woken.attempts = 1
+    queues.push(KEY, run(2), 0)
+    queues.push(KEY, run(3), 1)
+    queues.push(KEY, woken, 60_000_001)
+    assert served(queues) == [2, 3, 1]
+    queues.push(KEY, run(2), 2)
+    queues.push(KEY, run(3, 2), 2)
+    queues.push(KEY, woken, 60_000_001)
+    assert served(queues) == [3, 1, 2]
+
+
 def test_nobody_starves_however_much_comes_that_is_urgent():
     queues = TaskQueues()
     queues.push(KEY, run(0, 5), 0)
