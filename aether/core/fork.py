@@ -60,6 +60,15 @@ _ENDS: dict[type, str] = {
     e.ChildFailed: _CHILD,
     e.ChildCancelled: _CHILD,
 }
+# What code does to what it does not wait for any more, as a race does that was won, or a deadline that was not needed.
+_GIVES_UP = (
+    e.TimerCancelled,
+    e.ActivityCancelRequested,
+    e.ActivityCancelled,
+    e.ChildCancelRequested,
+    e.ChildCancelled,
+    e.PromiseDropped,
+)
 _FAILS = (e.StepFailed, e.ActivityFailed, e.ChildFailed, e.PromiseRejected)
 _WORK = (e.StepCompleted, e.ActivityCompleted, e.ChildCompleted)
 
@@ -139,6 +148,7 @@ def fork(state: State, item: ForkRun) -> None:
 
 
 def _create(state: State, item: ForkRun) -> Run:
+    item = evolve(item, events=_not_after(item.events, state.now))
     created = _created(state, item)
     run = Run(
         state.next_run_key,
@@ -163,6 +173,22 @@ def _create(state: State, item: ForkRun) -> Run:
     if run.attempts:
         run.interrupted = f"forked from {item.source_workflow_id} at event {item.at_seq}"
     return run
+
+
+def _not_after(events: tuple[e.Event, ...], now: int) -> tuple[e.Event, ...]:
+    """All of it earlier by so much that it lies in the past, if the clock was set back since; what is between stays."""
+    ahead = events[-1].at - now
+    if ahead <= 0:
+        return events
+    return tuple(evolve(event, at=event.at - ahead, fact=_earlier(event.fact, ahead)) for event in events)
+
+
+def _earlier(fact: e.Fact, by: int) -> e.Fact:
+    if isinstance(fact, e.TimerStarted):
+        return evolve(fact, fire_at=fact.fire_at - by)
+    if isinstance(fact, e.PromiseCreated | e.RunCreated) and fact.expires_at:
+        return evolve(fact, expires_at=fact.expires_at - by)
+    return fact
 
 
 def _created(state: State, item: ForkRun) -> e.RunCreated:
@@ -219,9 +245,13 @@ def _refuse_what_others_rest_on(shared: Sequence[e.Event], begun: Iterable[int])
             begins.setdefault(opener, {}).setdefault(branch, (number, event.seq))
     # Of what follows an event: the greatest number in each branch.
     latest: dict[str, int] = {}
+    # Of what follows an event: branches in which something was given up, by what opened them.
+    given_up: dict[tuple[str, int], set[str]] = {}
     for event in reversed(shared):
         child = children.get(event.seq)
-        if child is not None and _is_rested_on(child.path, event.seq, latest, begins):
+        if child is not None and (
+            _is_rested_on(child.path, event.seq, latest, begins) or _has_ended_others(child.path, given_up)
+        ):
             raise InvalidArgument(
                 f"child {child.workflow_id!r} was open and the run had gone on: fork at {event.seq - 1} or before, "
                 "or at an event by which the child was over",
@@ -229,6 +259,9 @@ def _refuse_what_others_rest_on(shared: Sequence[e.Event], begun: Iterable[int])
             )
         for branch, number in _levels(getattr(event.fact, "path", "")):
             latest[branch] = max(latest.get(branch, 0), number)
+        if isinstance(event.fact, _GIVES_UP):
+            for opener, number, branch in _branches(event.fact.path):
+                given_up.setdefault((opener, number), set()).add(branch)
 
 
 def _is_rested_on(child: str, seq: int, latest: dict[str, int], begins: dict[str, dict[str, tuple[int, int]]]) -> bool:
@@ -237,6 +270,15 @@ def _is_rested_on(child: str, seq: int, latest: dict[str, int], begins: dict[str
             return True
         # Branches that were opened before the child are independent of it; if they did nothing yet, nobody knows.
         if any(fork < number and first > seq for fork, first in begins.get(branch, {}).values()):
+            return True
+    return False
+
+
+def _has_ended_others(child: str, given_up: dict[tuple[str, int], set[str]]) -> bool:
+    """Was something given up beside a branch of the child's? It may be because that branch had come to its end."""
+    for opener, number, branch in _branches(child):
+        ended = given_up.get((opener, number), set())
+        if ended and branch not in ended:
             return True
     return False
 

@@ -116,6 +116,19 @@ def test_a_child_that_is_left_open_can_not_be_left_out(child, later):
 
 
 @pytest.mark.parametrize(
+    "given_up",
+    [e.ChildCancelRequested, e.ChildCancelled, e.ActivityCancelled, e.ActivityCancelRequested, e.TimerCancelled,
+     e.PromiseDropped],
+)  # fmt: skip
+def test_a_branch_that_has_won_by_starting_a_child_can_not_be_left_out(given_up):
+    """`race([sleep, spawn])`: that the sleep is over rests on the child, though nothing comes after it yet."""
+    begins = [e.TimerStarted("1.1.1", 9), began("1.2.1")]
+    with pytest.raises(InvalidArgument, match=r"child 'w/1\.2\.1' was open and the run had gone on: fork at 3 or bef"):
+        kept(5, *begins, given_up("1.1.1"))
+    assert kept(4, *begins) == begins[:1]
+
+
+@pytest.mark.parametrize(
     ("before", "child", "later"),
     [
         ([], "1.1.1", ["1.2.1", "1.2.2.1.1"]),  # beside it
@@ -216,6 +229,26 @@ def test_a_fork_is_a_run_of_its_own(room):
     room.open(2)
     room.complete(room.token("fork"), done())
     assert room.is_open("w")
+
+
+def test_a_fork_of_what_happened_later_than_now_lies_in_the_past(room):
+    """The clock was set back while no server ran, and the run was closed by then."""
+    room.open()
+    room.start(run_timeout_ms=60_000)
+    room.park(
+        room.token(), step("1"), c.StartTimer("2", 30_000), c.CreatePromise("3", "paid", 40_000),
+        c.CreatePromise("4", "told"), c.FailStep("5", "b", BOOM, 1, RetryPolicy(initial_s=10)),
+    )  # fmt: skip
+    was = room.log.histories[room.run().key]
+    room.now -= 3600 * S
+    assert isinstance(fork(room, len(was)), Started)
+    events = room.log.histories[room.run("fork").key]
+    assert [event.at for event in events] == sorted(event.at for event in events)
+    assert events[-1].at == room.now
+    run = room.run("fork")
+    assert run.expires_at == room.now + 60 * S
+    assert run.pending["2"].fire_at == room.now + 30 * S
+    assert run.pending["3"].expires_at == room.now + 40 * S
 
 
 def test_a_fork_that_is_asked_for_again_after_its_run_has_ended_is_made_once(room):
