@@ -17,7 +17,7 @@ with the inputs, and nothing here waits or opens anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from aether.core import activity as activities
 from aether.core import commands, inputs, lifecycle, membership, messages, pausing
@@ -25,7 +25,7 @@ from aether.core.dispatch import STICKY, move_waking, serve_opened, wake_run
 from aether.core.effects import Decision, RunOpened
 from aether.core.explain import explain_run
 from aether.core.fork import fork
-from aether.core.run import Activity, Promise, Run, Timer, fold
+from aether.core.run import Activity, Child, Promise, Run, Timer, fold
 from aether.core.sessions import Tokens
 from aether.core.state import State, TimerKey
 from aether.core.timers import TimerWheel
@@ -40,6 +40,8 @@ _RESTARTED = "the server was restarted"
 class Engine:
     def __init__(self, now: int, *, epoch: int = 1, next_run_key: int = 1, limits: Limits = DEFAULT_LIMITS) -> None:
         self.state = State(limits, Tokens(epoch), TimerWheel(now), next_run_key, now)
+        # Children whose parents do not know that they are over.
+        self._ended: list[tuple[Run, str, lifecycle.ClosingFact]] = []
 
     def apply(self, item: inputs.Input, now: int) -> Decision:
         """Decide what `item` means at `now`."""
@@ -76,6 +78,20 @@ class Engine:
         """Know of an open run that can not be adopted, because its history is damaged: its id stays taken."""
         self.state.withheld[workflow_id] = run_id
 
+    def missing_children(self) -> Iterator[tuple[Run, Child]]:
+        """Which adopted runs wait for children that were not adopted, and could have been."""
+        state = self.state
+        for run in state.runs.values():
+            for child in run.pending.values():
+                if not isinstance(child, Child) or child.workflow_id in state.withheld:
+                    continue
+                if lifecycle.find(state, child.workflow_id, child.run_id) is None:
+                    yield run, child
+
+    def learn_end(self, run: Run, path: str, fact: lifecycle.ClosingFact) -> None:
+        """A child has ended while its parent could not be read, and was told nobody."""
+        self._ended.append((run, path, fact))
+
     def take_up(self, now: int) -> Decision:
         """Go on with the runs that were adopted."""
         state = self.state
@@ -83,8 +99,13 @@ class Engine:
         for run in state.runs.values():
             if run.concurrency is not None and run.state is RunState.RUNNING:
                 state.queues.take_up(run.concurrency)
+        for run, path, fact in self._ended:
+            lifecycle.record_end(state, run, path, fact)
+        self._ended.clear()
         for run in list(state.runs.values()):
             _take_up(state, run)
+        for run in list(state.runs.values()):
+            lifecycle.catch_up_with_children(state, run)
         serve_opened(state)
         return state.take_decision()
 

@@ -113,6 +113,8 @@ def _check_run(state: State, run: Run) -> None:
         if isinstance(pending, Activity):
             _check_activity(state, run, pending)
         elif isinstance(pending, Child):
+            if state.withheld.get(pending.workflow_id) == pending.run_id:
+                continue
             child = state.open_ids.get(pending.workflow_id)
             assert child is not None, f"{name} waits for child {pending.workflow_id}, which is not open"
             assert child.run_id == pending.run_id, f"{name} waits for another run of {pending.workflow_id}"

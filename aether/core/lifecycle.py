@@ -389,15 +389,29 @@ def _tell_parent(state: State, run: Run, fact: ClosingFact) -> None:
     child = parent.pending[run.parent_path]
     assert isinstance(child, Child)
     assert child.run_id == run.run_id
+    record_end(state, parent, run.parent_path, fact)
+    wake_run(state, parent)
+
+
+def record_end(state: State, parent: Run, path: str, fact: ClosingFact) -> None:
+    """What the end of a child is for its parent."""
     news: e.Fact
     if isinstance(fact, e.RunCompleted):
-        news = e.ChildCompleted(run.parent_path, fact.result)
+        news = e.ChildCompleted(path, fact.result)
     elif isinstance(fact, e.RunFailed):
-        news = e.ChildFailed(run.parent_path, fact.failure)
+        news = e.ChildFailed(path, fact.failure)
     else:
-        news = e.ChildCancelled(run.parent_path)
+        news = e.ChildCancelled(path)
     state.record(parent, news)
-    wake_run(state, parent)
+
+
+def catch_up_with_children(state: State, run: Run) -> None:
+    """They could not be read when their parent gave them up: they are told now."""
+    for pending in list(run.pending.values()):
+        if isinstance(pending, Child) and pending.cancel_requested:
+            there = find(state, pending.workflow_id, pending.run_id)
+            if there is not None:
+                request_cancel(state, there, "its parent cancelled it")
 
 
 def child_of(parent: Run, command: c.StartChild) -> e.ChildStarted:

@@ -51,6 +51,16 @@ class Recovery:
             # Whoever starts it again must not do twice what it has done already.
             for row in reader.list_runs(before_key=key + 1, limit=1):
                 engine.withhold(row.workflow_id, row.run_id)
+        self._look_for_children(engine, reader)
+
+    def _look_for_children(self, engine: Engine, reader: Reader) -> None:
+        """A child is closed in one commit with its parent's knowing of it, unless the parent could not be read then."""
+        for run, child in list(engine.missing_children()):
+            row = reader.run(child.workflow_id, child.run_id)
+            last = reader.last_event(row.key) if row is not None else None
+            fact = decode_event(last.body).fact if last is not None else None
+            if isinstance(fact, e.RunCompleted | e.RunFailed | e.RunCancelled):
+                engine.learn_end(run, child.path, fact)
 
     def _histories(self, reader: Reader) -> Iterator[tuple[RunRow, list[EventRow]]]:
         logs = groupby(self._sound(reader.open_events()), key=lambda event: event.run_key)

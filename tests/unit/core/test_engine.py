@@ -7,6 +7,7 @@ import pytest
 from aether.core import inputs as i
 from aether.core.effects import EventRecorded, RunOpened
 from aether.core.engine import Engine
+from aether.core.invariants import check
 from aether.errors import WorkflowAlreadyExists
 from aether.model import commands as c
 from aether.model import events as e
@@ -266,3 +267,66 @@ def test_a_worker_that_falls_silent_in_the_tick_in_which_its_runs_were_to_move_i
     room.tick(20)
     assert room.engine.state.sessions == {}
     assert {run.lease for run in room.engine.state.runs.values()} == {None}
+
+
+@pytest.mark.parametrize(
+    ("end", "news"),
+    [
+        (e.RunCompleted(data("ok")), e.ChildCompleted("1", data("ok"))),
+        (e.RunFailed(BOOM), e.ChildFailed("1", BOOM)),
+        (e.RunCancelled(), e.ChildCancelled("1")),
+    ],
+)
+def test_a_parent_that_could_not_be_read_when_its_child_ended_hears_of_it(end, news):
+    room = Room()
+    room.open()
+    room.start()
+    room.park(room.token(), child(id="kid"))
+    parent, kid = room.run(), room.run("kid")
+    engine = Engine(room.now, next_run_key=3)
+    engine.adopt(room.log.opened[parent.key], room.log.histories[parent.key])
+    ((run, waits),) = engine.missing_children()
+    assert (waits.workflow_id, waits.run_id) == ("kid", kid.run_id)
+    engine.learn_end(run, waits.path, end)
+    decision = engine.take_up(room.now)
+    assert [each.event.fact for each in decision.records if isinstance(each, EventRecorded)] == [news]
+    assert run.queued
+    assert not list(engine.missing_children())
+    check(engine.state)
+
+
+def test_a_child_that_could_not_be_read_when_its_parent_gave_it_up_is_told_then():
+    room = Room()
+    room.open()
+    room.start()
+    room.park(room.token(), child(id="kid"), child("2", id="other"), c.StartTimer("3", 1_000))
+    before = {name: room.log.histories[room.run(name).key][:1] for name in ("kid", "other")}
+    opened = {name: room.log.opened[room.run(name).key] for name in ("w", "kid", "other")}
+    room.sleep(2)
+    room.park(room.token(), c.CancelPending("1"))
+    engine = Engine(room.now, next_run_key=4)
+    engine.adopt(opened["w"], room.log.histories[opened["w"].key])
+    for name in ("kid", "other"):
+        engine.adopt(opened[name], before[name])
+    assert not list(engine.missing_children())
+    engine.take_up(room.now)
+    assert set(engine.state.open_ids) == {"w", "other"}
+    check(engine.state)
+
+
+def test_a_child_that_can_not_be_read_is_not_missed():
+    room = Room()
+    room.open()
+    room.start()
+    room.park(room.token(), child(id="kid"), c.StartTimer("2", 1_000))
+    lost = room.run("kid").run_id
+    room.sleep(2)
+    room.complete(room.token(), c.CancelPending("1"))
+    engine = Engine(room.now, next_run_key=3)
+    history = room.log.histories[room.run().key]
+    asked = next(event.seq for event in history if isinstance(event.fact, e.ChildCancelRequested))
+    engine.adopt(room.log.opened[room.run().key], history[:asked])
+    engine.withhold("kid", lost)
+    assert not list(engine.missing_children())
+    engine.take_up(room.now)
+    check(engine.state)

@@ -70,6 +70,14 @@ def waiting(state: State) -> Activity:
     return found
 
 
+def test_a_child_that_is_damaged_on_disk_is_waited_for(state: State) -> None:
+    kid(state).workflow_id = "damaged"
+    with pytest.raises(AssertionError, match="waits for child damaged, which is not open"):
+        check(state)
+    state.withheld["damaged"] = kid(state).run_id
+    check(state)
+
+
 def kid(state: State) -> Child:
     found = state.open_ids["lazy"].pending["3"]
     assert isinstance(found, Child)

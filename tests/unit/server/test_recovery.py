@@ -14,7 +14,7 @@ from aether.model.payload import Failure, Payload
 from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS
 from aether.server import recovery as module
 from aether.server.recovery import Recovery
-from aether.store.interface import Batch, EventRow, Reader, RunRow, StoreDamaged
+from aether.store.interface import Batch, EventRow, Reader, RunChange, RunRow, StoreDamaged
 from aether.store.memory import MemoryStore
 from aether.store.sqlite import SqliteStore
 from aether.wire.convert import KINDS, decode_event, encode_event
@@ -130,3 +130,15 @@ def test_a_damaged_file_is_no_damaged_run(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(reader, "open_events", broken)
     with pytest.raises(StoreDamaged, match="the file is damaged"):
         taken_up(reader)
+
+
+def test_a_parent_hears_of_the_end_of_a_child_that_came_while_it_could_not_be_read():
+    store = MemoryStore()
+    child = e.ChildStarted("2", "w-2", "r-2", "order")
+    unknown = e.ChildStarted("3", "w-9", "r-9", "order")
+    fill(store, {1: events_of(1, (child, True), (unknown, True)), 2: events_of(2, e.RunCompleted(VALUE))})
+    store.commit([Batch(changes=[RunChange(2, 3, T0 + 9)])])
+    engine, _, decision = taken_up(store.reader())
+    news = [record.event.fact for record in decision.records if isinstance(record, EventRecorded)]
+    assert news == [e.ChildCompleted("2", VALUE)]
+    assert list(engine.state.runs) == [1]
