@@ -48,6 +48,12 @@ class Limits:
     signal_ids_max: int = 10_000
     # Open runs in one server: 2 KB each.
     open_runs_max: int = 1_000_000
+    # What has come in and is not decided yet. Beyond it requests are refused and workers have to come back.
+    inbox_max: int = 100_000
+    # Decisions that may wait for the disk; then nothing more is decided.
+    unwritten_batches_max: int = 65_536
+    # Encoded events of open runs that are kept at hand for workers that replay.
+    histories_bytes_max: int = 64 * 1024 * 1024
     # Programs waiting for results.
     waiters_max: int = 100_000
     # Programs that follow histories.

@@ -46,7 +46,6 @@ log = Log("aether.server")
 
 # Enough to fill a commit; more would keep the sockets waiting.
 PASS_MAX = 256
-INBOX_MAX = 100_000
 
 
 @define(eq=False)
@@ -72,6 +71,7 @@ class EngineLoop:
         self.sinks: dict[int, SessionSink] = {}
         self.on_due: Callable[[int | None], None] = lambda due: None
         self._inbox: deque[Input | Reply] = deque()
+        self._inbox_max = engine.state.limits.inbox_max
         self._line: deque[_Line] = deque()
         self._work = Gate()
         self._room = Gate()
@@ -94,7 +94,7 @@ class EngineLoop:
     @property
     def is_full(self) -> bool:
         """The inbox has reached its bound: refuse new requests."""
-        return len(self._inbox) >= INBOX_MAX
+        return len(self._inbox) >= self._inbox_max
 
     @property
     def is_quiet(self) -> bool:

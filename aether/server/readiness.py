@@ -2,7 +2,7 @@
 
 from attrs import define
 
-from aether.errors import LimitExceeded, ServerUnavailable, StorageUnavailable
+from aether.errors import ServerUnavailable, StorageUnavailable
 from aether.server.engine_loop import EngineLoop
 from aether.server.tiers import Tier
 from aether.server.writer import BatchWriter
@@ -45,6 +45,7 @@ class Readiness:
 
     def check_told(self) -> None:
         """Raises what a question about an open run is answered with while its answer would wait behind a stuck disk."""
+        self._check_room()
         if self.writer.fault:
             raise StorageUnavailable(f"{self.writer.fault}; until then the server tells nobody what is not on disk")
 
@@ -54,5 +55,8 @@ class Readiness:
             raise ServerUnavailable("the server is stopping; ask again")
         if self.writer.fault:
             raise StorageUnavailable(self.writer.fault)
+        self._check_room()
+
+    def _check_room(self) -> None:
         if self.loop.is_full:
-            raise LimitExceeded("too many requests wait; try again in a moment")
+            raise ServerUnavailable("too many requests wait; ask again in a moment")

@@ -60,11 +60,11 @@ from aether.server.timekeeper import Timekeeper
 from aether.server.traffic import Traffic
 from aether.server.windows import Window, bind_windows, close_windows, keep_open
 from aether.server.worker_service import WorkerService
+from aether.server.writer import WriterLimits
 from aether.store.interface import Opened, Store, StoreError
 from aether.store.open import open_store
 from aether.wire.calls import Method
 
-HISTORIES_BYTES = 64 * 1024 * 1024
 # How often a stopping server looks whether its workers have finished.
 _DRAIN_LOOK_S = 0.02
 # A smaller step of the machine's clock is not worth a line in the log.
@@ -122,12 +122,13 @@ async def run_engine(
     engine = Engine(clock.now(), epoch=opened.epoch, next_run_key=opened.next_run_key, limits=limits)
     try:
         async with trio.open_nursery() as readers:
-            loop = tier.loop(engine, clock, Histories(HISTORIES_BYTES), tally)
+            loop = tier.loop(engine, clock, Histories(limits.histories_bytes_max), tally)
             loop.outbox = Outbox(partial(_fetch, readers, archive), loop.block)
             loop.burst = current_burst()
             timekeeper = Timekeeper(clock, loop.post)
             loop.on_due = timekeeper.set_due
-            writer, archive.settle = tier.writer(store, loop.on_durable, machine.desk)
+            room = WriterLimits(limits.unwritten_batches_max)
+            writer, archive.settle = tier.writer(store, loop.on_durable, machine.desk, room)
             loop.attach(writer)
             async with trio.open_nursery() as root:
                 await root.start(writer.run)

@@ -15,7 +15,7 @@ from aether.server.engine_loop import EngineLoop
 from aether.server.gathering import GatheringWriter
 from aether.server.settings import Persistence
 from aether.server.snapshot_loop import SnapshotLoop
-from aether.server.writer import BatchWriter, new_writer
+from aether.server.writer import BatchWriter, WriterLimits, new_writer
 from aether.store.interface import Opened, Store, StoreFailed
 
 Settle = Callable[[bool], Awaitable[None]]
@@ -49,12 +49,12 @@ class Tier:
         return SnapshotLoop if self.is_ahead else EngineLoop
 
     def writer(
-        self, store: Store, on_durable: Callable[[int], None], desk: Callable[[], Desk]
+        self, store: Store, on_durable: Callable[[int], None], desk: Callable[[], Desk], limits: WriterLimits
     ) -> tuple[BatchWriter, Settle | None]:
         """The writer, and what brings the disk up to date before it is read, where it lags behind."""
         if not self.is_ahead:
-            return new_writer(store, on_durable, desk=desk), None
-        writer = GatheringWriter(store, on_durable, self.snapshot_interval_s, desk=desk())
+            return new_writer(store, on_durable, limits, desk=desk), None
+        writer = GatheringWriter(store, on_durable, self.snapshot_interval_s, limits, desk=desk())
         return writer, writer.settle
 
     @property

@@ -91,6 +91,7 @@ class WorkerService:
 
     def complete_step(self, call: Call, message: bytes) -> None:
         try:
+            self._check_room()
             item = _complete(pb.CompleteStepRequest.FromString(message), partial(answer_call, call))
         except (AetherError, DecodeError) as fault:
             call.finish(status_of(_translated(fault)))
@@ -99,6 +100,7 @@ class WorkerService:
 
     def heartbeat(self, call: Call, message: bytes) -> None:
         try:
+            self._check_room()
             request = pb.HeartbeatRequest.FromString(message)
             item = self._heartbeat(self._session(request.session_id), request, partial(_answer_heartbeat, call))
         except (AetherError, DecodeError) as fault:
@@ -133,10 +135,11 @@ class WorkerService:
             request = pb.WorkerMessage.FromString(message)
             if request.HasField("register"):
                 raise InvalidArgument("a WorkSession registers once", field="register")
+            self._check_room()
         except (AetherError, DecodeError) as fault:
             assert sink.call is not None
             sink.call.finish(status_of(_translated(fault)))
-            self._close(sink, "it sent what is not a WorkerMessage")
+            self._close(sink, f"what it sent was not taken: {_translated(fault)}")
             return
         self._take(sink, request)
 
@@ -165,6 +168,10 @@ class WorkerService:
 
     # Sessions.
 
+    def _check_room(self) -> None:
+        if self._loop.is_full:
+            raise ServerUnavailable("too many requests wait; come back in a moment")
+
     def _next_session(self) -> int:
         self._last_session += 1
         return self._last_session
@@ -173,6 +180,7 @@ class WorkerService:
         limits = self._limits
         if self._draining:
             raise ServerUnavailable("the server is stopping")
+        self._check_room()
         if len(self._loop.sinks) >= limits.sessions_max:
             raise LimitExceeded(f"{limits.sessions_max} workers are connected, the most this server takes")
         check_name(limits, request.worker_id, "worker_id", required=False)

@@ -23,6 +23,7 @@ import attrs
 import trio
 
 from aether.core.histograms import SIZES, Histogram
+from aether.model.limits import DEFAULT_LIMITS
 from aether.server.desk import Desk, Errand, ThreadDesk, Waiting
 from aether.server.telemetry import Log
 from aether.store.interface import Batch, Store, StoreError, StoreFull
@@ -36,12 +37,12 @@ log = Log("aether.server")
 class WriterLimits:
     """Bounds of the writer."""
 
+    waiting_batches: int = DEFAULT_LIMITS.unwritten_batches_max
+    """Batches that may wait for the disk; `submit` refuses the next one."""
     commit_events: int = 512
     """Rows in one transaction after which no further batch joins it; beyond this, commits only get longer."""
     commit_bytes: int = 8 * 1024 * 1024
     """The same in bytes of event bodies."""
-    waiting_batches: int = 65_536
-    """Batches that may wait for the disk; `submit` refuses the next one."""
     waiting_bytes: int = 256 * 1024 * 1024
     """The same in bytes of event bodies."""
     retry_first_s: float = 0.05

@@ -1,12 +1,16 @@
 """The server by its public contract, message by message."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
+from attrs import evolve
 
 from aether import errors
+from aether.model.limits import DEFAULT_LIMITS
 from aether.server import serve as serve_module
+from aether.server.engine_loop import EngineLoop
 from aether.server.settings import Persistence
 from aether.wire.generated.aether.v1 import admin_pb2 as apb
 from aether.wire.generated.aether.v1 import client_pb2 as cpb
@@ -230,9 +234,29 @@ async def test_a_timer_wakes_a_parked_run_at_the_worker_that_keeps_it(db: Path) 
         await worker.complete(task.token, done())
 
 
+async def test_who_comes_while_too_much_waits_is_told_to_come_back(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(db) as peer:
+        await peer.start("a")
+        worker = await peer.worker()
+        token = (await worker.task()).token
+        monkeypatch.setattr(EngineLoop, "is_full", True)
+        told = r"too many requests wait; (ask again|come back) in a moment"
+        for ask in (
+            partial(peer.start, "b"),
+            peer.worker,
+            partial(worker.complete, token, done()),
+            partial(peer.call, "WorkerService/CompleteStep", wpb.CompleteStepRequest(token=token), mpb.Event),
+        ):
+            with pytest.raises((RpcError, errors.ServerUnavailable), match=told):
+                await ask()
+        monkeypatch.undo()
+        # What the worker had in hand is given to another one.
+        assert (await (await peer.worker()).task()).workflow.workflow_id == "a"
+
+
 async def test_a_long_history_arrives_in_parts_and_whole(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # No room in memory: the events are read from the disk.
-    monkeypatch.setattr(serve_module, "HISTORIES_BYTES", 1)
+    monkeypatch.setattr(serve_module, "DEFAULT_LIMITS", evolve(DEFAULT_LIMITS, histories_bytes_max=1))
     async with served(db) as peer, peer_of(peer.address) as other:
         await peer.start("a")
         worker = await peer.worker()

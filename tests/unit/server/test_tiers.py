@@ -10,7 +10,7 @@ from aether.server.gathering import GatheringWriter
 from aether.server.settings import Persistence
 from aether.server.snapshot_loop import SnapshotLoop
 from aether.server.tiers import Tier
-from aether.server.writer import DirectWriter, Writer
+from aether.server.writer import DirectWriter, Writer, WriterLimits
 from aether.store.interface import Opened, StoreFailed
 from aether.store.memory import MemoryStore
 from aether.store.sqlite import SqliteStore
@@ -34,7 +34,7 @@ def test_a_tier_gets_its_loop_and_its_writer(
     tier = Tier(mode, 0.5)
     store = MemoryStore() if mode is Persistence.MEMORY else SqliteStore(str(tmp_path / "a.db"))
     tier.check(store)
-    made, settle = tier.writer(store, nobody, ThreadDesk)
+    made, settle = tier.writer(store, nobody, ThreadDesk, WriterLimits())
     assert tier.loop is loop
     assert type(made) is writer
     assert (settle is not None) == (mode is Persistence.SNAPSHOT)
