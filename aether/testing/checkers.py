@@ -15,6 +15,7 @@ from aether.model import events as e
 from aether.model.payload import Payload
 from aether.model.runs import RunState
 from aether.store.interface import Batch, EventRow, RunRow
+from aether.testing.places import Places, limit_of
 from aether.wire.convert import decode_event
 
 
@@ -43,8 +44,18 @@ class Account:
     promises: set[str] = field(factory=set)
     kept: set[str] = field(factory=set)
     over: set[str] = field(factory=set)
+    # Children that were not made, because their id was taken.
+    refused: set[str] = field(factory=set)
     signal_ids: set[str] = field(factory=set)
     published: dict[str, list[Payload]] = field(factory=dict)
+    created: e.RunCreated | None = None
+    is_paused: bool = False
+    # Of a fork: what comes now is its own, not history that it shares.
+    is_on_its_own: bool = True
+
+    @property
+    def is_fork(self) -> bool:
+        return self.created is not None and bool(self.created.forked_from_run_id)
 
 
 def _need(condition: object, account: Account, what: str) -> None:
@@ -59,6 +70,7 @@ class Journal:
     accounts: dict[int, Account] = field(factory=dict)
     by_run_id: dict[str, Account] = field(factory=dict)
     count: int = 0
+    places: Places = field(factory=Places)
     # What happened how often, to tell whether the workload reaches everything.
     kinds: dict[str, int] = field(factory=dict)
 
@@ -91,9 +103,44 @@ class Journal:
         rule = _RULES.get(type(fact))
         if rule is not None:
             rule(account, fact, event.at)
+        self._see_places(account, fact)
+
+    def _see_places(self, account: Account, fact: e.Fact) -> None:
+        run_id, places = account.row.run_id, self.places
+        is_shared = not account.is_on_its_own
+        wrong = ""
+        if isinstance(fact, e.RunStarted):
+            wrong = places.take(run_id, "", limit_of(account.created), is_shared=is_shared)
+        elif isinstance(fact, e.ActivityStarted):
+            wrong = places.take(run_id, fact.path, limit_of(account.activities[fact.path]), is_shared=is_shared)
+        elif isinstance(fact, e.ActivityRetried | e.ActivityCompleted | e.ActivityFailed | e.ActivityCancelled):
+            places.give_back(run_id, fact.path, limit_of(account.activities[fact.path]))
+        elif account.closing is not None:
+            places.close(run_id)
+        _need(not wrong, account, wrong)
+
+
+def _is_created(account: Account, fact: e.RunCreated, at: int) -> None:
+    account.created = fact
+    account.is_on_its_own = not fact.forked_from_run_id
+
+
+def _is_forked(account: Account, fact: e.RunForked, at: int) -> None:
+    account.is_on_its_own = True
+
+
+def _pauses(account: Account, fact: e.RunPaused, at: int) -> None:
+    _need(not account.is_paused, account, "it is paused twice")
+    account.is_paused = True
+
+
+def _resumes(account: Account, fact: e.RunResumed, at: int) -> None:
+    _need(account.is_paused, account, "it is resumed and was not paused")
+    account.is_paused = False
 
 
 def _starts(account: Account, fact: e.RunStarted, at: int) -> None:
+    _need(not account.is_paused, account, "it is given to a worker while it is paused")
     account.starts += 1
     _need(fact.attempt == account.starts, account, f"attempt {fact.attempt} follows attempt {account.starts - 1}")
 
@@ -151,6 +198,7 @@ def _attempt_starts(account: Account, fact: e.ActivityStarted, at: int) -> None:
     _need(scheduled is not None, account, f"no activity was scheduled at {fact.path}")
     assert scheduled is not None
     _need(fact.path not in account.over, account, f"the activity at {fact.path} is started after its end")
+    _need(not account.is_paused, account, f"attempt {fact.attempt} begins while the run is paused")
     before = account.attempts.get(fact.path, 0)
     _need(fact.attempt == before + 1, account, f"attempt {fact.attempt} follows attempt {before}")
     most = scheduled.retry.max_attempts
@@ -176,6 +224,12 @@ def _child_starts(account: Account, fact: e.ChildStarted, at: int) -> None:
     account.children[fact.path] = fact
 
 
+def _child_fails(account: Account, fact: e.ChildFailed, at: int) -> None:
+    _ends(account, fact, at)
+    if fact.failure.type == "WorkflowAlreadyExists":
+        account.refused.add(fact.path)
+
+
 def _signalled(account: Account, fact: e.SignalReceived, at: int) -> None:
     _need(fact.signal_id not in account.signal_ids, account, f"signal {fact.signal_id} came twice")
     account.signal_ids.add(fact.signal_id)
@@ -196,6 +250,10 @@ def _publishes(account: Account, fact: e.ValuePublished, at: int) -> None:
 
 
 _RULES: dict[type, Callable[[Account, Any, int], None]] = {
+    e.RunCreated: _is_created,
+    e.RunForked: _is_forked,
+    e.RunPaused: _pauses,
+    e.RunResumed: _resumes,
     e.RunStarted: _starts,
     e.RunCompleted: _closes,
     e.RunFailed: _closes,
@@ -215,7 +273,7 @@ _RULES: dict[type, Callable[[Account, Any, int], None]] = {
     e.ActivityCancelled: _ends,
     e.ChildStarted: _child_starts,
     e.ChildCompleted: _ends,
-    e.ChildFailed: _ends,
+    e.ChildFailed: _child_fails,
     e.ChildCancelled: _ends,
     e.SignalReceived: _signalled,
     e.PromiseCreated: _promises,

@@ -14,6 +14,7 @@ from aether.model.limits import DEFAULT_LIMITS, Limits
 from aether.server.clock import Clock
 from aether.server.connection import Connection
 from aether.server.machine import Machine
+from aether.server.retention import Keep
 from aether.server.serve import Running, run_engine
 from aether.server.tiers import Tier
 from aether.testing.disk import Disk, TaskDesk
@@ -43,6 +44,7 @@ class Node:
         *,
         limits: Limits = DEFAULT_LIMITS,
         tier: Tier | None = None,
+        keep: Keep | None = None,
         transport: TransportLimits = _TRANSPORT,
         weather: Weather = CALM,
         watch: Callable[[Methods], Methods] = lambda methods: methods,
@@ -51,9 +53,12 @@ class Node:
         self.running: Running | None = None
         self.weather = weather
         self.has_crashed = False
+        # From the first thing that a server does to the last.
+        self.is_up = False
         self._wall_ns = wall_ns
         self._limits = limits
         self._tier = tier or Tier()
+        self._keep = keep
         self._transport = transport
         self._watch = watch
         self._methods: Methods = {}
@@ -61,18 +66,19 @@ class Node:
         self._scope = trio.CancelScope()
         self._desk = TaskDesk()
         # In the order in which they were opened, so that a crash is felt in that order.
-        self._wires: dict[Wire, None] = {}
+        self._wires: dict[Wire, Connection] = {}
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Until `stop` or `crash`. Raises what ends a server: a StoreError, mostly, in an exception group."""
         self.has_crashed = False
+        self.is_up = True
         self._desk = TaskDesk()
         desk = self._desk
         machine = Machine(partial(Clock, self._wall_ns), call_inline, lambda: desk)
         try:
             with trio.CancelScope() as self._scope:
                 async with (
-                    run_engine(self.disk, self._tier, self._limits, machine) as running,
+                    run_engine(self.disk, self._tier, self._limits, machine, self._keep) as running,
                     trio.open_nursery() as self._doors,
                 ):
                     self._methods = self._watch(running.methods)
@@ -88,6 +94,7 @@ class Node:
             if not self.has_crashed:
                 raise
         finally:
+            self.is_up = False
             self.running = None
             for wire in list(self._wires):
                 wire.cut()
@@ -100,6 +107,7 @@ class Node:
     def crash(self, *, keeps_unsynced: bool = False) -> None:
         """Die here and now, as by SIGKILL or a power cut."""
         self.has_crashed = True
+        self.is_up = False
         self.running = None
         for wire in self._wires:
             wire.cut()
@@ -113,8 +121,8 @@ class Node:
         if self.running is None:
             raise ConnectionRefusedError("nobody listens")
         wire = Wire(self.weather)
-        self._wires[wire] = None
-        self._doors.start_soon(self._serve, wire, self._methods)
+        self._wires[wire] = Connection(ServerEnd(wire), self._methods, self._transport, "memory")
+        self._doors.start_soon(self._serve, wire, self._wires[wire])
         return ClientEnd(wire)
 
     @property
@@ -122,8 +130,13 @@ class Node:
         """Those that are open."""
         return list(self._wires)
 
-    async def _serve(self, wire: Wire, methods: Methods) -> None:
+    @property
+    def connections(self) -> list[Connection]:
+        """The server's ends of them."""
+        return list(self._wires.values())
+
+    async def _serve(self, wire: Wire, connection: Connection) -> None:
         try:
-            await Connection(ServerEnd(wire), methods, self._transport, "memory").run()
+            await connection.run()
         finally:
             self._wires.pop(wire, None)

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections import Counter
+from typing import TYPE_CHECKING
 from zlib import crc32
 
-import attrs
-
 import aether
-from aether.core import invariants
-from aether.core.run import Activity, Pending, Run, fold
 from aether.model import events as e
 from aether.model.runs import RunState
-from aether.testing.checkers import Violation
+from aether.store.interface import RunRow
+from aether.testing.audit import compare_memory
+from aether.testing.bounds import check_bounds
+from aether.testing.checkers import Account, Violation
 from aether.testing.replays import replay
 from aether.testing.workload import define_on
 from aether.wire.convert import decode_event
 
 if TYPE_CHECKING:
     from aether.testing.world import World
-
-# What is not written down.
-_VOLATILE: Final = frozenset(
-    {"lease", "queued", "interrupted", "blocked", "blocked_by", "awaited_by", "is_early", "rest_seq", "awaits", "run",
-     "last_beat", "begun_at", "kept_at", "keep_at", "pending"}
-)  # fmt: skip
 
 
 def digest(before: int, line: str) -> int:
@@ -34,59 +28,37 @@ def digest(before: int, line: str) -> int:
 def settle_accounts(world: World) -> None:
     """Raises Violation."""
     _check_rows(world)
+    check_bounds(world)
     compare_memory(world)
-
-
-def compare_memory(world: World) -> None:
-    """The state that the server has is the one that the disk gives; and it is in order."""
-    loop = world.loop
-    if loop is None or not loop.is_quiet:
-        return
-    invariants.check(loop.engine.state)
-    for key, live in loop.engine.state.runs.items():
-        row = world.node.disk.runs[key]
-        read = Run(key, row.workflow_id, row.run_id, row.type, row.queue, row.parent_key, row.created_at)
-        for stored in world.node.disk.logs[key]:
-            fold(read, decode_event(stored.body))
-        _compare(live, read, f"run {live.run_id}")
-        if live.pending.keys() != read.pending.keys():
-            raise Violation(f"run {live.run_id} waits at {[*live.pending]}; by its history at {[*read.pending]}")
-        for path, pending in live.pending.items():
-            _compare(pending, read.pending[path], f"what run {live.run_id} waits for at {path}")
-
-
-def _compare(live: Run | Pending, read: Run | Pending, what: str) -> None:
-    for attribute in attrs.fields(type(live)):
-        if attribute.name in _VOLATILE:
-            continue
-        here, there = getattr(live, attribute.name), getattr(read, attribute.name)
-        if here != there and not (isinstance(live, Activity) and attribute.name == "heartbeat"):
-            raise Violation(f"{what}: {attribute.name} is {here!r}, by the history it is {there!r}")
 
 
 def _check_rows(world: World) -> None:
     disk = world.node.disk
-    seen: dict[str, int] = {}
-    for key, row in disk.runs.items():
-        account = world.journal.accounts[key]
-        if [event.body for event in disk.logs[key]] != account.bodies:
-            raise Violation(f"the history of run {row.run_id} is not what was written")
+    seen: Counter[str] = Counter()
+    for key, account in world.journal.accounts.items():
+        row = account.row
         if account.closing is None:
             raise Violation(f"run {row.run_id} is open")
-        name = RunState(row.state).name.lower()
-        if name != type(account.closing).__name__.removeprefix("Run").lower():
-            raise Violation(f"run {row.run_id} is {name} and ends with {account.closing}")
-        if row.workflow_id in seen:
+        for path, child in account.children.items():
+            if path not in account.refused and child.run_id not in world.journal.by_run_id:
+                raise Violation(f"child {child.run_id} of run {row.run_id} was never created")
+        if key in disk.forgotten:
+            continue
+        _check_row(disk.runs[key], account, [event.body for event in disk.logs[key]])
+        if row.workflow_id.startswith("run-") and row.parent_key is None and not account.is_fork:
+            seen[row.workflow_id] += 1
+        if seen[row.workflow_id] > 1:
             raise Violation(f"{row.workflow_id!r} was started once and has two runs")
-        seen[row.workflow_id] = key
-        for child in account.children.values():
-            _check_child(world, row.run_id, child, account.closing)
+    if disk.runs.keys() & disk.forgotten or disk.runs.keys() | disk.forgotten != world.journal.accounts.keys():
+        raise Violation("a run is on disk that nobody has written, or has left although nobody removed it")
 
 
-def _check_child(world: World, run_id: str, child: e.ChildStarted, closing: e.Fact) -> None:
-    account = world.journal.by_run_id.get(child.run_id)
-    if account is None:
-        raise Violation(f"child {child.run_id} of run {run_id} was never created")
+def _check_row(row: RunRow, account: Account, bodies: list[bytes]) -> None:
+    if bodies != account.bodies:
+        raise Violation(f"the history of run {row.run_id} is not what was written")
+    name = RunState(row.state).name.lower()
+    if name != type(account.closing).__name__.removeprefix("Run").lower():
+        raise Violation(f"run {row.run_id} is {name} and ends with {account.closing}")
 
 
 def replay_all(world: World) -> None:

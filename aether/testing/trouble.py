@@ -10,12 +10,15 @@ from attrs import define
 
 from aether.sdk.transport import RpcError, Transport
 from aether.testing.checkers import Violation
+from aether.testing.strangers import visit
+from aether.wire.generated.aether.v1 import admin_pb2 as apb
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.status import Code
 
 if TYPE_CHECKING:
     from aether.testing.world import World
 
+_UPDATE_QUEUE: Final = "/aether.v1.AdminService/UpdateQueue"
 _COMPLETE: Final = "/aether.v1.WorkerService/CompleteStep"
 
 
@@ -29,12 +32,19 @@ class Trouble:
         deeds: dict[str, Callable[[], Awaitable[None]]] = {
             "cuts": self._cut,
             "holds": self._hold,
+            "dead wires": self._kill_wire,
+            "flipped bits on wires": self._spoil_wire,
+            "strangers": self._let_stranger_in,
             "worker crashes": self._crash_worker,
             "worker drains": self._drain_worker,
+            "vanished workers": self._lose_worker,
             "server crashes": self._crash_server,
             "server stops": self._stop_server,
             "full disk": self._fill_disk,
             "failing disk": self._break_disk,
+            "unreadable disk": self._break_reading,
+            "flipped bits on disk": self._flip_on_disk,
+            "paused queues": self._pause_queue,
             "late completions": self._come_late,
         }
         chosen = [kind for kind in deeds if plan.has(kind)]
@@ -49,6 +59,11 @@ class Trouble:
             nursery.cancel_scope.cancel()
         plan.is_healed = True
         self.world.note("all trouble is over")
+        if "paused queues" in plan.kinds:
+            # Nobody else would let it go on.
+            await self._resume_queue()
+        if "flipped bits on disk" in plan.kinds:
+            self.world.mend_disk()
 
     async def _cut(self) -> None:
         wires = self.world.node.wires
@@ -56,12 +71,31 @@ class Trouble:
             self.world.note("a wire is cut")
             self.world.plan.dice.choice(wires).cut()
 
+    async def _kill_wire(self) -> None:
+        wires = self.world.node.wires
+        if wires:
+            self.world.note("a wire is dead")
+            self.world.plan.dice.choice(wires).vanish()
+
+    async def _spoil_wire(self) -> None:
+        draws, wires = self.world.plan.dice, self.world.node.wires
+        if wires:
+            self.world.note("a bit flips on a wire")
+            wire = draws.choice(wires)
+            draws.choice([wire.to_server, wire.to_client]).spoil()
+
+    async def _let_stranger_in(self) -> None:
+        await visit(self.world)
+
     async def _hold(self) -> None:
         draws = self.world.plan.dice
         draws.choice(self.world.workers).pause(draws.choice([0.5, 5, 25, 40]))
 
     async def _crash_worker(self) -> None:
         self.world.plan.dice.choice(self.world.workers).crash()
+
+    async def _lose_worker(self) -> None:
+        self.world.plan.dice.choice(self.world.workers).vanish()
 
     async def _drain_worker(self) -> None:
         await self.world.plan.dice.choice(self.world.workers).drain()
@@ -88,6 +122,47 @@ class Trouble:
     async def _break_disk(self) -> None:
         self.world.note("the disk will fail")
         self.world.plan.fails_next = True
+
+    async def _break_reading(self) -> None:
+        seconds = self.world.plan.dice.choice([0.1, 1, 5])
+        self.world.note(f"the disk can not be read for {seconds} s")
+        self.world.plan.unreadable_until = trio.current_time() + seconds
+
+    async def _flip_on_disk(self) -> None:
+        draws, disk = self.world.plan.dice, self.world.node.disk
+        keys = [key for key in disk.keys if disk.logs.get(key)]
+        if keys:
+            key = draws.choice(keys)
+            seq = draws.randint(1, len(disk.logs[key]))
+            self.world.note(f"a bit flips in event {seq} of run {disk.runs[key].run_id[:6]} on disk")
+            disk.flip(key, seq, draws.randrange(1 << 20))
+
+    async def _pause_queue(self) -> None:
+        """For a while; or a limit, until the server is gone."""
+        draws = self.world.plan.dice
+        request = apb.UpdateQueueRequest(task_queue="default", reason="maintenance")
+        if draws.random() < 0.3:
+            request.activity_limit = draws.choice([0, 1, 2])
+            await self._update(request)
+            return
+        request.paused = True
+        await self._update(request)
+        await trio.sleep(draws.choice([0.1, 3, 20]))
+        await self._resume_queue()
+
+    async def _resume_queue(self) -> None:
+        while not await self._update(apb.UpdateQueueRequest(task_queue="default", paused=False)):  # noqa: ASYNC110
+            await trio.sleep(1)
+
+    async def _update(self, request: apb.UpdateQueueRequest) -> bool:
+        self.world.note(f"the queue is paused: {request.paused}, its limit: {request.activity_limit}")
+        async with Transport(self.world.node.connect) as transport:
+            try:
+                await transport.unary(_UPDATE_QUEUE, request.SerializeToString(), timeout_s=20)
+            except RpcError as refusal:
+                self.world.note(f"that is refused: {Code(refusal.code).name}")
+                return False
+        return True
 
     async def _come_late(self) -> None:
         """Somebody whose lease is over says that the run has failed, or that the attempt has."""

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import trio
 from attrs import define, field
 
 import aether
-from aether.errors import AetherError, WorkflowClosed, WorkflowNotFound
+from aether.errors import AetherError, ServerFault, WorkflowClosed, WorkflowNotFound
 from aether.sdk.handle import Handle
 from aether.testing.checkers import Violation
+from aether.testing.sequels import go_back
+from aether.testing.talks import Talks
 from aether.testing.workload import Author, Program, fits, may_fail
 
 if TYPE_CHECKING:
     from aether.testing.world import World
 
 T = TypeVar("T")
+
+# How a run may end without its program having a say.
+_OF_THE_SERVER: Final = ("WorkflowTimeout", "LimitExceeded")
+_SIBLINGS: Final[Program] = [["step", "s1", 0, False, 0]]
 
 
 @define(eq=False)
@@ -30,6 +36,8 @@ class User:
     number: int
     author: Author
     program: Program = field(factory=list)
+    # Of promises that were kept, with their values.
+    tokens: list[tuple[str, str]] = field(factory=list)
 
     async def come(self) -> None:
         draws, plan = self.author.draws, self.world.plan
@@ -43,20 +51,19 @@ class User:
             priority=draws.choice([0, 1, 5]),
             tags={"number": str(self.number)},
             memo={"program": self.program},
+            labels=draws.choice([None, None, None, None, {"zone": "a"}]),
+            concurrency=draws.choice([None, None, None, aether.Concurrency(2, name="users")]),
             id_reuse="reject",
         )
         handle: Handle[Any] = self.client.handle(workflow_id)
         manner = draws.choice(["start", "start and wait", "start many"])
-        async with trio.open_nursery() as talk:
-            for name, times in self.author.signals:
-                talk.start_soon(self._talk, self._signal, handle, draws.uniform(0, plan.chaos_s), name, times)
-            for name in self.author.promises:
-                talk.start_soon(self._talk, self._keep, handle, draws.uniform(0, plan.chaos_s), name)
-            if draws.random() < 0.2:
-                is_forced = draws.random() < 0.3
-                talk.start_soon(self._talk, self._cancel, handle, draws.uniform(0, plan.chaos_s), is_forced)
+        async with trio.open_nursery() as nursery:
+            Talks(self, handle, draws).begin(nursery)
             await self._expect_end(workflow, handle, manner)
-            talk.cancel_scope.cancel()
+            nursery.cancel_scope.cancel()
+        await self._come_too_late()
+        if draws.random() < 0.4:
+            await go_back(self, handle, draws)
 
     async def insist(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask until there is an answer that more asking does not change."""
@@ -64,41 +71,24 @@ class User:
             try:
                 return await ask()
             except AetherError as error:
-                if not error.is_retryable:
+                if not error.is_retryable and not self.is_damage(error):
                     raise
             await trio.sleep(1)
 
-    # What is said to the run while it is open. A server that answers ahead of its disk may forget it: say it again.
+    def is_damage(self, error: AetherError) -> bool:
+        """Whether it says that the run can not be read, where disks flip bits: somebody will mend that."""
+        kinds = self.world.plan.kinds
+        return (
+            isinstance(error, ServerFault)
+            and ("flipped bits on disk" in kinds or "unreadable disk" in kinds)
+            and ("damaged on disk" in str(error) or "input/output error" in str(error))
+        )
 
-    async def _talk(
-        self, say: Callable[..., Awaitable[None]], handle: Handle[Any], after_s: float, *details: object
-    ) -> None:
-        await trio.sleep(after_s)
-        while True:
-            try:
-                await say(handle, *details)
-            except WorkflowClosed:
-                return
-            except (WorkflowNotFound, aether.InvalidArgument):
-                # Not started yet, or forgotten; a promise may be forgotten while its run is not.
-                await trio.sleep(1)
-                continue
-            if not self.world.plan.tier.is_ahead:
-                return
-            await trio.sleep(2)
-
-    async def _signal(self, handle: Handle[Any], name: str, times: int) -> None:
-        for value in range(times):
-            signal_id = f"{name}-{value}"
-            await self.insist(lambda: handle.signal(name, value, signal_id=signal_id))  # noqa: B023 - awaited at once
-
-    async def _keep(self, handle: Handle[Any], name: str) -> None:
-        while (token := await self.insist(lambda: handle.read(name))) is None:  # noqa: ASYNC110 - as users do
-            await trio.sleep(1)
-        await self.insist(lambda: self.client.complete_promise(token, name))
-
-    async def _cancel(self, handle: Handle[Any], is_forced: bool) -> None:
-        await self.insist(lambda: handle.cancel("the user is tired", force=is_forced))
+    def broken(self, what: str) -> Violation:
+        """A promise is broken: the world ends."""
+        violation = Violation(what)
+        self.world.fail(violation)
+        return violation
 
     # How it ends.
 
@@ -110,38 +100,69 @@ class User:
                 if manner == "start and wait":
                     result = await self.insist(lambda: workflow.start_and_wait(self.program))
                 else:
-                    if manner == "start":
-                        await self.insist(lambda: workflow.start(self.program))
-                    else:
-                        await self.insist(lambda: self.client.start_many([workflow.prepare(self.program)]))
+                    await self.insist(lambda: self._start(workflow, manner))
                     self.world.note(f"{handle.workflow_id} is started")
                     result = await self.insist(handle.result)
             except aether.WorkflowAlreadyExists:
                 # An earlier try was heard, and the run is over.
                 result = await self._result_of_closed(handle)
             except WorkflowNotFound:
+                if self.is_forgotten(handle):
+                    return
                 if not self.world.plan.tier.is_ahead:
                     raise
                 continue
             except (aether.WorkflowFailed, aether.WorkflowCancelled) as end:
-                self._judge_end(handle, end)
+                self.judge_end(handle, end)
                 return
-            if result is not None:
-                self.world.note(f"{handle.workflow_id} is complete")
-                if not fits(self.program, result, in_order=not self.world.plan.tier.is_ahead):
-                    self.world.fail(Violation(f"{handle.workflow_id} of program {self.program} returned {result}"))
+            self.judge_result(handle, result)
             return
 
+    async def _start(self, workflow: aether.Workflow[[Program], list[Any]], manner: str) -> None:
+        if manner == "start":
+            await workflow.start(self.program)
+            return
+        # Side by side with others, of which nobody wants the result.
+        plain = self.workflow.options(tags={"number": str(self.number)}, id_reuse="allow")
+        others = [plain.options(workflow_id=f"many-{self.number}-{each}").prepare(_SIBLINGS) for each in range(2)]
+        await self.client.start_many([workflow.prepare(self.program), *others])
+
     async def _result_of_closed(self, handle: Handle[Any]) -> Any:
-        """None if it did not end well."""
+        """None if it did not end well, or is not kept any more."""
         try:
             return await self.insist(handle.result)
+        except WorkflowNotFound:
+            if not self.is_forgotten(handle):
+                raise
         except (aether.WorkflowFailed, aether.WorkflowCancelled) as end:
-            self._judge_end(handle, end)
+            self.judge_end(handle, end)
         return None
 
-    def _judge_end(self, handle: Handle[Any], end: aether.RunError) -> None:
+    def is_forgotten(self, handle: Handle[Any]) -> bool:
+        """Whether a run of that id was closed and has been removed since."""
+        forgotten = self.world.node.disk.forgotten
+        return any(
+            account.row.workflow_id == handle.workflow_id and key in forgotten
+            for key, account in self.world.journal.accounts.items()
+        )
+
+    def judge_result(self, handle: Handle[Any], result: Any) -> None:
+        if result is None:
+            return
+        self.world.note(f"{handle.workflow_id} is complete")
+        if not fits(self.program, result, in_order=not self.world.plan.tier.is_ahead):
+            self.broken(f"{handle.workflow_id} of program {self.program} returned {result}")
+
+    def judge_end(self, handle: Handle[Any], end: aether.RunError) -> None:
         self.world.note(f"{handle.workflow_id} ends: {end}")
         is_failed = isinstance(end, aether.WorkflowFailed) and end.failure is not None
-        if is_failed and not may_fail(self.program) and "WorkflowTimeout" not in str(end):
-            self.world.fail(Violation(f"{handle.workflow_id} of program {self.program} failed: {end.failure}"))
+        if is_failed and not may_fail(self.program) and not any(kind in str(end) for kind in _OF_THE_SERVER):
+            self.broken(f"{handle.workflow_id} of program {self.program} failed: {end.failure}")
+
+    async def _come_too_late(self) -> None:
+        """A promise of a run that is over is kept once more: nothing comes of it, and it is said so."""
+        for token, _ in self.tokens[:1]:
+            try:
+                await self.insist(lambda: self.client.complete_promise(token, "too late"))  # noqa: B023 - awaited at once
+            except (WorkflowNotFound, WorkflowClosed, aether.InvalidArgument) as refusal:
+                self.world.note(f"a promise is kept too late: {type(refusal).__name__}")

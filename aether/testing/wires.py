@@ -50,7 +50,17 @@ class Way:
         self._held_until = -math.inf
         self._is_ended = False
         self._is_broken = False
+        self._is_dead = False
+        self._is_spoilt = False
         self._change = trio.Event()
+
+    def die(self) -> None:
+        """Nothing arrives any more, and nobody is told: not even that the other side is gone."""
+        self._is_dead = True
+
+    def spoil(self) -> None:
+        """A bit flips in what arrives next. Its reader finds that out, as under TLS, and gives the wire up."""
+        self._is_spoilt = True
 
     def hold(self, until: float) -> None:
         """Nothing arrives before that moment, and nothing is lost."""
@@ -58,11 +68,15 @@ class Way:
 
     def end(self) -> None:
         """Whoever reads finds the end behind what is under way."""
+        if self._is_dead:
+            return
         self._is_ended = True
         self._changed()
 
     def cut(self) -> None:
         """What is under way is lost; both sides find the wire broken."""
+        if self._is_dead:
+            return
         self._is_broken = True
         self._under_way.clear()
         self._changed()
@@ -92,9 +106,14 @@ class Way:
             if self._is_broken:
                 raise ConnectionResetError("the wire is cut")
             due = max(self._under_way[0][0], self._held_until) if self._under_way else math.inf
+            if self._is_dead:
+                due = math.inf
             if due <= trio.current_time():
+                if self._is_spoilt:
+                    self.cut()
+                    continue
                 return self._take(size_max)
-            if self._is_ended and not self._under_way:
+            if self._is_ended and not self._under_way and not self._is_dead:
                 return b""
             with trio.CancelScope(deadline=due):
                 await self._change.wait()
@@ -169,6 +188,11 @@ class Wire:
     def cut(self) -> None:
         self.to_server.cut()
         self.to_client.cut()
+
+    def vanish(self) -> None:
+        """Like a peer whose cable is pulled: no end, no reset, and whatever is sent to it goes nowhere."""
+        self.to_server.die()
+        self.to_client.die()
 
     def hold(self, until: float) -> None:
         """Like a peer that is paused, or a network that drops everything for a while."""

@@ -30,6 +30,8 @@ class Witness:
     trace: Callable[[str], None]
     # Told of a broken promise; raising it would only end the one answer.
     fail: Callable[[Violation], None]
+    # What the worker of that id has.
+    labels_of: Callable[[str], Mapping[str, str]]
     # In this tier only the end of a run is on disk when it is told.
     is_ahead: bool = False
     # The newest lease of each run, and of each activity of one: (token, worker, when).
@@ -142,6 +144,7 @@ class Witness:
     def _grant(self, run_id: str, path: str, token: int, worker: str) -> None:
         if not self.is_ahead:
             self.account(run_id, "a task")
+        self._check_labels(run_id, path, worker)
         now = trio.current_time()
         before, _, at = self.holders.get((run_id, path), (0, "", 0.0))
         if any(token == other for other, _, _ in self.holders.values()):
@@ -155,6 +158,17 @@ class Witness:
         if before:
             self.stale.append((before, bool(path)))
         self.holders[run_id, path] = token, worker, now
+
+    def _check_labels(self, run_id: str, path: str, worker: str) -> None:
+        account = self.journal.by_run_id.get(run_id)
+        if account is None:
+            return
+        wanted = account.activities[path].labels if path in account.activities else ()
+        if not path and account.created is not None:
+            wanted = account.created.labels
+        has = self.labels_of(worker)
+        if any(has.get(name) != value for name, value in wanted):
+            raise Violation(f"{worker} has {dict(has)}, and was given run {run_id} {path}, which wants {wanted}")
 
     def _acknowledged(self, response: wpb.CompleteStepResponse) -> None:
         run_id = self._runs.get(response.token)

@@ -53,7 +53,7 @@ class Author:
                 "activity",
                 f"a{name}",
                 draws.choice([0, 0, 1, 3]),
-                draws.choice(["steady", "beating", "brief", "twice"]),
+                draws.choice([*_BOUNDS]),
                 self._short_s(),
             ],
             lambda: ["sleep", draws.choice([0, 0.1, 1, 5, 30])],
@@ -69,6 +69,7 @@ class Author:
                 lambda: ["race", self._branches(below, is_child=is_child)],
                 lambda: ["nursery", self._branches(below, is_child=is_child)],
                 lambda: ["within", draws.choice([0.5, 3, 20]), self.program(below, is_child=is_child, size_max=3)],
+                lambda: ["deadline", draws.choice([0.5, 3, 20]), self.program(below, is_child=is_child, size_max=3)],
                 lambda: ["cleanup", f"c{name}", self.program(below, is_child=is_child, size_max=2)],
                 lambda: ["child", self.program(below, is_child=True, size_max=3)],
                 lambda: [
@@ -94,11 +95,15 @@ class Author:
 
     def _promise(self, name: str) -> Op:
         self.promises.append(f"p{name}")
-        return ["promise", f"p{name}"]
+        return ["promise", f"p{name}", self.draws.choice([0, 0, 3, 20])]
 
 
 def author_of(seed: object) -> Author:
     return Author(dice(seed))
+
+
+def _parity(name: str, fails: int, takes_s: float) -> int:
+    return int(name[1:]) % 2
 
 
 _BOUNDS: Final[dict[str, dict[str, Any]]] = {
@@ -106,6 +111,10 @@ _BOUNDS: Final[dict[str, dict[str, Any]]] = {
     "beating": {"retry": RETRY, "heartbeat_s": 4},
     "brief": {"retry": RETRY, "start_to_close_s": 2, "schedule_to_close_s": 40},
     "twice": {"retry": aether.RetryPolicy(initial_s=1, max_attempts=2)},
+    # One at a time, two at a time of each key, and in one zone.
+    "lone": {"retry": RETRY, "concurrency": aether.Concurrency(1)},
+    "paired": {"retry": RETRY, "concurrency": aether.Concurrency(2, key=_parity, name="pairs")},
+    "zoned": {"retry": RETRY, "labels": {"zone": "a"}},
 }
 
 
@@ -186,10 +195,13 @@ class Performer:
     async def _signal(self, ctx: aether.Context, name: str, times: int) -> list[Any]:
         return [await ctx.wait_signal(name) for _ in range(times)]
 
-    async def _promise(self, ctx: aether.Context, name: str) -> Any:
-        promised = await ctx.promise(name)
+    async def _promise(self, ctx: aether.Context, name: str, timeout_s: float) -> Any:
+        promised = await ctx.promise(name, timeout_s=timeout_s or None)
         await ctx.publish(name, promised.token)
-        return await promised.result()
+        try:
+            return await promised.result()
+        except TimeoutError:
+            return _LATE
 
     async def _parallel(self, ctx: aether.Context, programs: list[Program], limit: int) -> Any:
         return await ctx.parallel([self._bound(ctx, ops) for ops in programs], limit=limit or None)
@@ -208,6 +220,13 @@ class Performer:
         async with ctx.move_on_after(seconds):
             results.append(await self.perform(ctx, ops))
         return results[0] if results else _LATE
+
+    async def _deadline(self, ctx: aether.Context, seconds: float, ops: Program) -> Any:
+        try:
+            async with ctx.fail_after(seconds):
+                return await self.perform(ctx, ops)
+        except TimeoutError:
+            return _LATE
 
     async def _cleanup(self, ctx: aether.Context, name: str, ops: Program) -> Any:
         try:
@@ -285,7 +304,7 @@ def _fits(op: Op, value: Any, in_order: bool) -> bool:
             not in_order and isinstance(value, list) and sorted(map(str, value)) == sorted(map(str, sent))
         )
     if kind == "promise":
-        return bool(value == op[1])
+        return bool(value == op[1] or (value == _LATE and op[2]))
     if kind == "parallel":
         return (
             isinstance(value, list)
@@ -296,7 +315,7 @@ def _fits(op: Op, value: Any, in_order: bool) -> bool:
         return bool(value == len(op[1]))
     if kind == "race":
         return any(fits(branch, value, in_order=in_order) for branch in op[1])
-    if kind == "within":
+    if kind in {"within", "deadline"}:
         return value == _LATE or fits(op[2], value, in_order=in_order)
     if kind == "cleanup":
         return fits(op[2], value, in_order=in_order)

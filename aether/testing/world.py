@@ -8,7 +8,7 @@ find its way through them again.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from typing import Any, Final
 
 import trio
@@ -23,6 +23,7 @@ from aether.server import entropy as entropy_of_server
 from aether.server.engine_loop import EngineLoop
 from aether.store.interface import StoreError
 from aether.testing import reckoning
+from aether.testing.audit import audit
 from aether.testing.checkers import Journal, Violation
 from aether.testing.disk import Disk
 from aether.testing.environment import InlineLane, silence
@@ -77,6 +78,10 @@ class World:
     _wall_offset_s: float = 0.0
     # What trouble there was, by kind.
     deeds: Counter[str] = field(factory=Counter)
+    # The greatest share of each bound that was in use.
+    sizes: defaultdict[str, float] = field(factory=lambda: defaultdict(float))
+    # How often memory and disk were compared.
+    comparisons: int = 0
 
     # What happens.
 
@@ -85,11 +90,20 @@ class World:
         plan = self.plan
         disk = Disk(Ailing(plan))
         disk.on_commit = self._on_commit
-        self.witness = Witness(self.journal, self.note, self.fail, is_ahead=plan.tier.is_ahead)
+        self.witness = Witness(
+            self.journal,
+            self.note,
+            self.fail,
+            # "w1.3" is the third incarnation of number 1.
+            lambda worker: plan.labels_of(int(worker[1:].partition(".")[0])),
+            is_ahead=plan.tier.is_ahead,
+        )
         self.node = Node(
             disk,
             lambda: _WALL_NS + int((trio.current_time() + self._wall_offset_s) * 1e9),
+            limits=plan.limits,
             tier=plan.tier,
+            keep=plan.keep,
             weather=Storm(plan),
             watch=self.witness.watch,
         )
@@ -99,6 +113,7 @@ class World:
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._run_server)
+                    nursery.start_soon(audit, self)
                     for number in range(plan.workers):
                         self.workers.append(Process(self, number))
                         nursery.start_soon(self.workers[-1].run)
@@ -156,6 +171,7 @@ class World:
     async def _run_server(self) -> None:
         draws = dice(f"server {self.plan.seed}")
         while True:
+            self.journal.places.begin_server()
             try:
                 await self.node.run()
             except* StoreError as error:
@@ -170,11 +186,16 @@ class World:
                 self._wall_offset_s = draws.choice([0, -1, 1, -3600, 3600])
             self.note("the server comes back")
 
-    def crash_server(self, point: str = "") -> None:
-        if self.node.running is not None:
-            self.deeds["server crashes at commits" if point else "server crashes"] += 1
+    def crash_server(self, kind: str = "server crashes", point: str = "") -> None:
+        if self.node.is_up:
+            self.deeds[kind] += 1
             self.note(f"the server crashes {point}")
             self.node.crash(keeps_unsynced=self.plan.dice.random() < 0.5)
+
+    def mend_disk(self) -> None:
+        """Put back what was written, as from a backup, and start anew: a server reads what is open when it starts."""
+        self.node.disk.mend()
+        self.crash_server("server crashes", "because its disk was mended")
 
     # What is seen.
 
@@ -189,6 +210,8 @@ class World:
 
     def _on_commit(self, batches: Any) -> None:
         self.note(f"commit {self.node.disk.commits}: {self.journal.count} events so far")
+        if self.loop is not None:
+            self.journal.places.withheld = set(self.loop.engine.state.withheld.values())
         try:
             self.journal.on_commit(batches)
         except Violation as violation:
@@ -239,7 +262,10 @@ class Process:
         self._node_wires = []
         self.world.note(f"{name} begins")
         async with client:
-            settings = evolve(client.worker_settings(resident_max=2), make_lane=InlineLane, is_watched=False)
+            labels = self.world.plan.labels_of(self.number)
+            settings = evolve(
+                client.worker_settings(resident_max=2, labels=labels), make_lane=InlineLane, is_watched=False
+            )
             self.worker = Worker(client.transport, settings, client.converter)
             await self.worker.run(lambda: self.world.note(f"{name} is registered"))
 
@@ -253,6 +279,13 @@ class Process:
         self.world.note(f"w{self.number}.{self.incarnation} crashes")
         for wire in self._node_wires:
             wire.cut()
+        self._scope.cancel()
+
+    def vanish(self) -> None:
+        """Its machine is gone: nothing more is said, and nobody is told that."""
+        self.world.note(f"w{self.number}.{self.incarnation} vanishes")
+        for wire in self._node_wires:
+            wire.vanish()
         self._scope.cancel()
 
     def pause(self, seconds: float) -> None:

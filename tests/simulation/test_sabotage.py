@@ -1,30 +1,41 @@
 """The simulation finds what it is there for: each promise is broken on purpose, and some seed says so by its name."""
 
+from functools import partial
 from itertools import count
 
 import pytest
 import trio
 
 import aether
-from aether.core import lifecycle, messages
-from aether.core.run import Run
+from aether.core import activity, lifecycle, messages, pausing
+from aether.core.groups import Group
+from aether.core.run import Run, fold
+from aether.core.sessions import Session as SessionOfEngine
 from aether.core.sessions import Tokens
+from aether.core.state import State
 from aether.core.timers import TimerWheel
 from aether.sdk.session import Session
+from aether.sdk.transport import Transport
 from aether.server import snapshot_loop
 from aether.server.engine_loop import EngineLoop
+from aether.server.histories import Histories, _Kept
 from aether.server.settings import Persistence
+from aether.server.tally import Tally
 from aether.server.tiers import Tier
+from aether.server.writer import Writer
+from aether.testing import world
 from aether.testing.disk import Disk
 from aether.testing.faults import Plan
 from aether.testing.simulation import main
 from aether.testing.world import simulate
+from aether.wire.calls import ServerLink
+from aether.wire.limits import TransportLimits
 
 SEEDS_MAX = 150
 
 
 def first_failure(*, first=1):
-    """What the first seed says that fails."""
+    """What the first seed says that fails; `first` has been one that does."""
     for seed in range(first, first + SEEDS_MAX):
         try:
             simulate(seed)
@@ -36,13 +47,7 @@ def first_failure(*, first=1):
 
 
 def test_answers_that_do_not_wait_for_the_disk(monkeypatch):
-    def commit(self, records, effects):
-        commit_as_it_is(self, records, [])
-        self._perform(effects)
-        self.outbox.flush()
-
-    commit_as_it_is = EngineLoop._commit
-    monkeypatch.setattr(EngineLoop, "_commit", commit)
+    tell_at_once(monkeypatch)
     said, _ = first_failure()
     assert "on disk" in said
 
@@ -50,7 +55,7 @@ def test_answers_that_do_not_wait_for_the_disk(monkeypatch):
 def test_timers_that_fire_early(monkeypatch):
     advance = TimerWheel.advance
     monkeypatch.setattr(TimerWheel, "advance", lambda self, now, *more: advance(self, now + 2_000, *more))
-    said, _ = first_failure()
+    said, _ = first_failure(first=5)
     assert "early" in said or "before its time" in said
 
 
@@ -101,7 +106,7 @@ def test_a_worker_that_forgets_what_was_acknowledged(monkeypatch):
 def test_a_run_that_nobody_wakes(monkeypatch):
     monkeypatch.setattr(messages, "wake_run", lambda state, run: None)
     said, notes = first_failure()
-    assert "after all trouble" in said
+    assert "after all trouble" in said or "is stuck" in said
     assert "plan: " in notes
     assert "again: tox -e sim -- --seed " in notes
 
@@ -119,8 +124,20 @@ def test_results_that_are_made_up(monkeypatch):
     assert "returned" in said or "the code" in said
 
 
+def tell_at_once(monkeypatch):
+    """Nothing waits for the disk."""
+
+    def commit(self, records, effects):
+        commit_as_it_is(self, records, [])
+        self._perform(effects)
+        self.outbox.flush()
+
+    commit_as_it_is = EngineLoop._commit
+    monkeypatch.setattr(EngineLoop, "_commit", commit)
+
+
 def test_the_command_says_how_to_repeat_what_failed(monkeypatch, capsys):
-    monkeypatch.setattr(messages, "wake_run", lambda state, run: None)
+    tell_at_once(monkeypatch)
     assert main(["--first", "1", "--seeds", "3", "--keep-going"]) == 1
     said = capsys.readouterr()
     assert "again: tox -e sim -- --seed" in said.out
@@ -153,3 +170,88 @@ def test_a_tier_that_tells_an_end_before_it_is_on_disk(monkeypatch):
     monkeypatch.setattr(snapshot_loop, "_closes_a_run", lambda decision: False)
     said, _ = first_failure()
     assert "on disk" in said
+
+
+def test_a_limit_of_concurrency_that_does_not_hold(monkeypatch):
+    monkeypatch.setattr(Group, "has_room", True)
+    said, _ = first_failure(first=7)
+    assert "hold a place of" in said
+
+
+def test_a_label_that_nobody_looks_at(monkeypatch):
+    monkeypatch.setattr(SessionOfEngine, "has_labels", lambda self, wanted: True)
+    said, _ = first_failure()
+    assert "which wants (('zone', 'a'),)" in said
+
+
+def test_a_paused_run_that_goes_on(monkeypatch):
+    monkeypatch.setattr(pausing, "_hold", lambda state, run: None)
+    said, _ = first_failure()
+    assert "paused" in said
+
+
+def test_numbers_that_are_not_counted(monkeypatch):
+    monkeypatch.setattr(Tally, "change", lambda self, kind, before, after: None)
+    said, _ = first_failure()
+    assert "the server counts" in said
+
+
+def test_memory_that_is_not_what_is_written_down(monkeypatch):
+    def forget_what_is_shown(run, event):
+        fold(run, event)
+        run.published = None
+
+    monkeypatch.setattr("aether.core.state.fold", forget_what_is_shown)
+    said, _ = first_failure()
+    assert "published is None, by the history it is" in said
+
+
+def remember(self, run):
+    self.recently_closed[run.workflow_id] = (run.run_id, run.state)
+
+
+def keep(self, run_key, seq, body):
+    self._runs.setdefault(run_key, _Kept(seq)).events.append(body)
+    self._runs[run_key].size += len(body)
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "broken", "first", "words"),
+    [
+        (State, "remember_closed", remember, 2, "closed ids that are remembered"),
+        (SessionOfEngine, "has_slot", lambda self, kind: True, 1, "slots"),
+        (Writer, "has_room", True, 19, "batches that wait for the disk"),
+        (Histories, "append", keep, 2, "bytes of histories"),
+    ],
+)
+def test_bounds_that_do_not_hold(monkeypatch, place, name, broken, first, words):
+    monkeypatch.setattr(place, name, broken)
+    said, _ = first_failure(first=first)
+    assert words in said
+
+
+def test_a_disk_that_does_not_look_at_checksums(monkeypatch):
+    monkeypatch.setattr(Disk, "checked", lambda self, row: row)
+    first_failure(first=4)
+
+
+def test_attempts_that_nobody_has_after_a_restart(monkeypatch):
+    monkeypatch.setattr(activity, "lost", lambda state, item, reason: None)
+    first_failure(first=4)
+
+
+def test_who_does_not_notice_that_the_other_side_is_gone(monkeypatch):
+    monkeypatch.setattr(world, "Transport", partial(Transport, limits=TransportLimits(keepalive_s=1e9)))
+    said, _ = first_failure(first=13)
+    assert "after all trouble" in said
+
+
+def test_a_connection_that_falls_over_what_a_stranger_sends(monkeypatch):
+    def feed(self, data, now):
+        self.now = now
+        if not self.is_closed:
+            rest, self._rest = self._rest + data, b""
+            self._rest = rest[self._read_frames(rest) :]
+
+    monkeypatch.setattr(ServerLink, "feed", feed)
+    first_failure()

@@ -1,6 +1,6 @@
 """Simulations: the seeds that once failed, and as many new ones as fit into the budget.
 
-`AETHER_TEST_SIMULATION_SECONDS` is the budget (60 if it is not set). `tox -e sim -- --minutes 30` goes on for longer,
+`AETHER_TEST_SIMULATION_SECONDS` is the budget (120 if it is not set). `tox -e sim -- --minutes 30` goes on for longer,
 and `tox -e sim -- --seed N` repeats one.
 """
 
@@ -18,7 +18,7 @@ from aether.testing.simulation import main
 from aether.testing.world import simulate
 from tests.processes import ROOT, environment
 
-BUDGET_S = float(os.environ.get("AETHER_TEST_SIMULATION_SECONDS", "60"))
+BUDGET_S = float(os.environ.get("AETHER_TEST_SIMULATION_SECONDS", "120"))
 SEEDS = [
     int(line.split()[0])
     for line in (Path(__file__).parent / "seeds.txt").read_text().splitlines()
