@@ -28,10 +28,12 @@ def top(
     once: Annotated[bool, typer.Option("--once", help="Show it once and end; so does a pipe.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="A line for each change, and no screen.")] = False,
     ascii_only: Annotated[bool, typer.Option("--ascii", help="No characters beyond ASCII.")] = False,
+    mouse: Annotated[bool, typer.Option("--mouse/--no-mouse", help="Begin with the mouse taken. [no]")] = False,
     export: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Show it once, in a file: .svg, .html, .txt or .json.")
+        Path | None, typer.Option(metavar="PATH", help="Show it once, in a file: .svg, .html, .txt, .json or .csv.")
     ] = None,
     record: Annotated[Path | None, typer.Option(metavar="PATH", help="Keep what is seen in this file.")] = None,
+    headless: Annotated[bool, typer.Option("--headless", help="Only record, and show nothing.")] = False,
     replay: Annotated[Path | None, typer.Option(metavar="PATH", help="Show what was kept in this file.")] = None,
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,
@@ -52,6 +54,8 @@ def top(
         is_once=once,
         is_plain=plain,
         ascii_only=ascii_only,
+        has_mouse=mouse,
+        is_headless=headless,
         data=partial(render_data, output) if output.is_data else None,
         export=export,
         record=record,

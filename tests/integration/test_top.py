@@ -1,5 +1,6 @@
 """`aether top` in a real terminal, beside a real server and worker: what it shows, what it does, how it leaves."""
 
+import csv
 import gzip
 import json
 import os
@@ -8,6 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -120,13 +123,62 @@ def test_a_run_is_held_let_go_on_and_sent_a_signal(terminal, world):
     terminal.wait_for("approval", "RUNNING")
     terminal.type("P", "y")
     terminal.wait_for("PAUSED")
-    terminal.type("G", "y")
+    terminal.type("P", "y")
     terminal.wait_for("RUNNING")
     terminal.type("S", "approve", "Enter", '"yes"', "Enter")
     terminal.wait_for("signal?", "name of the signal: approve", 'its value, as JSON (nothing: null): "yes"')
     terminal.type("y")
     terminal.wait_for("COMPLETED")
     assert states(world.url)["wait-2"] == "COMPLETED"
+
+
+def test_a_task_queue_is_held_let_go_on_and_limited(terminal, world):
+    terminal.start("--view", "queues")
+    terminal.wait_for("default", "activity", "all")
+    terminal.type("P")
+    terminal.wait_for("pause?", "queue   default", "hands out nothing more")
+    terminal.type("y")
+    terminal.wait_for("nothing")
+    listed = json.loads(aether("queue", "list", "-o", "json", AETHER_SERVER=world.url).stdout)
+    assert (listed[0]["paused"], listed[0]["reason"]) == (True, "paused from aether top")
+    terminal.type("P", "y")
+    terminal.wait_until(lambda: "nothing" not in terminal.screen(), "the queue to go on")
+    terminal.type("L", "7", "Enter", "y")
+    terminal.wait_for("≤ 7")
+    terminal.type("L", "0", "Enter", "y")
+    terminal.wait_until(lambda: "≤ 7" not in terminal.screen(), "no limit")
+
+
+def test_the_mouse_selects_and_opens_when_it_is_asked_to_and_is_given_back(terminal):
+    terminal.start("--view", "workflows")
+    shown = terminal.wait_for("order-1", "wait-1")
+    line = next(number for number, text in enumerate(shown.splitlines(), 1) if "order-1" in text)
+    assert terminal.asks("mouse_any_flag") == "0"
+    click = ("-l", f"\x1b[<0;20;{line}M\x1b[<0;20;{line}m")
+    terminal.run("send-keys", *click)
+    terminal.type("m")
+    terminal.wait_until(lambda: terminal.asks("mouse_any_flag") == "1", "the mouse to be taken")
+    terminal.run("send-keys", *click)
+    terminal.run("send-keys", *click)
+    terminal.wait_for("Timeline", "COMPLETED")
+    terminal.type("C-z")
+    terminal.wait_until(lambda: terminal.asks("alternate_on") == "0", "the screen to be given back")
+    assert terminal.asks("mouse_any_flag") == "0"
+    terminal.type("fg", "Enter")
+    terminal.wait_until(lambda: terminal.asks("mouse_any_flag") == "1", "the mouse to be taken again")
+    terminal.type("C-c")
+    terminal.wait_until(lambda: terminal.asks("alternate_on") == "0", "the end")
+    assert terminal.asks("mouse_any_flag") == "0"
+
+
+def test_the_log_tells_what_happens_and_takes_a_filter(terminal, world):
+    terminal.start("--view", "log", "--filter", "type:order")
+    terminal.wait_for("order-1", "ActivityRetried", "charge", "ConnectionError: gateway hung", "RunCompleted")
+    assert "broken-1" not in terminal.screen()
+    terminal.type("/", "C-u", "type:broken", "Enter")
+    terminal.wait_for("broken-1", "RunFailed")
+    assert "order-1" not in terminal.screen()
+    assert "\x1b]0;" not in terminal.screen()
 
 
 def test_a_run_is_forked_and_a_failed_one_is_retried(terminal, world):
@@ -325,6 +377,40 @@ def test_a_picture_is_written_to_a_file(world, tmp_path):
 
 
 @needs_tmux
+def test_a_list_is_written_as_a_table(world, tmp_path):
+    done = aether("top", "--view", "workflows", "--export", "runs.csv", cwd=tmp_path, AETHER_SERVER=world.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    with (tmp_path / "runs.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    order = next(row for row in rows if row["WORKFLOW"] == "order-1")
+    assert (order["STATE"], order["TYPE"], order["TAGS"]) == ("COMPLETED", "order", "customer=c7")
+    done = aether("top", "--run", "broken-1", "--export", "run.csv", cwd=tmp_path, AETHER_SERVER=world.url)
+    assert "RunFailed" in (tmp_path / "run.csv").read_text()
+
+
+def test_without_a_screen_it_only_records(world, tmp_path):
+    command = ("-m", "aether.cli", "top", "--headless", "--record", "night.gz", "--interval", "0.25")
+    with Child(*command, cwd=tmp_path, AETHER_SERVER=world.url) as recording:
+        path = tmp_path / "night.gz"
+        while not path.exists() or not gzip_lines(path):
+            time.sleep(0.05)
+        assert aether("start", "approval", "eve", "--id", "late-1", AETHER_SERVER=world.url).returncode == 0
+        while "late-1" not in "".join(gzip_lines(path)):
+            time.sleep(0.05)
+        recording.tell()
+        assert recording.finish() == (0, "")
+    refused = aether("top", "--headless", AETHER_SERVER=world.url)
+    assert (refused.returncode, "--record" in refused.stderr) == (2, True)
+
+
+def gzip_lines(path):
+    """Those that are there; it may still be written."""
+    lines: list[str] = []
+    with gzip.open(path, "rt") as file, suppress(EOFError):
+        lines.extend(file)
+    return lines
+
+
 def test_what_was_recorded_is_played(world, tmp_path):
     path = tmp_path / "night.gz"
     with Child(

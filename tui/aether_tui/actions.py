@@ -10,7 +10,15 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from aether import Handle
+from aether import Client, Handle
+
+
+@frozen
+class Queue:
+    """A task queue of a server, for actions."""
+
+    client: Client
+    name: str
 
 
 class Of(StrEnum):
@@ -32,7 +40,7 @@ class Question:
 
 @frozen
 class Action:
-    """`perform` gives back what there is to tell of it, or nothing."""
+    """`perform` gives back what there is to tell of it, or nothing. What has no key is meant by that of another."""
 
     key: str
     name: str
@@ -40,13 +48,15 @@ class Action:
     says: str
     # What will happen, told before it does.
     effect: str
-    perform: Callable[[Handle[Any], tuple[str, ...]], Awaitable[str]]
+    perform: Callable[[Any, tuple[str, ...]], Awaitable[str]]
     questions: tuple[Question, ...] = ()
     of: Of = Of.OPEN
     # Can not be undone or softened: wants the end of the id typed.
     is_grave: bool = False
     # About one run that is open on the screen, and never about many.
     is_single: bool = False
+    # About a task queue.
+    is_of_queue: bool = False
 
 
 def _is_name(answer: str) -> str:
@@ -100,6 +110,26 @@ async def _resume(handle: Handle[Any], answers: tuple[str, ...]) -> str:
     return ""
 
 
+async def _pause_queue(queue: Queue, answers: tuple[str, ...]) -> str:
+    await queue.client.update_queue(queue.name, paused=True, reason="paused from aether top")
+    return ""
+
+
+async def _resume_queue(queue: Queue, answers: tuple[str, ...]) -> str:
+    await queue.client.update_queue(queue.name, paused=False)
+    return ""
+
+
+async def _limit_queue(queue: Queue, answers: tuple[str, ...]) -> str:
+    limit = (await queue.client.update_queue(queue.name, activity_limit=int(answers[0]))).activity_limit
+    return f"at most {limit} activities at a time" if limit else "no limit"
+
+
+def _is_limit(answer: str) -> str:
+    is_right = answer.isdecimal() and len(answer) < 7 and int(answer) <= _LIMIT_MAX
+    return "" if is_right else f"a number from 0 to {_LIMIT_MAX:,}"
+
+
 async def _retry(handle: Handle[Any], answers: tuple[str, ...]) -> str:
     return f"goes on as run {(await handle.retry()).run_id}"
 
@@ -110,6 +140,7 @@ async def _fork(handle: Handle[Any], answers: tuple[str, ...]) -> str:
     return f"the fork is {made.workflow_id}"
 
 
+_LIMIT_MAX: Final = 100_000
 ACTIONS: Final = {
     "cancel": Action(
         "C",
@@ -137,11 +168,33 @@ ACTIONS: Final = {
     "pause": Action(
         "P",
         "pause",
-        "hold the run where it is",
+        "hold the run where it is; if it is paused, let it go on",
         "holds it: no worker gets it and no attempt of its activities begins; what is under way may finish",
         _pause,
     ),
-    "resume": Action("G", "go on", "let a paused run go on", "lets it go on from where it was paused", _resume),
+    "resume": Action("", "go on", "let a paused run go on", "lets it go on from where it was paused", _resume),
+    "pause-queue": Action(
+        "P",
+        "pause",
+        "let the queue hand out nothing; if it is paused, let it go on",
+        "hands out nothing more, no runs and no attempts of activities, until it is resumed or the server restarts; "
+        "what workers have in hand goes on",
+        _pause_queue,
+        is_of_queue=True,
+    ),
+    "resume-queue": Action(
+        "", "go on", "let a paused queue go on", "hands out again what waits in it", _resume_queue, is_of_queue=True
+    ),
+    "limit-queue": Action(
+        "L",
+        "limit",
+        "limit how many activities of the queue go on at a time",
+        "lets its workers together have at most so many attempts of activities at a time, until the server restarts; "
+        "what they have in hand goes on",
+        _limit_queue,
+        (Question("attempts at a time (0: no limit)", _is_limit),),
+        is_of_queue=True,
+    ),
     "retry": Action(
         "R",
         "retry",

@@ -16,27 +16,31 @@ import trio
 from attrs import define, evolve, field, frozen
 from rich.color import ColorSystem
 
-from aether import Client
+from aether import AetherError, Client
 from aether_tui.actions import ACTIONS
 from aether_tui.commands import PAGE, press
 from aether_tui.deeds import perform
 from aether_tui.export import export_name, render
 from aether_tui.feed import Feed, wants_of
-from aether_tui.keys import Decoder, Key
+from aether_tui.keys import Decoder, Key, Mouse
 from aether_tui.known import Known, RunKey
+from aether_tui.listing import run_key
 from aether_tui.paint import Painter
 from aether_tui.plain import INTERRUPTED
+from aether_tui.pointing import point
 from aether_tui.recording import ReplayFeed
 from aether_tui.terminal import Terminal, TerminalGone, taken
 from aether_tui.theme import Theme
-from aether_tui.ui import Copy, Export, Mode, Perform, Quit, Refresh, Seek, Ui, Wish
+from aether_tui.ui import Copy, Export, Gather, Mode, Perform, Quit, Refresh, Seek, Ui, Wish
 from aether_tui.views.frame import frame
-from aether_tui.views.scene import Scene
+from aether_tui.views.scene import Drawn, Scene
 
 # A lone Esc is the key after so much silence.
 _SILENCE_S: Final = 0.05
 _FRAMES_PER_S: Final = 20
 _TICK_S: Final = 1.0
+_GATHERED_MAX: Final = 10_000
+_GATHER_S: Final = 30.0
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 
 
@@ -61,7 +65,7 @@ class App:
     exit_code: int = 0
     _painter: Painter = field(init=False)
     _dirty: trio.Event = field(factory=trio.Event)
-    _page: int = PAGE
+    _drawn: Drawn = field(factory=lambda: Drawn([], page=PAGE))
     # Goes to the terminal between two pictures.
     _extra: bytes = b""
     # What is shown while the picture is frozen, and since when.
@@ -70,6 +74,8 @@ class App:
 
     def __attrs_post_init__(self) -> None:
         self._painter = Painter(self.setup.colours)
+        if self.ui.mouse:
+            self._extra = self.terminal.switch_mouse(on=True)
 
     async def run(self) -> int:
         """Until somebody quits, or the terminal is gone. The exit code."""
@@ -130,7 +136,7 @@ class App:
         was_frozen = self.ui.is_frozen
         if key == "ctrl-l":
             self._painter.forget()
-        self.ui, wishes = press(self.ui, self._shown()[0], key, self._page)
+        wishes = self._moved(key)
         if self.ui.is_frozen != was_frozen:
             # A recording stands still by itself.
             is_held = self.ui.is_frozen and not self.ui.is_replay
@@ -139,15 +145,29 @@ class App:
             self._grant(wish)
         self._changed()
 
+    def _moved(self, key: Key) -> tuple[Wish, ...]:
+        known, had_mouse = self._shown()[0], self.ui.mouse
+        wishes: tuple[Wish, ...] = ()
+        if not isinstance(key, Mouse):
+            self.ui, wishes = press(self.ui, known, key, self._drawn.page)
+        elif had_mouse:
+            # Else nobody has asked for it, and it is nothing.
+            self.ui, wishes = point(self.ui, known, key, self._drawn)
+        if self.ui.mouse != had_mouse:
+            self._extra += self.terminal.switch_mouse(on=self.ui.mouse)
+        return wishes
+
     def _grant(self, wish: Wish) -> None:
         if isinstance(wish, Quit):
             self._end(0)
         elif isinstance(wish, Refresh):
             self.feed.nudge()
         elif isinstance(wish, Seek) and isinstance(self.feed, ReplayFeed):
-            self.feed.seek(wish.looks, wish.span_us)
+            self.feed.seek(wish.looks, wish.span_us, wish.day_s)
         elif isinstance(wish, Perform):
             self._nursery.start_soon(self._perform, wish)
+        elif isinstance(wish, Gather):
+            self._nursery.start_soon(self._gather, wish.filter)
         elif isinstance(wish, Export):
             self._notice(self._export(wish.form))
         elif isinstance(wish, Copy):
@@ -162,16 +182,36 @@ class App:
         if client is None or self.ui.read_only:
             return
 
-        def told(run: RunKey, is_done: bool, said: str) -> None:
-            said = f"{name}: {said}"
-            self.known.note(self.setup.now_us(), "COMPLETED" if is_done else "FAILED", run[0], said, run)
-            self._notice(f"{run[0]}: {said}")
+        heard, count = 0, max(len(intent.runs), 1)
 
-        done, count = await perform(client, intent, told), len(intent.runs)
+        def told(run: RunKey, is_done: bool, said: str) -> None:
+            nonlocal heard
+            heard += 1
+            said = f"{name}: {said}"
+            about = None if intent.queue else run
+            self.known.note(self.setup.now_us(), "COMPLETED" if is_done else "FAILED", run[0], said, about)
+            self._notice(f"{run[0]}: {said}" if count == 1 else f"{name}: {heard} of {count}")
+
+        done = await perform(client, intent, told)
         if count > 1:
             left = f", {count - done} failed; the log says how" if done < count else ""
             self._notice(f"{name}: {done} of {count} done{left}")
         self.feed.nudge()
+
+    async def _gather(self, filter_text: str) -> None:
+        """Mark what the filter means, up to a bound."""
+        client = self.setup.client
+        if client is None:
+            return
+        try:
+            with trio.fail_after(_GATHER_S):
+                runs = [run_key(each) async for each in client.list(f"{filter_text} state:open", limit=_GATHERED_MAX)]
+        except (trio.TooSlowError, AetherError) as error:
+            self._notice(f"which runs the filter means is not known: {error}")
+            return
+        self.ui = evolve(self.ui, marked=self.ui.marked | frozenset(runs))
+        more = ", the most that can be marked" if len(runs) == _GATHERED_MAX else ""
+        self._notice(f"{len(self.ui.marked)} marked{more}")
 
     def _export(self, form: str) -> str:
         name = export_name(self.ui, self.setup.now_us(), form)
@@ -202,7 +242,7 @@ class App:
             width, height = self.terminal.size()
             drawn = frame(self._scene(width, height))
             self.ui = self.ui.at(evolve(self.ui.cursor, top=drawn.top), moved=False)
-            self._page = drawn.page
+            self._drawn = drawn
             extra, self._extra = self._extra, b""
             try:
                 await self.terminal.write(extra + self._painter.paint(drawn.picture, width))

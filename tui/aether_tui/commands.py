@@ -8,35 +8,34 @@ from typing import Final
 
 from attrs import evolve
 
-from aether import Event, TimelineRow
-from aether_tui.actions import ACTIONS, Of
+from aether_tui.actions import ACTIONS
 from aether_tui.bindings import binding_of
-from aether_tui.keys import Key, Paste
-from aether_tui.known import Known, RunKey
-from aether_tui.lines import shown
+from aether_tui.intents import Outcome, asked, confirmed, intend
+from aether_tui.keys import Key, Mouse, Paste
+from aether_tui.known import Known
 from aether_tui.listing import SORTS, listing, run_chosen, run_key
+from aether_tui.places import completed, place_of, places
+from aether_tui.typed import edited
 from aether_tui.ui import (
     MAIN_VIEWS,
     RATES_S,
     Copy,
     Cursor,
     Export,
-    Intent,
+    Gather,
     Mode,
-    Perform,
     Quit,
     Refresh,
     Seek,
     Tab,
+    Times,
     Ui,
     View,
-    Wish,
 )
 
-Outcome = tuple[Ui, tuple[Wish, ...]]
-EXPORTS: Final = {"s": "svg", "h": "html", "t": "txt", "j": "json"}
+EXPORTS: Final = {"s": "svg", "h": "html", "t": "txt", "j": "json", "c": "csv"}
 PRESETS: Final = ("", "state:open", "state:failed", "state:failed closed:>1h", "state:open age:>1h")
-_TYPED_MAX: Final = 2_000
+_ZOOM_MAX: Final = 16
 _OPENED_MAX: Final = 32
 _MINUTE_US: Final = 60_000_000
 # A page, for those that do not know the height.
@@ -46,6 +45,8 @@ PAGE: Final = 10
 def press(ui: Ui, known: Known, key: Key, page: int = PAGE) -> Outcome:
     """`page` is how many rows the list has on the screen."""
     ui = evolve(ui, notice="")
+    if isinstance(key, Mouse):
+        return ui, ()  # `pointing.py` knows what is there
     if ui.mode is Mode.LOOK:
         if isinstance(key, Paste):
             return evolve(ui, notice="text was pasted; press / first to filter by it"), ()
@@ -58,7 +59,7 @@ def _look(ui: Ui, known: Known, key: str, page: int) -> Outcome:
     if binding is None:
         return ui, ()
     if binding.does in ACTIONS:
-        return _intend(ui, known, binding.does), ()
+        return intend(ui, known, binding.does), ()
     if binding.does in _MOVES:
         return _move(ui, known, _MOVES[binding.does](page)), ()
     if binding.does == "view":
@@ -113,6 +114,8 @@ def _open(ui: Ui, known: Known) -> Outcome:
 
 
 def _back(ui: Ui, known: Known) -> Outcome:
+    if ui.narrowed.get(ui.list_name):
+        return _narrowed(ui, ""), ()
     if ui.view is View.RUN and len(ui.opened) > 1:
         return evolve(ui, opened=ui.opened[:-1], has_moved=True), (Refresh(),)
     if ui.view is View.RUN:
@@ -128,6 +131,22 @@ def _turn_page(ui: Ui, by: int) -> Outcome:
     tabs = list(Tab)
     tab = tabs[(tabs.index(ui.tab) + by) % len(tabs)]
     return evolve(ui, tab=tab, has_moved=True), (Refresh(),)
+
+
+def _pan(ui: Ui, by: int) -> Outcome:
+    if ui.view is View.RUN and ui.tab is Tab.TIMELINE and ui.zoom:
+        return evolve(ui, pan=max(0, min(ui.pan + by, 4 * (2**ui.zoom - 1)))), ()
+    return _turn_page(ui, by)
+
+
+def _zoom(ui: Ui, by: int) -> Outcome:
+    """In and out of the middle of what is shown; `pan` counts quarters of it."""
+    zoom = max(0, min(ui.zoom + by, _ZOOM_MAX))
+    if zoom == ui.zoom:
+        return ui, ()
+    pan = 2 * ui.pan + 2 if by > 0 else (ui.pan - 2) // 2
+    pan = max(0, min(pan, 4 * (2**zoom - 1)))
+    return evolve(ui, zoom=zoom, pan=pan, zooms=False, notice=f"zoomed {2**zoom} times" if zoom else "all of it"), ()
 
 
 # Choosing.
@@ -171,6 +190,21 @@ def _find(ui: Ui, known: Known, wanted: str, *, from_next: bool) -> Ui:
     return evolve(ui, notice=f"nothing here has {wanted!r}")
 
 
+def _narrowed(ui: Ui, words: str) -> Ui:
+    return evolve(ui, narrowed={**ui.narrowed, ui.list_name: words}, has_moved=True)
+
+
+def _times(ui: Ui, known: Known) -> Outcome:
+    every = list(Times)
+    times = every[(every.index(ui.times) + 1) % len(every)]
+    return evolve(ui, times=times, notice=f"times: {times}"), ()
+
+
+def _mouse(ui: Ui, known: Known) -> Outcome:
+    said = "the mouse is the terminal's again" if ui.mouse else "a click selects, a second one opens; m gives it back"
+    return evolve(ui, mouse=not ui.mouse, notice=said), ()
+
+
 def _follow(ui: Ui, known: Known) -> Outcome:
     follow = not ui.follow
     return evolve(ui, follow=follow, has_moved=True, notice="follows" if follow else "does not follow any more"), ()
@@ -192,48 +226,7 @@ def _copy(ui: Ui, known: Known) -> Outcome:
     return evolve(ui, notice=f"{run[0]} was sent to the clipboard"), (Copy(run[0]),)
 
 
-# Changing.
-
-
-def _intend(ui: Ui, known: Known, kind: str) -> Ui:
-    """What is marked, in the order of the list, else what is selected; without what is over."""
-    chosen = run_chosen(ui, known)
-    runs = _marked(ui, known) if ui.view is View.WORKFLOWS and ui.marked else (chosen,) if chosen else ()
-    if not runs:
-        return evolve(ui, notice="no run is selected")
-    action = ACTIONS[kind]
-    fitting = tuple(run for run in runs if fits(known, run, action.of))
-    if not fitting:
-        said = "over already" if action.of is Of.OPEN else "not over yet"
-        return evolve(ui, notice=f"{runs[0][0]} is {said}" if len(runs) == 1 else f"all of them are {said}")
-    return _asking(evolve(ui, intent=Intent(kind, fitting)), known)
-
-
-def _asking(ui: Ui, known: Known) -> Ui:
-    """The next question of what is intended, or its confirmation."""
-    intent = ui.intent
-    assert intent is not None
-    questions = ACTIONS[intent.kind].questions
-    if len(intent.answers) == len(questions):
-        return evolve(ui, mode=Mode.CONFIRM, typed="")
-    question = questions[len(intent.answers)]
-    return evolve(ui, mode=Mode.ASK, typed=_selected_event(ui, known) if question.is_event else "")
-
-
-def _selected_event(ui: Ui, known: Known) -> str:
-    """Number of the event that is selected, or of the last one before the selected row began."""
-    rows = listing(ui, known)
-    index = rows.chosen(ui)
-    thing = None if index is None else rows.things[index]
-    if isinstance(thing, Event):
-        return str(thing.seq)
-    return str(max(thing.first_seq - 1, 1)) if isinstance(thing, TimelineRow) else ""
-
-
-def _marked(ui: Ui, known: Known) -> tuple[RunKey, ...]:
-    listed = [key for info in listing(ui, known).things if (key := run_key(info)) in ui.marked]
-    # What is marked and not in the list any more is meant too.
-    return (*listed, *sorted(ui.marked - set(listed)))
+# Marking.
 
 
 def _mark(ui: Ui, known: Known) -> Outcome:
@@ -245,84 +238,12 @@ def _mark(ui: Ui, known: Known) -> Outcome:
 
 def _mark_all(ui: Ui, known: Known) -> Outcome:
     marked = ui.marked | {run_key(info) for info in listing(ui, known).things if not info.state.is_closed}
+    if marked == ui.marked and marked:
+        return evolve(ui, notice="asking which runs the filter means…"), (Gather(ui.filter),)
     return evolve(ui, marked=marked, notice=f"{len(marked)} marked"), ()
 
 
-def fits(known: Known, run: RunKey, of: Of) -> bool:
-    """Is the run one that can be meant, as far as is known here? The server decides."""
-    closed = _is_closed(known, run)
-    return closed is None or of is Of.ANY or closed is (of is Of.CLOSED)
-
-
-def _is_closed(known: Known, run: RunKey) -> bool | None:
-    status = known.run.status if known.run is not None else None
-    if status is not None and run_key(status.info) == run:
-        return status.state.is_closed
-    infos = known.look.runs if known.look else ()
-    return next((info.state.is_closed for info in infos if run_key(info) == run), None)
-
-
-def _asked(ui: Ui, known: Known, key: Key) -> Outcome:
-    intent = ui.intent
-    assert intent is not None
-    if key == "esc":
-        return _gave_up(ui), ()
-    if key != "enter":
-        return _edited(ui, key), ()
-    questions = ACTIONS[intent.kind].questions
-    fault = questions[len(intent.answers)].check(ui.typed)
-    if fault:
-        return evolve(ui, notice=fault), ()
-    return _asking(evolve(ui, intent=evolve(intent, answers=(*intent.answers, ui.typed))), known), ()
-
-
-def _confirmed(ui: Ui, known: Known, key: Key) -> Outcome:
-    """Only `y` goes on, or, where there is much to lose, what has to be typed; every other key is No."""
-    intent = ui.intent
-    assert intent is not None
-    wanted = proof(intent)
-    if wanted:
-        if key == "esc":
-            return _gave_up(ui), ()
-        if key != "enter":
-            return _edited(ui, key), ()
-        is_meant = ui.typed == wanted
-    else:
-        is_meant = key == "y"
-    if not is_meant:
-        return _gave_up(ui), ()
-    return evolve(ui, mode=Mode.LOOK, intent=None, typed="", marked=frozenset()), (Perform(intent), Refresh())
-
-
-def proof(intent: Intent) -> str:
-    """What has to be typed: something that only whoever looks can know; "" where a `y` will do."""
-    if len(intent.runs) > 1:
-        return str(len(intent.runs))
-    return shown(intent.runs[0][0])[-4:] if ACTIONS[intent.kind].is_grave else ""
-
-
-def _gave_up(ui: Ui) -> Ui:
-    said = "nothing was done" if ui.intent else ""
-    return evolve(ui, mode=Mode.LOOK, intent=None, typed="", notice=said)
-
-
 # Text.
-
-
-def _edited(ui: Ui, key: Key) -> Ui:
-    if isinstance(key, Paste):
-        typed = ui.typed + " ".join(key.text.split())
-    elif key == "backspace":
-        typed = ui.typed[:-1]
-    elif key == "ctrl-u":
-        typed = ""
-    elif key == "ctrl-w":
-        typed = ui.typed.rstrip().rpartition(" ")[0]
-    elif key == "space":
-        typed = ui.typed + " "
-    else:
-        typed = ui.typed + key if len(key) == 1 else ui.typed
-    return evolve(ui, typed=typed[:_TYPED_MAX])
 
 
 def _filtering(ui: Ui, known: Known, key: Key) -> Outcome:
@@ -331,13 +252,61 @@ def _filtering(ui: Ui, known: Known, key: Key) -> Outcome:
     if key == "enter":
         ui = evolve(ui, mode=Mode.LOOK, filter=" ".join(ui.typed.split()), typed="", has_moved=True)
         return ui.at(Cursor()), (Refresh(),)
-    return _edited(ui, key), ()
+    if key == "tab":
+        return evolve(ui, typed=completed(ui.typed, known)), ()
+    return edited(ui, key), ()
+
+
+def _going(ui: Ui, known: Known, key: Key) -> Outcome:
+    if key == "esc":
+        return evolve(ui, mode=Mode.LOOK, typed=""), ()
+    if key == "tab":
+        offers = places(ui, known)
+        return evolve(ui, typed=offers[0].text if offers else ui.typed), ()
+    if key != "enter":
+        return edited(ui, key), ()
+    typed = ui.typed.strip()
+    ui = evolve(ui, mode=Mode.LOOK, typed="")
+    return _go(ui, known, typed) if typed else (ui, ())
+
+
+def _go(ui: Ui, known: Known, typed: str) -> Outcome:
+    place = place_of(evolve(ui, typed=typed), known)
+    if place.kind == "view":
+        return _show(ui, View(place.text)), (Refresh(),)
+    if place.kind == "action":
+        return intend(ui, known, place.of), ()
+    if place.kind == "command":
+        return COMMANDS[place.of](ui, known)
+    if place.kind == "time":
+        return ui, (Seek(day_s=int(place.of)),)
+    if place.kind in {"queue", "worker"}:
+        ui = _show(ui, View.QUEUES if place.kind == "queue" else View.WORKERS)
+        return ui.at(Cursor(place.of)), (Refresh(),)
+    if place.kind == "filter":
+        return evolve(_show(ui, View.WORKFLOWS), filter=place.of).at(Cursor()), (Refresh(),)
+    behind = ui.behind if ui.view is View.RUN else ui.view
+    if ui.is_replay:
+        return evolve(ui, notice="a recording has no histories"), ()
+    opened = (*ui.opened, (place.of, ""))[-_OPENED_MAX:]
+    ui = evolve(ui, view=View.RUN, opened=opened, behind=behind, tab=Tab.TIMELINE, follow=False, has_moved=True)
+    return ui, (Refresh(),)
+
+
+def _narrowing(ui: Ui, known: Known, key: Key) -> Outcome:
+    """The list follows what is typed."""
+    if key == "esc":
+        return evolve(_narrowed(ui, ""), mode=Mode.LOOK, typed=""), ()
+    if key == "enter":
+        return evolve(ui, mode=Mode.LOOK, typed=""), ()
+    ui = edited(ui, key)
+    return _narrowed(ui, ui.typed), ()
 
 
 def _finding(ui: Ui, known: Known, key: Key) -> Outcome:
     if key in {"esc", "enter"}:
         return evolve(ui, mode=Mode.LOOK, find=ui.typed, typed=""), ()
-    ui = _edited(ui, key)
+    ui = edited(ui, key)
     return _find(ui, known, ui.typed, from_next=False), ()
 
 
@@ -359,8 +328,10 @@ def _helped(ui: Ui, known: Known, key: Key) -> Outcome:
 _MODES: Final = {
     Mode.FILTER: _filtering,
     Mode.FIND: _finding,
-    Mode.ASK: _asked,
-    Mode.CONFIRM: _confirmed,
+    Mode.NARROW: _narrowing,
+    Mode.GO: _going,
+    Mode.ASK: asked,
+    Mode.CONFIRM: confirmed,
     Mode.EXPORT: _exporting,
     Mode.HELP: _helped,
 }
@@ -371,6 +342,15 @@ COMMANDS: Final[dict[str, Callable[[Ui, Known], Outcome]]] = {
     "back": _back,
     "next": lambda ui, known: _turn_page(ui, 1),
     "previous": lambda ui, known: _turn_page(ui, -1),
+    "right": lambda ui, known: _pan(ui, 1),
+    "left": lambda ui, known: _pan(ui, -1),
+    "zoom-in": lambda ui, known: _zoom(ui, 1),
+    "zoom-out": lambda ui, known: _zoom(ui, -1),
+    "go": lambda ui, known: (evolve(ui, mode=Mode.GO, typed=""), ()),
+    "narrow": lambda ui, known: (evolve(ui, mode=Mode.NARROW, typed=ui.narrowed.get(ui.list_name, "")), ()),
+    "wide": lambda ui, known: (evolve(ui, is_wide=not ui.is_wide), ()),
+    "times": _times,
+    "mouse": _mouse,
     "filter": _filter,
     "find": lambda ui, known: (evolve(ui, mode=Mode.FIND, typed=""), ()),
     "find-next": _find_next,
@@ -383,7 +363,7 @@ COMMANDS: Final[dict[str, Callable[[Ui, Known], Outcome]]] = {
     "unmark": lambda ui, known: (evolve(ui, marked=frozenset()), ()),
     "preset": _preset,
     "idle": lambda ui, known: (evolve(ui, hides_idle=not ui.hides_idle), ()),
-    "zoom": lambda ui, known: (evolve(ui, zooms=not ui.zooms), ()),
+    "zoom": lambda ui, known: (evolve(ui, zooms=not ui.zooms, zoom=0, pan=0), ()),
     "freeze": _freeze,
     "faster": lambda ui, known: _pace(ui, -1),
     "slower": lambda ui, known: _pace(ui, 1),

@@ -1,22 +1,29 @@
-"""A picture as a file: SVG, HTML, text; and what it shows as data."""
+"""A picture as a file: SVG, HTML, text; and what it shows as data: JSON, CSV."""
 
+import csv
 import io
 import json
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from attrs import frozen
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.terminal_theme import TerminalTheme
 
+from aether_tui.grid import Cell, Column
 from aether_tui.known import Known
-from aether_tui.lines import Picture, plain
+from aether_tui.lines import Picture, plain, shown
+from aether_tui.listing import listing
 from aether_tui.sizes import clock
-from aether_tui.ui import Ui
+from aether_tui.ui import Ui, View
+from aether_tui.views import log, overview, queues, workers, workflows
+from aether_tui.views import run as run_view
 from aether_tui.views.frame import frame
 from aether_tui.views.scene import Scene
 
-FORMS: Final = ("svg", "html", "txt", "json")
+FORMS: Final = ("svg", "html", "txt", "json", "csv")
+_FORMULAS: Final = "=+-@"
 _DARK: Final = (
     (24, 26, 31), (224, 98, 98), (125, 186, 99), (222, 180, 92), (97, 155, 224), (190, 132, 214), (86, 182, 194),
     (214, 217, 222),
@@ -54,6 +61,8 @@ def render(scene: Scene, form: str) -> str:
     """The scene as the text of a file; `form` is one of `FORMS`."""
     if form == "json":
         return json.dumps(document(scene.known), indent=2) + "\n"
+    if form == "csv":
+        return table_text(scene)
     picture = frame(scene).picture
     if form == "txt":
         return plain(picture) + "\n"
@@ -65,6 +74,42 @@ def render(scene: Scene, form: str) -> str:
     if form == "html":
         return console.export_html(theme=_COLOURS, inline_styles=True)
     return console.export_svg(title="aether top", theme=_COLOURS, code_format=_SVG, unique_id="top")
+
+
+def table_text(scene: Scene) -> str:
+    """The list that is shown with all rows and columns, as CSV; of the overview its problems, of a run its events."""
+    columns, row, things = _table(scene)
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    titles = [(index, column.title or "SIGN") for index, column in enumerate(columns)]
+    rows.writerow(title for _, title in titles)
+    for thing in things:
+        cells = row(thing, scene)
+        rows.writerow(_cell_text(cells[index]) for index, _ in titles)
+    return out.getvalue()
+
+
+def _cell_text(value: Cell) -> str:
+    text = shown(value if isinstance(value, str) else value[0]).strip()
+    # A table of numbers would take it for a formula, and do what it says.
+    return f"'{text}" if text[:1] in _FORMULAS and len(text) > 1 else text
+
+
+def _table(scene: Scene) -> tuple[Sequence[Column], Callable[[Any, Scene], Sequence[Cell]], Sequence[Any]]:
+    view, run = scene.ui.view, scene.known.run
+    if view is View.RUN and run is not None:
+        started = run.events[0].at if run.events else 0
+        return run_view.HISTORY_COLUMNS, lambda event, scene: run_view.event_row(event, started, run, scene), run.events
+    things = listing(scene.ui, scene.known).things
+    if view is View.WORKFLOWS:
+        return workflows.COLUMNS, workflows.row, things
+    if view is View.QUEUES:
+        return queues.COLUMNS, queues.row, things
+    if view is View.WORKERS:
+        return workers.columns_of(things), workers.row, things
+    return (
+        (log.COLUMNS, log.row, things) if view is View.LOG else (overview.PROBLEM_COLUMNS, overview.problem_row, things)
+    )
 
 
 def document(known: Known) -> dict[str, object]:

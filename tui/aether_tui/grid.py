@@ -47,11 +47,22 @@ def window(count: int, height: int, top: int, selected: int | None) -> Window:
     return Window(top, min(top + height, count), count)
 
 
-def fitting(columns: Sequence[Column], width: int) -> list[tuple[int, int]]:
-    """Index and width of the columns that there is room for; they are given up from the right."""
+def fitting(columns: Sequence[Column], width: int, *, wide: int = 0) -> list[tuple[int, int]]:
+    """Index and width of the columns that there is room for; they are given up from the right.
+
+    With `wide` those that were given up take the place of the others, but for so many that stay.
+    """
+    usual = _fitting(columns, range(len(columns)), width)
+    if not wide or len(usual) == len(columns):
+        return usual
+    return _fitting(columns, [*range(wide), *range(len(usual), len(columns))], width)
+
+
+def _fitting(columns: Sequence[Column], wanted: Sequence[int], width: int) -> list[tuple[int, int]]:
     chosen: list[tuple[int, int]] = []
     used = -_GAP
-    for index, column in enumerate(columns):
+    for index in wanted:
+        column = columns[index]
         if chosen and used + _GAP + column.width > width:
             break
         chosen.append((index, min(column.width, max(width, 0))))
@@ -84,9 +95,10 @@ def grid(
     *,
     selected: int | None = None,
     sorted_by: tuple[str, str] = ("", ""),
+    wide: int = 0,
 ) -> Picture:
     """A table with its titles. `row` is asked for the rows in sight only."""
-    chosen = fitting(columns, width)
+    chosen = fitting(columns, width, wide=wide)
     picture = [head(columns, chosen, width, sorted_by)]
     for number in range(shown.top, shown.bottom):
         cells = row(number)

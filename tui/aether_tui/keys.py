@@ -41,6 +41,8 @@ _TILDES: Final = {
     "11": "f1", "12": "f2", "13": "f3", "14": "f4", "15": "f5", "17": "f6", "18": "f7", "19": "f8", "20": "f9",
     "21": "f10", "23": "f11", "24": "f12",
 }  # fmt: skip
+# The buttons that mean something, as SGR tells them.
+_BUTTONS: Final = {"<0": "click", "<64": "wheel-up", "<65": "wheel-down"}
 _UNICODES: Final = {9: "tab", 13: "enter", 27: "esc", 127: "backspace"}
 _SHIFT, _ALT, _CTRL = 1, 2, 4
 _RELEASE: Final = "3"
@@ -55,7 +57,16 @@ class Paste:
     text: str
 
 
-Key = str | Paste
+@frozen
+class Mouse:
+    """`what` is "click", "wheel-up" or "wheel-down"; the place is counted from 0."""
+
+    what: str
+    column: int
+    line: int
+
+
+Key = str | Paste | Mouse
 
 
 @define
@@ -135,7 +146,7 @@ class Decoder:
         return data.decode("utf-8", "ignore")
 
 
-def _key_of(match: re.Match[str]) -> str:
+def _key_of(match: re.Match[str]) -> Key:
     if text := match["text"]:
         return _typed(text)
     if match["esc"]:
@@ -162,9 +173,19 @@ def _typed(character: str) -> str:
     return character if character.isprintable() else ""
 
 
-def _of_csi(parameters: str, final: str) -> str:
+def _mouse(numbers: list[str]) -> Key:
+    """What was pressed where; letting go, moving and other buttons are nothing."""
+    what = _BUTTONS.get(numbers[0], "")
+    if not what or len(numbers) != 3 or not all(each.isdecimal() and len(each) < 6 for each in numbers[1:]):
+        return ""
+    return Mouse(what, max(int(numbers[1]) - 1, 0), max(int(numbers[2]) - 1, 0))
+
+
+def _of_csi(parameters: str, final: str) -> Key:
     """The key of a control sequence, or nothing."""
     numbers = parameters.split(";")
+    if final == "M" and numbers[0].startswith("<"):
+        return _mouse(numbers)
     modifier, _, kind = (numbers[1] if len(numbers) > 1 else "").partition(":")
     if kind == _RELEASE or not (modifier.isdecimal() or not modifier) or len(modifier) > 3:
         return ""

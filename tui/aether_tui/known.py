@@ -21,13 +21,14 @@ from aether import (
     WorkflowStatus,
 )
 from aether_tui.facts import event_text, state_of_event
-from aether_tui.ring import Ring
+from aether_tui.ring import Recent, Ring
 from aether_tui.sizes import micros
 
 LOG_MAX: Final = 2_000
 # Workers that came or went in one look; more are not told by name.
 _NEWS_MAX: Final = 100
 RunKey = tuple[str, str]
+OPEN_STATES: Final = ("running", "queued", "sleeping", "waiting", "retrying", "blocked", "paused")
 # Counters in the ring, in this order.
 STARTED, CLOSED, FAILED, STEPS, EVENTS = range(5)
 
@@ -97,6 +98,9 @@ class Known:
     lost: Lost | None = None
     run: RunLook | None = None
     ring: Ring = field(factory=Ring)
+    # How the numbers of open runs were a minute ago, and the traffic of queues some seconds ago.
+    states: Recent = field(factory=lambda: Recent(60_000_000))
+    traffic: Recent = field(factory=lambda: Recent(5_000_000))
     log: deque[LogLine] = field(factory=lambda: deque(maxlen=LOG_MAX))
     _log_count: int = 0
 
@@ -111,7 +115,17 @@ class Known:
             for sample in metrics.samples:
                 self._seed(sample)
         counts = (metrics.runs_started, metrics.runs_closed, failed, metrics.steps, metrics.events)
-        self.ring.add(micros(metrics.at), counts)
+        at_us = micros(metrics.at)
+        self.ring.add(at_us, counts)
+        self.states.add(at_us, {name: getattr(metrics.open, name) for name in OPEN_STATES})
+        self.traffic.add(
+            at_us,
+            {
+                f"{way} {each.kind} {each.task_queue}": number
+                for each in metrics.queue_traffic
+                for way, number in (("in", each.added), ("out", each.taken))
+            },
+        )
         for line in look.log:
             self.note(line.at_us, line.state, line.subject, line.text, line.run, line.event)
         if before is not None and not look.log:
@@ -156,11 +170,18 @@ class Known:
         """All but the target."""
         self.look = self.run = self.lost = None
         self.ring = Ring()
+        self.states, self.traffic = Recent(self.states.span_us), Recent(self.traffic.span_us)
         self.log.clear()
 
     def copied(self) -> "Known":
         """As it is now, while the other one goes on."""
-        return evolve(self, ring=self.ring.copied(), log=self.log.copy())
+        return evolve(
+            self,
+            ring=self.ring.copied(),
+            states=self.states.copied(),
+            traffic=self.traffic.copied(),
+            log=self.log.copy(),
+        )
 
     def _note_server(self, before: Metrics, now: Look) -> None:
         metrics, at_us = now.metrics, now.at_us

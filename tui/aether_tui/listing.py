@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from aether import Event, Metrics, QueueDepth, QueueTraffic, TimelineRow, WorkflowInfo
+from aether import Event, QueueDepth, QueueInfo, QueueTraffic, TimelineRow, WorkflowInfo
 from aether.model import events as e
-from aether_tui.known import Known, LogLine, RunKey
+from aether_tui.known import Known, LogLine, Look, RunKey
 from aether_tui.sizes import micros
 from aether_tui.ui import Tab, Ui, View
 
@@ -53,6 +53,8 @@ class QueueRow:
     # What waits, by type.
     waiting: tuple[QueueDepth, ...] = ()
     traffic: QueueTraffic | None = None
+    # What it hands out.
+    gate: QueueInfo | None = None
 
     @property
     def id(self) -> str:
@@ -61,7 +63,29 @@ class QueueRow:
 
 def listing(ui: Ui, known: Known) -> Listing:
     """Of the view that is shown; empty where there is nothing to choose."""
-    return _LISTINGS[ui.view](ui, known)
+    rows = _LISTINGS[ui.view](ui, known)
+    wanted = ui.narrowed.get(ui.list_name, "")
+    return rows if not wanted else evolve(rows, things=narrowed(rows, wanted))
+
+
+def narrowed(rows: Listing, wanted: str) -> list[Any]:
+    """Those whose text has one of the words, and none that has a `-` before it."""
+    words = wanted.casefold().split()
+    out = [word[1:] for word in words if word.startswith("-") and len(word) > 1]
+    some = [word for word in words if not word.startswith("-")]
+    texts = ((thing, rows.text_of(thing).casefold()) for thing in rows.things)
+    return [
+        thing
+        for thing, text in texts
+        if (not some or any(word in text for word in some)) and not any(word in text for word in out)
+    ]
+
+
+def queue_chosen(ui: Ui, known: Known) -> str:
+    """The task queue that actions are about; "" if none is selected."""
+    rows = listing(ui, known)
+    index = rows.chosen(ui) if ui.view is View.QUEUES else None
+    return "" if index is None else str(rows.things[index].task_queue)
 
 
 def run_chosen(ui: Ui, known: Known) -> RunKey | None:
@@ -122,9 +146,11 @@ def _runs(ui: Ui, known: Known) -> Listing:
 # Queues and workers.
 
 
-def queue_rows(metrics: Metrics) -> list[QueueRow]:
-    """Every queue that something waits in or some worker serves; those that wait longest first."""
+def queue_rows(look: Look) -> list[QueueRow]:
+    """Every queue that something waits in, some worker serves or somebody held; those that wait longest first."""
+    metrics = look.metrics
     queues, workers = metrics.queues, metrics.workers
+    gates = {gate.task_queue: gate for gate in look.gates}
     traffic = {(each.task_queue, each.kind): each for each in metrics.queue_traffic}
     keys = {(each.task_queue, each.kind) for each in queues if each.ready}
     slots: dict[tuple[str, str], list[tuple[int, int]]] = {}
@@ -135,6 +161,7 @@ def queue_rows(metrics: Metrics) -> list[QueueRow]:
         if worker.activity_types:
             pair = worker.activity_slots, worker.activity_slots_used
             slots.setdefault((worker.task_queue, "activity"), []).append(pair)
+    keys |= {(gate.task_queue, "activity") for gate in look.gates if gate.paused or gate.activity_limit}
     rows = []
     for queue, kind in sorted(keys | set(slots)):
         waiting = tuple(each for each in queues if (each.task_queue, each.kind) == (queue, kind) and each.ready)
@@ -152,6 +179,7 @@ def queue_rows(metrics: Metrics) -> list[QueueRow]:
                 len(room),
                 waiting,
                 traffic.get((queue, kind)),
+                gates.get(queue),
             )
         )
     return sorted(rows, key=lambda row: (row.oldest_us or 1 << 62, row.task_queue, row.kind))
@@ -160,7 +188,7 @@ def queue_rows(metrics: Metrics) -> list[QueueRow]:
 def _queues(ui: Ui, known: Known) -> Listing:
     if known.look is None:
         return Listing()
-    rows = queue_rows(known.look.metrics)
+    rows = queue_rows(known.look)
     return Listing(rows, lambda row: row.id, text_of=lambda row: row.id)
 
 

@@ -48,7 +48,9 @@ class PlainLines:
         return out
 
 
-async def run_plain(feed: Feed, known: Known, ui: Ui, now_us: Callable[[], int]) -> int:
+async def run_plain(
+    feed: Feed, known: Known, ui: Ui, now_us: Callable[[], int], say: Callable[[str], None] = write
+) -> int:
     """Until it is told to stop, or nobody reads any more. The exit code."""
     lines = PlainLines(known, ui)
     exit_code = 0
@@ -56,7 +58,7 @@ async def run_plain(feed: Feed, known: Known, ui: Ui, now_us: Callable[[], int])
 
         def tell() -> None:
             try:
-                write("".join(f"{line}\n" for line in lines.news(now_us())))
+                say("".join(f"{line}\n" for line in lines.news(now_us())))
             except BrokenPipeError:
                 nursery.cancel_scope.cancel()
 

@@ -30,6 +30,7 @@ _SPACING_US: Final = 900_000
 # Of the log, with one look.
 _LINES_MAX: Final = 50
 _FLUSH_EACH: Final = 10
+_DAY_US: Final = 86_400_000_000
 _LONGEST_S: Final = 5.0
 # A line is longer than that only if it is none of ours.
 _LINE_MAX: Final = 16_000_000
@@ -173,10 +174,16 @@ class ReplayFeed:
     def nudge(self) -> None:
         self._nudge.set()
 
-    def seek(self, looks: int = 0, span_us: int = 0) -> None:
-        """Show another look: so many later, or the one at that distance in time; back with negative numbers."""
+    def seek(self, looks: int = 0, span_us: int = 0, day_s: int = -1) -> None:
+        """Show another look: so many later, or the one at that distance in time; back with negative numbers.
+
+        Or the first one that is not before that second of the day on which the recording began, or of the next day.
+        """
         times, shown = self.recording.times, self._next - 1
         wanted = shown + looks
+        if day_s >= 0:
+            at = times[0] - times[0] % _DAY_US + day_s * 1_000_000
+            wanted = bisect_left(times, at if at >= times[0] - times[0] % 1_000_000 else at + _DAY_US)
         if span_us:
             wanted = bisect_left(times, times[max(shown, 0)] + span_us)
         self._next = max(0, min(wanted, len(times) - 1))

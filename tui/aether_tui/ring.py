@@ -4,7 +4,7 @@ The time is an argument: the server's, so that looks and its own samples lie on 
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from attrs import define, field, frozen
@@ -81,3 +81,37 @@ class Ring:
         recent = [each for each in self._stretches if each.end_us > newest - _RECENT_US]
         length = sum(each.end_us - each.start_us for each in recent)
         return sum(each.rates[index] * (each.end_us - each.start_us) for each in recent) / length
+
+
+@define
+class Recent:
+    """Numbers by name as they were during the last `span_us`, to tell how fast they grow, or how they changed."""
+
+    span_us: int
+    _seen: deque[tuple[int, Mapping[str, int]]] = field(factory=deque)
+
+    def add(self, at_us: int, numbers: Mapping[str, int]) -> None:
+        seen = self._seen
+        if seen and at_us < seen[-1][0]:
+            seen.clear()
+        if seen and at_us - seen[-1][0] < _SPACING_US:
+            return
+        seen.append((at_us, numbers))
+        while len(seen) > 2 and at_us - seen[1][0] >= self.span_us:
+            seen.popleft()
+
+    def copied(self) -> "Recent":
+        return Recent(self.span_us, self._seen.copy())
+
+    def change(self, name: str) -> int | None:
+        """None: nothing is known of it from before. What was begun anew has grown from nothing."""
+        if len(self._seen) < 2:
+            return None
+        return self._seen[-1][1].get(name, 0) - self._seen[0][1].get(name, 0)
+
+    def rate(self, name: str) -> float | None:
+        """For each second."""
+        grown = self.change(name)
+        if grown is None:
+            return None
+        return max(grown, 0) * 1e6 / (self._seen[-1][0] - self._seen[0][0])

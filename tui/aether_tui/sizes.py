@@ -54,11 +54,12 @@ def _short(number: float) -> str:
     return f"{digits:.0f}{unit}" if digits >= 99.95 else f"{digits:.3g}{unit}"
 
 
-def clock(at_us: int, *, with_date: bool = False, fraction: bool = False) -> str:
-    """A time of day in UTC, with Z so that nobody takes it for local time."""
+def clock(at_us: int, *, with_date: bool = False, fraction: bool = False, is_local: bool = False) -> str:
+    """A time of day in UTC, with Z so that nobody takes it for local time; or in local time, without."""
     try:
         moment = _EPOCH + timedelta(microseconds=at_us)
-    except OverflowError:
+        moment = moment.astimezone() if is_local else moment
+    except (OverflowError, OSError):
         return "?"
-    text = moment.isoformat(" " if with_date else "T", "milliseconds" if fraction else "seconds")
-    return text[: text.index("+")][0 if with_date else 11 :] + "Z"
+    text = moment.replace(tzinfo=None).isoformat(" ", "milliseconds" if fraction else "seconds")
+    return text[0 if with_date else 11 :] + ("" if is_local else "Z")

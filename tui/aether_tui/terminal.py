@@ -22,7 +22,9 @@ import trio
 from attrs import define, field
 
 ENTER: Final = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[2J"
-LEAVE: Final = "\x18\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l"
+MOUSE_ON: Final = "\x1b[?1000h\x1b[?1006h"
+MOUSE_OFF: Final = "\x1b[?1006l\x1b[?1000l"
+LEAVE: Final = f"\x18\x1b[?2026l\x1b[0m{MOUSE_OFF}\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l"
 _READ_BYTES: Final = 4096
 _LFLAG, _CC = 3, 6  # places in what tcgetattr answers
 _TEXT_MAX: Final = 2000
@@ -46,6 +48,7 @@ class Terminal:
     """Bytes to and from the terminal `fd`; `take` and `give_back` switch it."""
 
     fd: int
+    has_mouse: bool = False
     _modes: list[Any] = field(factory=list)
 
     def take(self) -> None:
@@ -56,7 +59,12 @@ class Terminal:
         modes[_CC][termios.VMIN], modes[_CC][termios.VTIME] = 1, 0
         termios.tcsetattr(self.fd, termios.TCSANOW, modes)
         with contextlib.suppress(OSError):
-            os.write(self.fd, ENTER.encode())
+            os.write(self.fd, (ENTER + (MOUSE_ON if self.has_mouse else "")).encode())
+
+    def switch_mouse(self, *, on: bool) -> bytes:
+        """What the terminal has to be told; it is told again when we come back, and the contrary when we leave."""
+        self.has_mouse = on
+        return (MOUSE_ON if on else MOUSE_OFF).encode()
 
     def give_back(self) -> None:
         # A closed window answers every call with EIO; there is nothing left to give back then.

@@ -51,6 +51,8 @@ class Options:
     # Makes text of a document, and of the names of what is in it; None: a picture is wanted.
     data: Callable[[object, Sequence[str]], str] | None = None
     ascii_only: bool = False
+    has_mouse: bool = False
+    is_headless: bool = False
     export: Path | None = None
     record: Path | None = None
     replay: Path | None = None
@@ -64,8 +66,11 @@ def run_top(options: Options) -> int:
     recording = None if options.replay is None else Recording.opened(options.replay)
     # A dumb terminal can not move its cursor.
     terminal = find_terminal() if sys.stdout.isatty() and os.environ.get("TERM") != "dumb" else None
-    if options.is_plain:
-        return trio.run(run_plain, _feed(options, recording), Known(_target(options)), ui, options.now_us)
+    if options.is_headless and options.record is None:
+        raise InvalidArgument("without a screen there must be a file to record to: --record", field="--headless")
+    if options.is_plain or options.is_headless:
+        tell = (lambda text: None) if options.is_headless else write
+        return trio.run(run_plain, _feed(options, recording), Known(_target(options)), ui, options.now_us, tell)
     if options.is_once or options.data is not None or options.export is not None or terminal is None:
         return trio.run(_once, options, ui, recording)
     return _on_screen(options, ui, recording, terminal)
@@ -87,6 +92,7 @@ def _chosen(options: Options) -> Ui:
         read_only=options.read_only or options.replay is not None,
         follow=view is View.LOG,
         is_replay=options.replay is not None,
+        mouse=options.has_mouse,
     )
 
 

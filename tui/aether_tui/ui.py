@@ -30,6 +30,14 @@ class Tab(StrEnum):
     WHY = "why"
 
 
+class Times(StrEnum):
+    """How times are told."""
+
+    UTC = "UTC"
+    LOCAL = "local time"
+    AGO = "how long ago"
+
+
 class Mode(StrEnum):
     """What keys mean just now."""
 
@@ -38,6 +46,8 @@ class Mode(StrEnum):
     FIND = "find"
     CONFIRM = "confirm"
     EXPORT = "export"
+    GO = "go"
+    NARROW = "narrow"
     HELP = "help"
     ASK = "ask"
 
@@ -56,10 +66,14 @@ class Cursor:
 
 @frozen
 class Intent:
-    """A change that somebody wants made to a run, or to several. `kind` is a name in `actions.ACTIONS`."""
+    """A change that somebody wants made to a run, or to several, or to a task queue.
+
+    `kind` is a name in `actions.ACTIONS`.
+    """
 
     kind: str
-    runs: tuple[RunKey, ...]
+    runs: tuple[RunKey, ...] = ()
+    queue: str = ""
     # What was answered to its questions, in their order.
     answers: tuple[str, ...] = ()
 
@@ -85,6 +99,15 @@ class Ui:
     hides_idle: bool = False
     # The timeline shows the time of the rows in sight only.
     zooms: bool = False
+    # Or a part of it: half of it for each step of `zoom`, begun so many quarters of that from its start.
+    zoom: int = 0
+    pan: int = 0
+    times: Times = Times.UTC
+    # The columns that there was no room for, in place of those that there was.
+    is_wide: bool = False
+    mouse: bool = False
+    # What the rows of a list, by its name, have to contain.
+    narrowed: Mapping[str, str] = field(factory=dict)
     rate: int = 2
     panel: int = 0
     mode: Mode = Mode.LOOK
@@ -150,10 +173,18 @@ class Copy:
 
 @frozen
 class Seek:
-    """In a recording: so many looks, or so much time, back or forth."""
+    """In a recording: so many looks, or so much time, back or forth; or to a second of the day, in UTC."""
 
     looks: int = 0
     span_us: int = 0
+    day_s: int = -1
 
 
-Wish = Quit | Refresh | Seek | Perform | Export | Copy
+@frozen
+class Gather:
+    """Mark all open runs that the filter means, also those that are not in the list."""
+
+    filter: str
+
+
+Wish = Quit | Refresh | Seek | Perform | Export | Copy | Gather

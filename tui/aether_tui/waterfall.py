@@ -137,6 +137,13 @@ def zoomed(scale: Scale, rows: Sequence[TimelineRow], now_us: int) -> Scale:
     return Scale(start, max(end, start + 1), scale.width, (), scale.origin_us)
 
 
+def part_of(scale: Scale, zoom: int, pan: int) -> Scale:
+    """Half of it for each step of `zoom`, begun so many quarters of that after its start."""
+    length = max((scale.end_us - scale.start_us) >> zoom, 1)
+    start = min(scale.start_us + pan * length // 4, scale.end_us - length)
+    return Scale(start, start + length, scale.width, (), scale.origin_us)
+
+
 def _idle(rows: Iterable[TimelineRow], start: int, end: int, now_us: int) -> Iterable[tuple[int, int]]:
     busy = sorted(
         (each.start_us, each.end_us)

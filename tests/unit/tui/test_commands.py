@@ -11,8 +11,12 @@ from aether.model.filters import parse_filter
 from aether_tui.actions import ACTIONS
 from aether_tui.bindings import BINDINGS, bindings_in
 from aether_tui.commands import COMMANDS, PAGE, PRESETS, press
-from aether_tui.keys import Paste
-from aether_tui.ui import Copy, Export, Mode, Perform, Quit, Refresh, Seek, Tab, View
+from aether_tui.facts import fact_name
+from aether_tui.keys import Mouse, Paste
+from aether_tui.known import Known
+from aether_tui.listing import listing
+from aether_tui.places import places
+from aether_tui.ui import Copy, Export, Gather, Mode, Perform, Quit, Refresh, Seek, Tab, Times, View
 from tests.unit.tui.world import NOW_US, ORDER, RUNS, known, order_look, ui
 
 
@@ -114,6 +118,104 @@ def test_tabs_and_panels_turn_both_ways():
     assert (chosen.tab, wishes) == (Tab.HISTORY, [Refresh()])
     assert pressed(chosen, "left", "h")[0].tab is Tab.WHY
     assert pressed(ui(), "l", "shift-tab")[0].panel == 0
+
+
+def test_lists_are_narrowed_while_it_is_typed_and_esc_shows_all():
+    chosen, _ = pressed(ui(View.RUN, tab=Tab.HISTORY), "/", *"Timer")
+    assert [fact_name(event) for event in listing(chosen, known()).things] == ["TimerStarted", "TimerFired"]
+    chosen, _ = pressed(chosen, "ctrl-u", *"activity", "space", *"-Retried", "enter")
+    assert [fact_name(event) for event in listing(chosen, known()).things] == [
+        "ActivityScheduled", "ActivityStarted", "ActivityStarted", "ActivityFailed", "RunFailed",
+    ]  # fmt: skip
+    assert pressed(chosen, "tab")[0].narrowed == chosen.narrowed
+    assert len(listing(pressed(chosen, "tab")[0], known()).things) == 0
+    back, _ = pressed(chosen, "esc")
+    assert (back.view, len(listing(back, known()).things)) == (View.RUN, 14)
+    chosen, _ = pressed(ui(View.QUEUES), "/", *"gpu", "esc")
+    assert len(listing(chosen, known()).things) == 5
+
+
+def test_a_timeline_is_zoomed_and_moved_and_tabs_turn_when_it_is_whole():
+    chosen, _ = pressed(ui(View.RUN), "}", "}", "right", "l", "left")
+    assert (chosen.zoom, chosen.pan, chosen.tab) == (2, 7, Tab.TIMELINE)
+    assert pressed(chosen, *["l"] * 50)[0].pan == 12
+    assert pressed(chosen, *["h"] * 50)[0].pan == 0
+    assert pressed(chosen, "{", "{", "{")[0].zoom == 0
+    assert pressed(chosen, "x")[0].zoom == 0
+    assert pressed(chosen, *["}"] * 50, *["{"] * 50, "l")[0].tab is Tab.HISTORY
+
+
+def test_times_columns_and_the_mouse_are_switched():
+    chosen, _ = pressed(ui(View.WORKFLOWS), "t", "w", "m")
+    assert (chosen.times, chosen.is_wide, chosen.mouse) == (Times.LOCAL, True, True)
+    assert pressed(chosen, "t", "t", "w", "m")[0] == evolve(
+        chosen, times=Times.UTC, is_wide=False, mouse=False, notice="the mouse is the terminal's again"
+    )
+
+
+def go(text, chosen=None, seen=None):
+    """What comes of typing it behind a colon."""
+    return pressed(chosen or ui(), ":", Paste(text), "enter", seen=seen)
+
+
+def test_a_colon_leads_to_whatever_has_a_name():
+    assert go("workers")[0].view is View.WORKERS
+    assert go("order-9f2c11")[0].opened == (("order-9f2c11", ""),)
+    assert go("type:order")[0].filter == "type:order"
+    assert go("state:failed age:>1h")[0].filter == "state:failed age:>1h"
+    chosen, _ = go("gpu")
+    assert (chosen.view, chosen.cursor.selected) == (View.QUEUES, "activity gpu")
+    assert go("wkr-old")[0].cursor.selected == "wkr-old"
+    assert go("quit")[1] == [Quit()]
+    assert go("")[0].mode is Mode.LOOK
+    assert go("cancel", ui(View.RUN), still_open())[0].mode is Mode.CONFIRM
+    assert go("cancel", ui(View.RUN, read_only=True), still_open())[0].opened == (ORDER, ("cancel", ""))
+    assert pressed(ui(), ":", *"wkr-7", "tab", "enter")[0].view is View.WORKERS
+    assert pressed(ui(), ":", *"zzz", "tab", "esc")[0].mode is Mode.LOOK
+
+
+def test_a_colon_leads_to_a_time_of_a_recording():
+    assert go("12:04:31", ui(is_replay=True))[1] == [Seek(day_s=43_471)]
+    assert go("9:30", ui(is_replay=True))[1] == [Seek(day_s=34_200)]
+    assert go("order-1", ui(is_replay=True))[0].notice == "a recording has no histories"
+
+
+def test_a_filter_is_completed_with_what_is_known():
+    for typed, whole in (
+        ("st", "sta"), ("stat", "state:"), ("state:f", "state:failed"), ("state:failed,op", "state:failed,open"),
+        ("type:o", "type:order"), ("x -que", "x -queue:"), ("-queue:g", "-queue:gpu"), ("ta", "tag.customer:"),
+        ("tag.customer:c2", "tag.customer:c2"), ("nothing", "nothing"), ("state:zz", "state:zz"), ("", ""),
+    ):  # fmt: skip
+        assert pressed(ui(View.WORKFLOWS), "/", Paste(typed), "tab")[0].typed == whole
+    assert pressed(ui(View.LOG), "/", *"stat", "tab", *"op", "tab", "enter")[0].filter == "state:open"
+    nothing = Known("x")
+    assert pressed(ui(), "/", *"type:", "tab", seen=nothing)[0].typed == "type:"
+    assert not places(evolve(ui(), typed="gpu"), nothing)
+
+
+def test_a_queue_is_held_let_go_on_and_limited():
+    chosen, wishes = pressed(ui(View.QUEUES), "P")
+    assert (chosen.mode, chosen.intent.kind, chosen.intent.queue) == (Mode.CONFIRM, "pause-queue", "lonely")
+    assert pressed(chosen, "y")[1][0].intent == chosen.intent
+    assert pressed(ui(View.QUEUES), "down", "P")[0].intent.kind == "resume-queue"
+    chosen, _ = pressed(ui(View.QUEUES), "L", *"many", "enter")
+    assert chosen.notice == "a number from 0 to 100,000"
+    chosen, wishes = pressed(chosen, "ctrl-u", *"8", "enter", "y")
+    assert wishes[0].intent.answers == ("8",)
+    assert pressed(ui(View.QUEUES), "P", seen=Known("x"))[0].notice == "no task queue is selected"
+
+
+def test_a_paused_run_is_let_go_on_by_the_key_that_holds_it():
+    seen = still_open()
+    assert pressed(ui(View.RUN), "P", seen=seen)[0].intent.kind == "pause"
+    seen.run = evolve(seen.run, status=evolve(seen.run.status, paused=True))
+    assert pressed(ui(View.RUN), "P", seen=seen)[0].intent.kind == "resume"
+
+
+def test_all_that_a_filter_means_is_marked_by_marking_twice():
+    chosen, wishes = pressed(ui(View.WORKFLOWS, filter="type:order"), "*")
+    assert not wishes
+    assert pressed(chosen, "*")[1] == [Gather("type:order")]
 
 
 def test_switches_and_paces():
@@ -261,7 +363,7 @@ def test_what_is_over_is_not_changed():
 
 
 def test_read_only_has_no_actions():
-    for key in (action.key for action in ACTIONS.values()):
+    for key in (action.key for action in ACTIONS.values() if action.key):
         chosen, wishes = pressed(ui(View.RUN, read_only=True), key, "y", "enter")
         assert (chosen.mode, wishes) == (Mode.LOOK, [Copy(ORDER[0])])
     assert not [binding for binding in bindings_in(ui(View.RUN, read_only=True)) if binding.changes]
@@ -270,18 +372,22 @@ def test_read_only_has_no_actions():
 def test_capital_letters_change_and_nothing_else_does():
     for binding in BINDINGS:
         for key in binding.keys:
-            assert binding.changes == (len(key) == 1 and key.isupper())
+            # G goes to the end, as everywhere.
+            assert binding.changes == (len(key) == 1 and key.isupper() and key != "G")
 
 
 def test_every_key_means_one_thing_in_a_view_and_does_something():
-    known_names = {*COMMANDS, *ACTIONS, "up", "down", "page-up", "page-down", "first", "last", "view"}
+    moves = {"up", "down", "page-up", "page-down", "first", "last", "view"}
+    known_names = {*COMMANDS, *moves, *(kind for kind, action in ACTIONS.items() if action.key)}
     for view in View:
         keys = [key for binding in bindings_in(ui(view, is_replay=True)) for key in binding.keys]
         assert len(keys) == len(set(keys))
     assert {binding.does for binding in BINDINGS} == known_names
 
 
-KEYS = st.sampled_from([key for binding in BINDINGS for key in binding.keys]) | st.just(Paste("yC"))
+KEYS = st.sampled_from([key for binding in BINDINGS for key in binding.keys]) | st.sampled_from(
+    [Paste("yC"), Mouse("click", 3, 5), *"dfltor012:-"]
+)
 
 
 @given(st.sampled_from(list(View)), st.lists(KEYS, max_size=25))

@@ -3,6 +3,7 @@
 import trio
 from trio.testing import MockClock
 
+from aether import QueueInfo
 from aether.errors import WorkflowClosed
 from aether_tui.deeds import perform
 from aether_tui.ui import Intent
@@ -18,6 +19,10 @@ class Handles:
 
     def handle(self, workflow_id, run_id):
         return Handle(self, workflow_id, run_id)
+
+    async def update_queue(self, name, *, paused=None, reason="", activity_limit=None):
+        self.done.append((name, paused, activity_limit))
+        return QueueInfo(name, bool(paused), reason, activity_limit or 0, 1, 0, 0, 0, 0)
 
 
 class Handle:
@@ -70,7 +75,7 @@ def test_each_action_does_what_it_says():
     client = Handles()
     assert done(client, Intent("cancel", (("a", "1"),))) == (1, {"a": (True, "done")})
     assert done(client, Intent("retry", (("a", "1"),))) == (1, {"a": (True, "goes on as run 2")})
-    assert done(client, Intent("fork", (("a", "1"),), ("8", " "))) == (1, {"a": (True, "the fork is made-up")})
+    assert done(client, Intent("fork", (("a", "1"),), answers=("8", " "))) == (1, {"a": (True, "the fork is made-up")})
     assert client.done == [("a", "cancel", False), ("a", "retry"), ("a", "fork", 8)]
     client.done.clear()
     done(client, Intent("pause", (("a", "1"),)))
@@ -78,9 +83,21 @@ def test_each_action_does_what_it_says():
     assert client.done == [("a", "pause"), ("a", "resume")]
     client.done.clear()
     done(client, Intent("end", (("a", "1"),)))
-    done(client, Intent("signal", (("a", "1"),), (" go ", '{"x": 1}')))
-    done(client, Intent("signal", (("a", "1"),), ("go", "")))
+    done(client, Intent("signal", (("a", "1"),), answers=(" go ", '{"x": 1}')))
+    done(client, Intent("signal", (("a", "1"),), answers=("go", "")))
     assert client.done == [("a", "cancel", True), ("a", "go", {"x": 1}), ("a", "go", None)]
+
+
+def test_a_queue_is_paused_resumed_and_limited():
+    client = Handles()
+    assert done(client, Intent("pause-queue", queue="gpu")) == (1, {"gpu": (True, "done")})
+    done(client, Intent("resume-queue", queue="gpu"))
+    assert (
+        done(client, Intent("limit-queue", queue="gpu", answers=("8",)))[1]["gpu"][1]
+        == "at most 8 activities at a time"
+    )
+    assert done(client, Intent("limit-queue", queue="gpu", answers=("0",)))[1]["gpu"][1] == "no limit"
+    assert client.done == [("gpu", True, None), ("gpu", False, None), ("gpu", None, 8), ("gpu", None, 0)]
 
 
 def test_of_many_each_is_told_and_few_are_done_at_once():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aether_tui.actions import ACTIONS
-from aether_tui.keys import Decoder, Paste
+from aether_tui.keys import Decoder, Mouse, Paste
 
 SILENCE = None
 ACTION_KEYS = {action.key for action in ACTIONS.values()}
@@ -30,6 +30,10 @@ def typed(*chunks):
         ([b"\x1bOA\x1bOP\x1b[H\x1b[F\x1b[Z"], ["up", "f1", "home", "end", "shift-tab"]),
         ([b"\x1b[5~\x1b[6~\x1b[3~\x1b[1~\x1b[4~"], ["pageup", "pagedown", "delete", "home", "end"]),
         ([b"\x1b[1;5C\x1b[1;2A\x1b[5;3~"], ["ctrl-right", "shift-up", "alt-pageup"]),
+        # A mouse, as it is asked to tell: clicks and the wheel, and not letting go, other buttons or nonsense.
+        ([b"\x1b[<0;10;5M\x1b[<0;10;5m"], [Mouse("click", 9, 4)]),
+        ([b"\x1b[<64;1;1M\x1b[<65;300;200M"], [Mouse("wheel-up", 0, 0), Mouse("wheel-down", 299, 199)]),
+        ([b"\x1b[<2;10;5M\x1b[<32;1;1M\x1b[<0;1M\x1b[<0;999999;1M\x1b[<0;1;1;1M"], []),
         # A sequence in pieces, however slowly they come.
         ([b"\x1b", b"[", b"A"], ["up"]),
         ([b"\x1b[1", SILENCE, b";5", SILENCE, b"C"], ["ctrl-right"]),
@@ -59,7 +63,7 @@ def typed(*chunks):
         ([b"\x1b]0;CXS\x1b[A"], ["up"]),
         ([b"\x1bP1$rC\x1b", SILENCE, b"\\q"], ["esc", "alt-\\", "q"]),
         # The mouse, new and old; a Linux console's function keys.
-        ([b"\x1b[<0;33;12M\x1b[<0;33;12m\x1b[MCXS\x1b[[C"], []),
+        ([b"\x1b[<3;33;12M\x1b[<0;33;12m\x1b[MCXS\x1b[[C"], []),
         ([b"\x1b[M", b"C", b"XSq"], ["q"]),
         # Kitty's way: named keys; never letters; never the release of a key.
         ([b"\x1b[13u\x1b[27u\x1b[9;2u\x1b[47u"], ["enter", "esc", "shift-tab", "/"]),

@@ -19,7 +19,7 @@ from aether_tui.export import render
 from aether_tui.known import Known, Lost
 from aether_tui.lines import length_of, plain
 from aether_tui.paint import Painter
-from aether_tui.ui import Intent, Mode, Tab, View
+from aether_tui.ui import Intent, Mode, Tab, Times, View
 from aether_tui.views.frame import frame
 from tests.unit.tui.world import (
     DECLINED,
@@ -54,7 +54,13 @@ SCREENS = {
         marked=frozenset((info.workflow_id, info.run_id) for info in RUNS[:7]),
         intent=Intent("cancel", tuple((info.workflow_id, info.run_id) for info in RUNS[:7])),
     ),
-    "filter": ui(View.WORKFLOWS, mode=Mode.FILTER, typed="order-9"),
+    "filter": ui(View.WORKFLOWS, mode=Mode.FILTER, typed="order-9 st"),
+    "go": ui(mode=Mode.GO, typed="or"),
+    "wide": ui(View.WORKFLOWS, is_wide=True, times=Times.AGO),
+    "zoomed": ui(View.RUN, zoom=2, pan=5),
+    "narrowed": ui(View.RUN, tab=Tab.HISTORY, narrowed={f"history {ORDER}": "activity -retried"}),
+    "limit": ui(View.QUEUES, mode=Mode.ASK, intent=Intent("limit-queue", queue="gpu"), typed="8"),
+    "confirm-queue": ui(View.QUEUES, mode=Mode.CONFIRM, intent=Intent("pause-queue", queue="gpu")),
 }
 
 

@@ -113,6 +113,8 @@ def test_it_stops_and_goes_back_and_on(tmp_path):
             ({"looks": -1}, 99), ({"looks": -1}, 98), ({"looks": 1}, 99), ({"span_us": -60 * SECOND}, 39),
             ({"span_us": 60 * SECOND}, 99), ({"span_us": -999 * SECOND}, 0), ({"looks": -1}, 0),
             ({"span_us": 999 * SECOND}, 199), ({"looks": 1}, 199), ({"looks": -100}, 99),
+            ({"day_s": 43_471 + 30}, 30), ({"day_s": 43_471}, 0), ({"day_s": 86_399}, 199), ({"day_s": 5}, 199),
+            ({"looks": -100}, 99),
         ):  # fmt: skip
             feed.seek(**order)
             await trio.sleep(1)

@@ -201,9 +201,16 @@ def order_look(**changes):
     return evolve(look, **changes)
 
 
+GATES = (
+    aether.QueueInfo("default", False, "", 0, 2, 118, 0, 3, 0),
+    aether.QueueInfo("gpu", True, "too hot", 0, 1, 0, 200, 0, 8),
+    aether.QueueInfo("held", False, "", 4, 0, 0, 0, 0, 0),
+)
+
+
 def known(metrics=METRICS, runs=RUNS, **look):
     made = Known("http://127.0.0.1:7233")
-    made.take_look(Look(NOW_US, metrics, runs, **look))
+    made.take_look(Look(NOW_US, metrics, runs, **{"gates": GATES, **look}))
     made.take_run(order_look())
     return made
 

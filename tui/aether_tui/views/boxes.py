@@ -6,8 +6,10 @@ from typing import Final
 
 from aether_tui.actions import ACTIONS
 from aether_tui.bindings import bindings_in
-from aether_tui.commands import proof
-from aether_tui.lines import Line, Picture, boxed, length_of, to_size, to_width, words
+from aether_tui.intents import proof
+from aether_tui.lines import Line, Picture, boxed, fit, length_of, shown, to_size, to_width, width_of, words
+from aether_tui.listing import children
+from aether_tui.places import places
 from aether_tui.ui import Intent, Mode, Ui
 from aether_tui.views.scene import Scene
 
@@ -23,6 +25,8 @@ def over(picture: Picture, scene: Scene) -> Picture:
         return _laid(picture, _help(scene), scene)
     if mode is Mode.ASK:
         return _laid(picture, _question(scene), scene)
+    if mode is Mode.GO:
+        return _laid(picture, _places(scene), scene)
     if mode is Mode.CONFIRM:
         return _laid(picture, _confirmation(scene), scene)
     return picture
@@ -64,12 +68,21 @@ def _help(scene: Scene) -> Picture:
     return _box(f"keys here{more}", lines[top : top + room], scene)
 
 
+def _places(scene: Scene) -> Picture:
+    """Where one can go with what is typed."""
+    rows = places(scene.ui, scene.known)
+    widest = max((width_of(shown(place.text)) for place in rows), default=0)
+    width = min(widest, _WIDTH // 2)
+    lines = [words((fit(place.text, width), "key"), (f"  {place.says}", "dim")) for place in rows]
+    return _box("go to", lines or [words(("enter opens the run of this workflow id", "dim"))], scene)
+
+
 def _question(scene: Scene) -> Picture:
     intent = scene.ui.intent
     assert intent is not None
     action = ACTIONS[intent.kind]
     lines = [
-        words(("run ", "dim"), (_targets(intent), "head")),
+        words(("queue " if intent.queue else "run ", "dim"), (_targets(intent), "head")),
         words(f"{action.questions[len(intent.answers)].asks}:"),
         words(("> ", "key"), scene.ui.typed, ("_", "selected")),
         words(("enter goes on, esc gives up", "dim")),
@@ -84,7 +97,9 @@ def _confirmation(scene: Scene) -> Picture:
     action = ACTIONS[intent.kind]
     room = max(min(_WIDTH, scene.width) - 4, 1)
     lines = [words(("server  ", "dim"), scene.known.target)]
-    if len(intent.runs) > 1:
+    if intent.queue:
+        lines = [words(("queue   ", "dim"), (intent.queue, "head")), *lines]
+    elif len(intent.runs) > 1:
         lines += [words(("runs    ", "dim"), (f"{len(intent.runs)}", "head"))]
         lines += [words("        ", run[0]) for run in intent.runs[:_NAMED]]
         lines += [words(("        and more", "dim"))] if len(intent.runs) > _NAMED else []
@@ -95,6 +110,8 @@ def _confirmation(scene: Scene) -> Picture:
             *lines,
         ]
     lines += [words(line) for line in wrap(f"{action.name}: {action.effect}", room)]
+    if (young := _open_children(intent, scene)) and intent.kind in {"cancel", "end"}:
+        lines.append(words(("open children  ", "dim"), (str(young), "warn")))
     for question, answer in zip(action.questions, intent.answers, strict=False):
         lines.append(words((f"{question.asks}: ", "dim"), answer))
     wanted = proof(intent)
@@ -107,6 +124,16 @@ def _confirmation(scene: Scene) -> Picture:
     return _box(f"{action.name}?", lines, scene, "bad" if wanted else "warn")
 
 
+def _open_children(intent: Intent, scene: Scene) -> int:
+    """Of the run that is open on the screen, as far as it has told of them."""
+    run = scene.known.run
+    if run is None or run.key not in intent.runs:
+        return 0
+    return sum(state == "RUNNING" for _, state in children(run.events))
+
+
 def _targets(intent: Intent) -> str:
+    if intent.queue:
+        return intent.queue
     first = intent.runs[0][0]
     return f"{first} and {len(intent.runs) - 1} more" if len(intent.runs) > 1 else first

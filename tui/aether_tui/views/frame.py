@@ -6,12 +6,14 @@ from typing import Final
 from attrs import evolve
 
 from aether_tui.bindings import for_foot
+from aether_tui.intents import is_closed
 from aether_tui.lines import Line, length_of, restyled, to_size, to_width, width_of, words
+from aether_tui.listing import run_chosen
+from aether_tui.places import offers
 from aether_tui.sizes import age, clock, micros, span
-from aether_tui.theme import Theme
-from aether_tui.ui import MAIN_VIEWS, Mode, Ui, View
+from aether_tui.ui import MAIN_VIEWS, Mode, View
 from aether_tui.views import boxes, log, overview, queues, run, workers, workflows
-from aether_tui.views.scene import Drawn, Scene
+from aether_tui.views.scene import Drawn, Scene, Zone
 
 _VIEWS: Final[dict[View, Callable[[Scene], Drawn]]] = {
     View.OVERVIEW: overview.draw,
@@ -37,7 +39,10 @@ def frame(scene: Scene) -> Drawn:
     picture = to_size([*top, *body, *foot], width, height)
     if scene.theme.ascii_only:
         picture = [_in_ascii(line) for line in picture]
-    return evolve(drawn, picture=picture)
+    first = drawn.first + len(top) if drawn.first >= 0 else -1
+    zones = tuple(evolve(zone, line=zone.line + len(top)) for zone in drawn.zones)
+    zones += () if is_short else _view_zones(scene)
+    return evolve(drawn, picture=picture, first=first, zones=zones)
 
 
 def _head(scene: Scene) -> Line:
@@ -92,24 +97,42 @@ def _where(scene: Scene) -> Line:
     return out
 
 
+def _view_zones(scene: Scene) -> tuple[Zone, ...]:
+    zones, left = [], 0
+    for view in MAIN_VIEWS if scene.ui.view is not View.RUN else ():
+        zones.append(Zone(1, left, left + len(view) + 3, view=view))
+        left += len(view) + 4
+    return tuple(zones)
+
+
 def _foot(scene: Scene) -> Line:
     ui = scene.ui
     if ui.notice:
         return words((f" {ui.notice} ", "notice"))
     if ui.mode is Mode.FILTER:
-        return words((" filter: ", "key"), ui.typed, ("_", "selected"), ("  enter, esc gives up", "dim"))
+        can = " ".join(offers(ui.typed, scene.known))
+        return words(
+            (" filter: ", "key"), ui.typed, ("_", "selected"), ("  enter, esc gives up", "dim"),
+            (f"; tab: {can}" if can else "", "dim"),
+        )  # fmt: skip
+    if ui.mode is Mode.NARROW:
+        return words((" only rows with: ", "key"), ui.typed, ("_", "selected"), ("  enter; esc shows all", "dim"))
+    if ui.mode is Mode.GO:
+        return words((" go to: ", "key"), ui.typed, ("_", "selected"), ("  enter, tab takes the first", "dim"))
     if ui.mode is Mode.FIND:
         return words((" find: ", "key"), ui.typed, ("_", "selected"), ("  enter; n finds the next", "dim"))
     if ui.mode is Mode.EXPORT:
         return words((" write what is shown as: ", ""), ("s", "key"), " svg  ", ("h", "key"), " html  ", ("t", "key"),
-                     " text  ", ("j", "key"), " json  ", ("esc", "key"), " no")  # fmt: skip
-    return keys_line(ui, scene.width, scene.theme)
+                     " text  ", ("j", "key"), " json  ", ("c", "key"), " csv  ", ("esc", "key"), " no")  # fmt: skip
+    return keys_line(scene)
 
 
-def keys_line(ui: Ui, width: int, theme: Theme) -> Line:
+def keys_line(scene: Scene) -> Line:
     """Keys and their words, as many as there is room for."""
+    ui, width = scene.ui, scene.width
+    run = run_chosen(ui, scene.known)
     out: Line = []
-    for binding in for_foot(ui):
+    for binding in for_foot(ui, is_closed=is_closed(scene.known, run) if run is not None and not ui.marked else None):
         keys = f"{binding.keys[0]}-{binding.keys[-1]}" if binding.does == "view" else binding.keys[0]
         piece = words((f" {keys}", "key"), f" {binding.foot} ")
         if length_of(out) + length_of(piece) > width:

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from aether import Latency, Metrics, Problem, RunState
 from aether_tui.grid import Cell, Column, grid
-from aether_tui.known import CLOSED, EVENTS, FAILED, STARTED, STEPS
+from aether_tui.known import CLOSED, EVENTS, FAILED, OPEN_STATES, STARTED, STEPS
 from aether_tui.lines import Line, Picture, beside, boxed, fit, to_size, words
 from aether_tui.listing import listing, queue_rows
 from aether_tui.sizes import age, count, micros, rate, span
@@ -24,15 +24,7 @@ WIDE, ONE_PANEL, TINY_HEIGHT = 110, 80, 9
 _STATES_WIDTH: Final = 34
 _STORAGE_WIDTH: Final = 40
 # The name of a count of open runs, and whose sign it carries.
-_OPEN: Final = {
-    "running": "RUNNING",
-    "queued": "PENDING",
-    "sleeping": "SLEEPING",
-    "waiting": "WAITING",
-    "retrying": "RETRYING",
-    "blocked": "BLOCKED",
-    "paused": "PAUSED",
-}
+_OPEN: Final = {name: {"queued": "PENDING"}.get(name, name.upper()) for name in OPEN_STATES}
 
 
 def draw(scene: Scene) -> Drawn:
@@ -82,7 +74,7 @@ def _all_panels(scene: Scene) -> Drawn:
     heights = shares([(wanted + 2, least + 2) for wanted, least in rows], height)
     width = scene.width
     picture: Picture = []
-    page = 1
+    page, first = 1, -1
     for index, lines in enumerate(heights):
         if lines == 0:
             continue
@@ -93,9 +85,9 @@ def _all_panels(scene: Scene) -> Drawn:
             picture += _pair(scene, queue, storage, width - right, right, lines)
         else:
             panel = worker if index == 2 else problems
-            page = lines - 2
+            page, first = lines - 3, len(picture) + 2
             picture += _framed(scene, panel, width, lines)
-    return Drawn(picture, scene.ui.cursor.top, page)
+    return Drawn(picture, scene.ui.cursor.top, page, first)
 
 
 def shares(wishes: Sequence[tuple[int, int]], height: int) -> list[int]:
@@ -134,10 +126,10 @@ def _panels(scene: Scene) -> list[Panel]:
     look = scene.known.look
     assert look is not None
     metrics = look.metrics
-    rows = len(queue_rows(metrics))
+    rows = len(queue_rows(look))
     return [
         Panel("flow · 5 min", _flow, 9, 4),
-        Panel("states", _states, len(_OPEN) + 3, 4),
+        Panel("states · change in 1 min", _states, len(_OPEN) + 3, 4),
         Panel("queues", queues.small, max(rows, 1) + 1, 3),
         Panel("storage", _storage, 5, 3),
         Panel(workers.headline(scene), workers.small, max(len(metrics.workers), 1) + 1, 2),
@@ -152,7 +144,10 @@ def _one_panel(scene: Scene) -> Drawn:
     for number, name in enumerate(("flow", "states", "queues", "storage", "workers", "problems")):
         names += words((f" {name} ", "selected" if number == index else "dim"))
     inside = _framed(scene, panels[index], scene.width, scene.height - 1)
-    return Drawn([*to_size([names], scene.width, 1), *inside], scene.ui.cursor.top, scene.height - 3)
+    is_list = index == len(panels) - 1
+    return Drawn(
+        [*to_size([names], scene.width, 1), *inside], scene.ui.cursor.top, scene.height - 4, 3 if is_list else -1
+    )
 
 
 # What is in them.
@@ -207,12 +202,15 @@ def _states(scene: Scene) -> Picture:
     look = scene.known.look
     assert look is not None
     metrics, theme = look.metrics, scene.theme
-    counts = [(name, sign, getattr(metrics.open, name)) for name, sign in _OPEN.items()]
-    counts += [(state.name.lower(), state.name, number) for state, number in _closed(metrics).items()]
+    recent = scene.known.states
+    counts = [(name, sign, getattr(metrics.open, name), recent.change(name)) for name, sign in _OPEN.items()]
+    counts += [(state.name.lower(), state.name, number, None) for state, number in _closed(metrics).items()]
     # Where lines are few, those that are not zero.
     if len(counts) > scene.height:
         counts.sort(key=lambda each: not each[2])
-    return [_state_line(theme.sign(sign), name, number, style_of(sign)) for name, sign, number in counts]
+    return [
+        _state_line(theme.sign(sign), name, number, style_of(sign), change) for name, sign, number, change in counts
+    ]
 
 
 def _closed(metrics: Metrics) -> dict[RunState, int]:
@@ -222,9 +220,16 @@ def _closed(metrics: Metrics) -> dict[RunState, int]:
     }
 
 
-def _state_line(sign: str, name: str, number: int, style: str) -> Line:
+def _state_line(sign: str, name: str, number: int, style: str, change: int | None) -> Line:
+    """With how it has changed in a minute."""
     tone = style if number else "dim"
-    return words((f"{sign} ", tone), (fit(name, 12), tone), (fit(count(number), 9, ">"), "head" if number else "dim"))
+    moved = f"{'+' if change > 0 else '-'}{count(abs(change))}" if change else ""
+    return words(
+        (f"{sign} ", tone),
+        (fit(name, 11), tone),
+        (fit(count(number), 8, ">"), "head" if number else "dim"),
+        (fit(moved, 8, ">"), "dim"),
+    )
 
 
 def _storage(scene: Scene) -> Picture:
@@ -247,7 +252,7 @@ def _storage(scene: Scene) -> Picture:
     return [words((f"! {fault}", "alarm")), *picture] if fault else picture
 
 
-_PROBLEM_COLUMNS: Final = (
+PROBLEM_COLUMNS: Final = (
     Column("", 1),
     Column("AGO", 6, ">"),
     Column("WORKFLOW", 18, grows=True),
@@ -263,11 +268,11 @@ def _problems(scene: Scene) -> Picture:
         return [words((f"{scene.theme.sign('COMPLETED')} ", "good"), ("nothing went wrong", "dim"))]
     shown, chosen = scene.window(rows, scene.height - 1)
     return grid(
-        _PROBLEM_COLUMNS, shown, lambda index: _problem(rows.things[index], scene), scene.width, selected=chosen
+        PROBLEM_COLUMNS, shown, lambda index: problem_row(rows.things[index], scene), scene.width, selected=chosen
     )
 
 
-def _problem(problem: Problem, scene: Scene) -> list[Cell]:
+def problem_row(problem: Problem, scene: Scene) -> list[Cell]:
     sign = "BLOCKED" if problem.kind == "blocked" else "RETRYING" if problem.next_at else "FAILED"
     style = style_of(sign)
     what = problem.name if problem.attempt < 2 else f"{problem.name} try {problem.attempt}"

@@ -19,11 +19,11 @@ from aether_tui.grid import Cell, Column, grid, window
 from aether_tui.known import RunLook
 from aether_tui.lines import Line, Picture, boxed, cell, folded, restyled, to_size, to_width, words
 from aether_tui.listing import listing
-from aether_tui.sizes import age, clock, micros, span
+from aether_tui.sizes import age, micros, span
 from aether_tui.theme import style_of
 from aether_tui.ui import Tab
-from aether_tui.views.scene import Drawn, Scene
-from aether_tui.waterfall import axis, bar, scale_of, zoomed
+from aether_tui.views.scene import Drawn, Scene, Zone, narrowed_note
+from aether_tui.waterfall import axis, bar, part_of, scale_of, zoomed
 
 # Signs of a row's state, by the words of timelines.
 SIGNS: Final = {
@@ -38,7 +38,7 @@ SIGNS: Final = {
 }
 _KINDS: Final = {"run": "", "step": "", "activity": "", "timer": "sleep ", "child": "child ", "promise": "waits for "}
 _DETAIL_LINES: Final = 7
-_HISTORY_COLUMNS: Final = (
+HISTORY_COLUMNS: Final = (
     Column("SEQ", 5, ">"),
     Column("SINCE", 7, ">"),
     Column("EVENT", 18),
@@ -67,7 +67,9 @@ def draw(scene: Scene) -> Drawn:
     top = [*_headline(run, scene), _tabs(scene)]
     rest = scene.sized(scene.width, max(scene.height - len(top), 0))
     drawn = _TABS[scene.ui.tab](run, rest)
-    return Drawn([*to_size(top, scene.width, len(top)), *drawn.picture], drawn.top, drawn.page)
+    first = drawn.first + len(top) if drawn.first >= 0 else -1
+    picture = [*to_size(top, scene.width, len(top)), *drawn.picture]
+    return Drawn(picture, drawn.top, drawn.page, first, _tab_zones(len(top) - 1))
 
 
 def _headline(run: RunLook, scene: Scene) -> Picture:
@@ -79,7 +81,7 @@ def _headline(run: RunLook, scene: Scene) -> Picture:
     created = micros(info.created_at)
     closed = micros(info.closed_at) if info.closed_at else 0
     took = span((closed or now_us) - created)
-    when = f"{clock(created, with_date=True)} → {clock(closed)} ({took})" if closed else f"open for {took}"
+    when = f"{scene.clock(created, with_date=True)} → {scene.clock(closed)} ({took})" if closed else f"open for {took}"
     first = words(
         (f" {info.workflow_id}", "head"), f"  {info.workflow_type}  ",
         (f"{scene.theme.sign(state)} {state}", style_of(state)), f"  {when}",
@@ -106,6 +108,14 @@ def _tabs(scene: Scene) -> Line:
     return out
 
 
+def _tab_zones(line: int) -> tuple[Zone, ...]:
+    zones, left = [], 0
+    for tab in Tab:
+        zones.append(Zone(line, left, left + len(tab) + 1, tab=tab))
+        left += len(tab) + 2
+    return tuple(zones)
+
+
 # Tabs.
 
 
@@ -120,7 +130,9 @@ def _timeline(run: RunLook, scene: Scene) -> Drawn:
     label = max(min(width // 3, 44), 12)
     chart = max(width - label - 3 - 8, 1)
     scale = scale_of(run.timeline, scene.now_us, chart, hides_idle=scene.ui.hides_idle)
-    if scene.ui.zooms:
+    if scene.ui.zoom:
+        scale = part_of(scale, scene.ui.zoom, scene.ui.pan)
+    elif scene.ui.zooms:
         scale = zoomed(scale, rows.things[shown_rows.top : shown_rows.bottom], scene.now_us)
     inside: Picture = [[cell("", label + 3), cell(axis(scale), chart, "dim")]]
     for index in range(shown_rows.top, shown_rows.bottom):
@@ -136,11 +148,12 @@ def _timeline(run: RunLook, scene: Scene) -> Drawn:
             line[0] = restyled([line[0]], "selected")[0]
         inside.append(line)
     title = f"timeline {shown_rows.note}".rstrip() + (" · idle cut" if scale.cuts else "")
-    title += " · zoomed" if scene.ui.zooms else ""
+    title += f" · zoomed {2**scene.ui.zoom} times" if scene.ui.zoom else " · zoomed" if scene.ui.zooms else ""
+    title += narrowed_note(scene)
     picture = boxed(title, inside, scene.width, height, scene.theme)
     if has_detail and chosen is not None:
         picture += _row_detail(rows.things[chosen], run, scene)
-    return Drawn(picture, shown_rows.top, height - 3)
+    return Drawn(picture, shown_rows.top, height - 3, 2)
 
 
 def _label(row: TimelineRow, *, is_last: bool, scene: Scene) -> str:
@@ -163,7 +176,7 @@ def _took(row: TimelineRow, now_us: int) -> str:
 def _row_detail(row: TimelineRow, run: RunLook, scene: Scene) -> Picture:
     """The selected row in words."""
     now_us = scene.now_us
-    said = [f"created {clock(micros(row.created_at), with_date=True, fraction=True)}"]
+    said = [f"created {scene.clock(micros(row.created_at), with_date=True, fraction=True)}"]
     if row.due_at and not row.ended_at:
         left = micros(row.due_at) - now_us
         said.append(f"due in {span(left)}" if left > 0 else f"due since {span(-left)}")
@@ -201,17 +214,18 @@ def _history(run: RunLook, scene: Scene) -> Drawn:
     shown_rows, chosen = scene.window(rows, height - 3)
     started = run.events[0].at
     inside = grid(
-        _HISTORY_COLUMNS, shown_rows, lambda index: _event(rows.things[index], started, run), scene.width - 4,
+        HISTORY_COLUMNS, shown_rows, lambda index: event_row(rows.things[index], started, run, scene), scene.width - 4,
         selected=chosen,
     )  # fmt: skip
-    picture = boxed(f"history {shown_rows.note}".rstrip(), inside, scene.width, height, scene.theme)
+    title = f"history {shown_rows.note}".rstrip() + narrowed_note(scene)
+    picture = boxed(title, inside, scene.width, height, scene.theme)
     if detail and chosen is not None:
         lines = [words(line) for line in fact_lines(rows.things[chosen])]
         picture += boxed("event", lines, scene.width, detail, scene.theme)
-    return Drawn(picture, shown_rows.top, height - 3)
+    return Drawn(picture, shown_rows.top, height - 3, 2)
 
 
-def _event(event: Event, started_us: int, run: RunLook) -> list[Cell]:
+def event_row(event: Event, started_us: int, run: RunLook, scene: Scene) -> list[Cell]:
     name = fact_name(event)
     style = "bad" if "Failed" in name else "warn" if "Retried" in name or "Cancel" in name else ""
     return [
@@ -221,7 +235,7 @@ def _event(event: Event, started_us: int, run: RunLook) -> list[Cell]:
         path_of(event),
         fact_subject(event) or run.names.get(path_of(event), ""),
         fact_detail(event, started_us),
-        (clock(event.at, fraction=True), "dim"),
+        (scene.clock(event.at, fraction=True), "dim"),
     ]
 
 
@@ -241,7 +255,7 @@ def _children(run: RunLook, scene: Scene) -> Drawn:
     if rows.things:
         inside = grid(_CHILD_COLUMNS, shown_rows, row, scene.width - 4, selected=chosen)
     picture = boxed(f"children {shown_rows.note}".rstrip(), inside, scene.width, scene.height, scene.theme)
-    return Drawn(picture, shown_rows.top, scene.height - 3)
+    return Drawn(picture, shown_rows.top, scene.height - 3, 2)
 
 
 def _text(title: str, lines: Sequence[tuple[str, str]], scene: Scene) -> Drawn:
@@ -287,7 +301,7 @@ def _errors(run: RunLook, scene: Scene) -> Drawn:
         about = " ".join(filter(None, (run.names.get(path, ""), path and f"at {path}")))
         tries = getattr(event.fact, "attempt", 0)
         head = f"{fact_name(event)} {about}".rstrip() + (f", attempt {tries}" if tries else "")
-        lines += [(f"{head}, {clock(event.at, with_date=True)}", "title")]
+        lines += [(f"{head}, {scene.clock(event.at, with_date=True)}", "title")]
         lines += [(line, "bad" if index == 0 else "") for index, line in enumerate(failure_lines(failure))]
         lines += [("", "")]
     return _text("errors", lines or [("nothing failed", "dim")], scene)

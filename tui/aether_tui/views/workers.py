@@ -10,7 +10,7 @@ from aether_tui.listing import listing
 from aether_tui.sizes import age, micros
 from aether_tui.spark import bar
 from aether_tui.views.queues import labelled
-from aether_tui.views.scene import Drawn, Scene
+from aether_tui.views.scene import Drawn, Scene, narrowed_note
 
 _COLUMNS: Final = (
     Column("", 1),
@@ -40,9 +40,10 @@ def draw(scene: Scene) -> Drawn:
             lambda index: row(rows.things[index], scene),
             scene.width - 4,
             selected=chosen,
+            wide=2 * scene.ui.is_wide,
         )
-    title = f"{headline(scene)} {shown.note}".rstrip()
-    return Drawn(boxed(title, inside, scene.width, scene.height, scene.theme), shown.top, height)
+    title = f"{headline(scene)} {shown.note}".rstrip() + narrowed_note(scene)
+    return Drawn(boxed(title, inside, scene.width, scene.height, scene.theme), shown.top, height, 2)
 
 
 def columns_of(workers: Sequence[WorkerInfo]) -> Sequence[Column]:

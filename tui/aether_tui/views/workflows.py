@@ -6,13 +6,13 @@ from aether import WorkflowInfo
 from aether_tui.grid import Cell, Column, grid
 from aether_tui.lines import boxed, words
 from aether_tui.listing import listing, run_key
-from aether_tui.sizes import age, clock, micros, span
+from aether_tui.sizes import age, micros, span
 from aether_tui.theme import style_of
 from aether_tui.views.scene import Drawn, Scene
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     Column("", 2),
-    Column("WORKFLOW", 23, grows=True),
+    Column("WORKFLOW", 20, grows=True),
     Column("STATE", 9),
     Column("TYPE", 14, grows=True),
     Column("AGE", 6, ">"),
@@ -42,10 +42,10 @@ def draw(scene: Scene) -> Drawn:
     else:
         arrow = scene.theme.pick("▼" if ui.is_reversed else "▲", "v" if ui.is_reversed else "^")
         inside = grid(
-            _COLUMNS, shown, lambda index: _row(rows.things[index], scene), scene.width - 4,
-            selected=chosen, sorted_by=(ui.sort or "-", arrow),
+            COLUMNS, shown, lambda index: row(rows.things[index], scene), scene.width - 4,
+            selected=chosen, sorted_by=(ui.sort or "-", arrow), wide=2 * ui.is_wide,
         )  # fmt: skip
-    return Drawn(boxed(title, inside, scene.width, scene.height, scene.theme), shown.top, height)
+    return Drawn(boxed(title, inside, scene.width, scene.height, scene.theme), shown.top, height, 2)
 
 
 def _nothing(scene: Scene) -> str:
@@ -54,7 +54,7 @@ def _nothing(scene: Scene) -> str:
     return "no run is meant by this filter" if scene.ui.filter else "no runs yet; start one with a client"
 
 
-def _row(info: WorkflowInfo, scene: Scene) -> list[Cell]:
+def row(info: WorkflowInfo, scene: Scene) -> list[Cell]:
     state, style = info.state.name, style_of(info.state.name)
     mark = scene.theme.pick("•", "*") if run_key(info) in scene.ui.marked else " "
     created = micros(info.created_at)
@@ -67,7 +67,7 @@ def _row(info: WorkflowInfo, scene: Scene) -> list[Cell]:
         age(created, scene.now_us),
         span(closed - created) if closed else "",
         info.task_queue,
-        clock(created, with_date=True),
+        scene.clock(created, with_date=True),
         " ".join(f"{name}={value}" for name, value in info.tags.items()),
         info.parent_workflow_id,
         info.run_id,
