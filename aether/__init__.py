@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     )
     from aether.sdk.past import Attempt, Explanation, Outcome, PastState, Reason, ReceivedSignal, TimelineRow
     from aether.sdk.queues import QueueInfo
-    from aether.sdk.views import ForkOrigin, Pending, WorkflowInfo, WorkflowStatus
+    from aether.sdk.views import ForkOrigin, Pending, RunDoing, WorkflowInfo, WorkflowStatus
 
 __all__ = [
     "Activity",
@@ -106,6 +106,7 @@ __all__ = [
     "ReceivedSignal",
     "RetryAfter",
     "RetryPolicy",
+    "RunDoing",
     "RunError",
     "RunState",
     "Sample",
@@ -178,6 +179,7 @@ _HOMES = {
     "WorkerInfo": "sdk.metrics",
     "ForkOrigin": "sdk.views",
     "Pending": "sdk.views",
+    "RunDoing": "sdk.views",
     "WorkflowInfo": "sdk.views",
     "WorkflowStatus": "sdk.views",
 }

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from aether.core import activity as activities
-from aether.core import commands, inputs, lifecycle, membership, messages, pausing
+from aether.core import commands, doing, inputs, lifecycle, membership, messages, pausing
 from aether.core.dispatch import STICKY, move_waking, serve_opened, wake_run
 from aether.core.effects import Decision, RunOpened
 from aether.core.explain import explain_run
@@ -199,6 +199,7 @@ _RULES: dict[type, Callable[[State, inputs.Input], None]] = {
     inputs.StartRun: lifecycle.start,  # type: ignore[dict-item]
     inputs.ForkRun: fork,  # type: ignore[dict-item]
     inputs.DescribeRun: lifecycle.describe_run,  # type: ignore[dict-item]
+    inputs.SurveyRuns: doing.survey_runs,  # type: ignore[dict-item]
     inputs.ExplainRun: explain_run,  # type: ignore[dict-item]
     inputs.AwaitRun: lifecycle.await_run,  # type: ignore[dict-item]
     inputs.ForgetAwait: lifecycle.forget_await,  # type: ignore[dict-item]

@@ -54,6 +54,14 @@ class DescribeRun:
 
 
 @frozen
+class SurveyRuns:
+    """What these runs do, as far as they are open."""
+
+    reply: object
+    keys: tuple[int, ...]
+
+
+@frozen
 class ExplainRun:
     reply: object
     workflow_id: str
@@ -199,6 +207,7 @@ Input = (
     StartRun
     | ForkRun
     | DescribeRun
+    | SurveyRuns
     | ExplainRun
     | AwaitRun
     | ForgetAwait

@@ -285,10 +285,12 @@ class Client:
         state: RunState | None = None,
         prefix: str = "",
         limit: int = 100,
+        doing: bool = False,
     ) -> AsyncIterator[WorkflowInfo]:
         """Runs, newest first, that are meant: `client.list("state:failed type:order tag.customer:c77")`.
 
-        The other arguments say the same as terms of the filter: a type, a state, how the workflow id begins.
+        The other arguments say the same as terms of the filter: a type, a state, how the workflow id begins. With
+        `doing` each open run tells what it does.
 
         Raises:
             InvalidArgument: The filter can not be understood; the message says at which character, and what is right.
@@ -299,6 +301,7 @@ class Client:
             state=None if state is None else f"RUN_STATE_{state.name}",
             workflow_id_prefix=prefix,
             filter=filter,
+            doing=doing,
         )
         return list_runs(self.transport, request, limit)
 

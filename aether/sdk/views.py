@@ -27,6 +27,21 @@ class ForkOrigin:
 
 
 @frozen
+class RunDoing:
+    """What an open run does: "running", "queued", "sleeping", "waiting", "retrying", "blocked" or "paused"."""
+
+    what: str
+    # Of what it waits for, what is most likely to need a look: as of `Pending`; "" if it waits for nothing.
+    kind: str
+    name: str
+    # Attempts so far, where it is tried again.
+    attempt: int
+    due_at: datetime | None
+    # How many things it waits for beside.
+    more: int
+
+
+@frozen
 class WorkflowInfo:
     """One run, as lists show it."""
 
@@ -47,6 +62,8 @@ class WorkflowInfo:
     tags: Mapping[str, str]
     # None if it is no fork; not in lists.
     forked_from: ForkOrigin | None = None
+    # Of an open run, in a list that was asked for it.
+    doing: RunDoing | None = None
 
 
 @frozen
@@ -106,6 +123,13 @@ def info_from_proto(message: pb.WorkflowInfo) -> WorkflowInfo:
         message.worker_id,
         dict(message.tags),
         _origin(message.forked_from) if message.HasField("forked_from") else None,
+        _doing(message.doing) if message.HasField("doing") else None,
+    )
+
+
+def _doing(message: pb.RunDoing) -> RunDoing:
+    return RunDoing(
+        message.what, message.kind, message.name, message.attempt, time_or_none(message.due_at_us), message.more
     )
 
 

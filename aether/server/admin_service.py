@@ -3,6 +3,8 @@
 import trio
 from google.protobuf.message import DecodeError
 
+from aether.core.doing import Doing
+from aether.core.inputs import SurveyRuns
 from aether.core.validate import check_name
 from aether.errors import AetherError, InvalidArgument
 from aether.model.filters import Pattern, RunFilter, StateTerm, Term, TextTerm, parse_filter
@@ -13,11 +15,14 @@ from aether.server.archive import Archive
 from aether.server.clock import Clock
 from aether.server.metrics_report import MetricsReport
 from aether.server.replies import refuse, respond_later, stream_later
+from aether.store.interface import RunRow
 from aether.wire.calls import Call, Method
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
 
 _SERVICE = "/aether.v1.AdminService/"
 # Keys of stores are signed numbers of 64 bits.
+# A list is told without what runs do if that is not known by then.
+_SURVEY_S = 2.0
 _KEY_MAX = 2**63 - 1
 
 
@@ -55,10 +60,32 @@ class AdminService:
         async def stream() -> None:
             before_key = request.before_run_key or None
             rows = await self._archive.read(lambda reader: reader.list_runs(wanted, before_key=before_key, limit=limit))
+            survey = await self._survey(rows) if request.doing else {}
             for row in rows:
-                call.send(answers.info_of_row(row).SerializeToString())
+                info = answers.info_of_row(row)
+                if row.key in survey:
+                    answers.add_doing(info, survey[row.key])
+                call.send(info.SerializeToString())
 
         self._nursery.start_soon(stream_later, call, stream)
+
+    async def _survey(self, rows: list[RunRow]) -> dict[int, Doing]:
+        """What the engine knows of those that are open; nothing while its answers wait behind a stuck disk."""
+        loop = self._report.loop
+        keys = tuple(row.key for row in rows if row.closed_at is None)
+        if not keys or self._report.readiness.writer.fault:
+            return {}
+        answered, survey = trio.Event(), dict[int, Doing]()
+
+        def take(answer: object) -> None:
+            assert isinstance(answer, dict)
+            survey.update(answer)
+            answered.set()
+
+        loop.post(SurveyRuns(take, keys))
+        with trio.move_on_after(_SURVEY_S):
+            await answered.wait()
+        return survey
 
     def get_metrics(self, call: Call, message: bytes) -> None:
         try:

@@ -1,5 +1,6 @@
 """What is known of runs, workers and queues as messages of the public contract."""
 
+from aether.core.doing import Doing
 from aether.core.effects import Closed
 from aether.core.lifecycle import failure_of
 from aether.core.views import EngineView, PendingView, RunView
@@ -35,6 +36,18 @@ def info_of_row(row: RunRow) -> pb.WorkflowInfo:
         tags=dict(row.tags),
         run_key=row.key,
     )
+
+
+def add_doing(info: pb.WorkflowInfo, doing: Doing) -> None:
+    info.history_length = doing.history_length
+    info.worker_id = doing.worker_id
+    info.parent_workflow_id = doing.parent_workflow_id
+    info.doing.CopyFrom(
+        pb.RunDoing(
+            what=doing.what, kind=doing.kind, name=doing.name, attempt=doing.attempt, due_at_us=doing.due_at,
+            more=doing.more,
+        )
+    )  # fmt: skip
 
 
 def status_of_open(view: RunView, persistence: str) -> pb.WorkflowStatus:

@@ -2,6 +2,7 @@
 
 import json
 
+import anyio
 import pytest
 
 import aether
@@ -67,6 +68,37 @@ async def test_programs_find_runs_by_filter(server):
         ) == ["order-1"]
         with pytest.raises(aether.InvalidArgument, match="character 7: 'faild' is no state"):
             await ids(client, "state:faild")
+
+
+async def test_a_list_tells_what_open_runs_do(server):
+    client = aether.Client(server.url)
+
+    @client.activity("charge", retry=aether.RetryPolicy(initial_s=60, jitter=0))
+    async def charge() -> None:
+        raise ValueError("not now")
+
+    @client.workflow("order")
+    async def order(ctx: aether.Context) -> None:
+        await ctx.activity(charge)
+
+    @client.workflow("bill")
+    async def bill(ctx: aether.Context) -> None:
+        await ctx.wait_signal("paid")
+
+    async with client.serve(order):
+        await order.options(workflow_id="order-1").start()
+        await bill.options(workflow_id="bill-1").start()
+        while True:
+            waits, retries = [run async for run in client.list(doing=True)]
+            if retries.doing and retries.doing.what == "retrying":
+                break
+            await anyio.sleep(0.01)
+        plain = [run.doing async for run in client.list()]
+    assert (retries.doing.kind, retries.doing.name, retries.doing.attempt) == ("activity", "charge", 1)
+    assert retries.doing.due_at is not None
+    assert (retries.history_length, retries.worker_id != "") == (5, True)
+    assert waits.doing == aether.RunDoing("queued", "", "", 0, None, 0)
+    assert plain == [None, None]
 
 
 async def test_tags_and_memo_of_open_and_closed_runs_are_seen(server):

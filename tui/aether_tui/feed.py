@@ -136,4 +136,4 @@ async def look(client: Client, filter_text: str, now_us: Callable[[], int], *, i
 
 
 def listed(client: Client, filter_text: str) -> AsyncIterator[WorkflowInfo]:
-    return client.list(filter_text, limit=RUNS_MAX)
+    return client.list(filter_text, limit=RUNS_MAX, doing=True)

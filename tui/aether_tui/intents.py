@@ -45,7 +45,10 @@ def _intend_queue(ui: Ui, known: Known, kind: str) -> Ui:
 def _is_paused(known: Known, run: RunKey) -> bool:
     """As far as is known here."""
     status = known.run.status if known.run is not None else None
-    return status is not None and run_key(status.info) == run and status.paused
+    if status is not None and run_key(status.info) == run:
+        return status.paused
+    infos = known.look.runs if known.look else ()
+    return any(info.doing is not None and info.doing.what == "paused" for info in infos if run_key(info) == run)
 
 
 def _asking(ui: Ui, known: Known) -> Ui:

@@ -110,6 +110,10 @@ def run_key(info: WorkflowInfo) -> RunKey:
     return info.workflow_id, info.run_id
 
 
+def _doing(info: WorkflowInfo) -> str:
+    return f"{info.doing.what} {info.doing.name}" if info.doing else ""
+
+
 def _closed_us(info: WorkflowInfo) -> int:
     return micros(info.closed_at) if info.closed_at else 0
 
@@ -139,7 +143,7 @@ def _runs(ui: Ui, known: Known) -> Listing:
         runs,
         lambda info: info.run_id,
         run_key,
-        lambda info: f"{info.workflow_id} {info.workflow_type} {info.state.name} {info.task_queue}",
+        lambda info: f"{info.workflow_id} {info.workflow_type} {info.state.name} {info.task_queue} {_doing(info)}",
     )
 
 

@@ -17,7 +17,7 @@ from aether_tui.known import Known
 from aether_tui.listing import listing
 from aether_tui.places import places
 from aether_tui.ui import Copy, Export, Gather, Mode, Perform, Quit, Refresh, Seek, Tab, Times, View
-from tests.unit.tui.world import NOW_US, ORDER, RUNS, known, order_look, ui
+from tests.unit.tui.world import NOW_US, ORDER, RUNS, doing, known, order_look, ui
 
 
 def pressed(chosen, *keys, seen=None):
@@ -210,6 +210,11 @@ def test_a_paused_run_is_let_go_on_by_the_key_that_holds_it():
     assert pressed(ui(View.RUN), "P", seen=seen)[0].intent.kind == "pause"
     seen.run = evolve(seen.run, status=evolve(seen.run.status, paused=True))
     assert pressed(ui(View.RUN), "P", seen=seen)[0].intent.kind == "resume"
+    held = known(runs=(evolve(RUNS[1], doing=doing("paused")), RUNS[0]))
+    assert pressed(ui(View.WORKFLOWS), "P", seen=held)[0].intent.kind == "resume"
+    assert pressed(ui(View.WORKFLOWS), "down", "P", seen=held)[0].intent.kind == "pause"
+    # Of several, those that go on are meant to be held.
+    assert pressed(ui(View.WORKFLOWS), "space", "space", "P", seen=held)[0].intent.kind == "pause"
 
 
 def test_all_that_a_filter_means_is_marked_by_marking_twice():

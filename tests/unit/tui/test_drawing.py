@@ -15,9 +15,10 @@ from aether_tui.sizes import clock, count, rate, span
 from aether_tui.spark import bar, sparkline
 from aether_tui.theme import STYLES, Theme
 from aether_tui.views.overview import shares
+from aether_tui.views.workflows import doing_text
 from aether_tui.waterfall import axis, scale_of, stretches, zoomed
 from aether_tui.waterfall import bar as timeline_bar
-from tests.unit.tui.world import DECLINED, EVENTS, NOW_US, TIMELINE, attempt, payload, row
+from tests.unit.tui.world import DECLINED, EVENTS, NOW_US, TIMELINE, attempt, doing, payload, row, scene
 
 RICH, PLAIN = Theme(), Theme(ascii_only=True)
 TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=40)
@@ -250,3 +251,21 @@ def test_causes_of_a_failure_are_told_to_a_depth():
     assert len(failure_lines(failure)) < 100
     group = type(failure)("ExceptionGroup", "two", "", (DECLINED, DECLINED), group=True)
     assert failure_lines(group)[0] == "ExceptionGroup: two (2 failures)"
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        (doing("running"), "runs"),
+        (doing("paused"), "paused"),
+        (doing("sleeping", "timer", due=30), "sleeps 30.0s"),
+        (doing("sleeping", "start", due=90), "begins in 1m30s"),
+        (doing("retrying", "step", "pack", 3, 4), "pack in 4.0s"),
+        (doing("retrying", "activity", "charge", 3, -4, more=2), "charge again +2"),
+        (doing("waiting", "activity", "charge", 1), "charge"),
+        (doing("waiting", "child", "order-1", more=7), "child order-1 +7"),
+        (doing("waiting", "signal"), "signal"),
+    ],
+)
+def test_a_list_tells_what_a_run_does(does, said):
+    assert doing_text(does, scene()) == said

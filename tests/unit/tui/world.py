@@ -56,13 +56,22 @@ def run(number, state, workflow_type="order", workflow_id="", closed=None):
     )
 
 
+def doing(what, kind="", name="", attempt=0, due=None, more=0):
+    return aether.RunDoing(what, kind, name, attempt, ago(-due) if due is not None else None, more)
+
+
+def open_run(number, state, *does, **more):
+    info = run(number, state, **more)
+    return evolve(info, doing=doing(*does), history_length=number * 700, worker_id="wkr-7f3a")
+
+
 RUNS = (
-    run(1, RunState.PENDING),
-    run(2, RunState.RUNNING),
+    open_run(1, RunState.PENDING, "queued"),
+    open_run(2, RunState.RUNNING, "retrying", "activity", "charge", 3, 8, 2),
     run(3, RunState.COMPLETED, closed=2),
     run(4, RunState.FAILED, "ingest", closed=20),
     run(5, RunState.CANCELLED, "approval", closed=1),
-    run(6, RunState.RUNNING, workflow_id="漢字-🎉-[/red]-שלום"),
+    open_run(6, RunState.RUNNING, "waiting", "signal", "approve", workflow_id="漢字-🎉-[/red]-שלום"),
     *(run(number, RunState.COMPLETED, closed=number) for number in range(7, 60)),
 )
 

@@ -8,20 +8,22 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ListRequest(_message.Message):
-    __slots__ = ("workflow_type", "state", "limit", "workflow_id_prefix", "filter", "before_run_key")
+    __slots__ = ("workflow_type", "state", "limit", "workflow_id_prefix", "filter", "before_run_key", "doing")
     WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_ID_PREFIX_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     BEFORE_RUN_KEY_FIELD_NUMBER: _ClassVar[int]
+    DOING_FIELD_NUMBER: _ClassVar[int]
     workflow_type: str
     state: _model_pb2.RunState
     limit: int
     workflow_id_prefix: str
     filter: str
     before_run_key: int
-    def __init__(self, workflow_type: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., limit: _Optional[int] = ..., workflow_id_prefix: _Optional[str] = ..., filter: _Optional[str] = ..., before_run_key: _Optional[int] = ...) -> None: ...
+    doing: bool
+    def __init__(self, workflow_type: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., limit: _Optional[int] = ..., workflow_id_prefix: _Optional[str] = ..., filter: _Optional[str] = ..., before_run_key: _Optional[int] = ..., doing: bool = ...) -> None: ...
 
 class ListQueuesRequest(_message.Message):
     __slots__ = ()

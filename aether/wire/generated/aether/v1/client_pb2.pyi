@@ -151,7 +151,7 @@ class WorkflowStatus(_message.Message):
     def __init__(self, info: _Optional[_Union[WorkflowInfo, _Mapping]] = ..., result: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_model_pb2.Failure, _Mapping]] = ..., pending: _Optional[_Iterable[_Union[Pending, _Mapping]]] = ..., cancel_requested: bool = ..., blocked: bool = ..., persistence: _Optional[str] = ..., memo: _Optional[_Mapping[str, _model_pb2.Payload]] = ..., paused: bool = ..., pause_reason: _Optional[str] = ..., trace_id: _Optional[str] = ...) -> None: ...
 
 class WorkflowInfo(_message.Message):
-    __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "state", "created_at_us", "closed_at_us", "parent_workflow_id", "history_length", "worker_id", "tags", "run_key", "forked_from")
+    __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "state", "created_at_us", "closed_at_us", "parent_workflow_id", "history_length", "worker_id", "tags", "run_key", "forked_from", "doing")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -172,6 +172,7 @@ class WorkflowInfo(_message.Message):
     TAGS_FIELD_NUMBER: _ClassVar[int]
     RUN_KEY_FIELD_NUMBER: _ClassVar[int]
     FORKED_FROM_FIELD_NUMBER: _ClassVar[int]
+    DOING_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
     workflow_type: str
@@ -185,7 +186,24 @@ class WorkflowInfo(_message.Message):
     tags: _containers.ScalarMap[str, str]
     run_key: int
     forked_from: ForkOrigin
-    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., created_at_us: _Optional[int] = ..., closed_at_us: _Optional[int] = ..., parent_workflow_id: _Optional[str] = ..., history_length: _Optional[int] = ..., worker_id: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., run_key: _Optional[int] = ..., forked_from: _Optional[_Union[ForkOrigin, _Mapping]] = ...) -> None: ...
+    doing: RunDoing
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., created_at_us: _Optional[int] = ..., closed_at_us: _Optional[int] = ..., parent_workflow_id: _Optional[str] = ..., history_length: _Optional[int] = ..., worker_id: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., run_key: _Optional[int] = ..., forked_from: _Optional[_Union[ForkOrigin, _Mapping]] = ..., doing: _Optional[_Union[RunDoing, _Mapping]] = ...) -> None: ...
+
+class RunDoing(_message.Message):
+    __slots__ = ("what", "kind", "name", "attempt", "due_at_us", "more")
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    DUE_AT_US_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    what: str
+    kind: str
+    name: str
+    attempt: int
+    due_at_us: int
+    more: int
+    def __init__(self, what: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., attempt: _Optional[int] = ..., due_at_us: _Optional[int] = ..., more: _Optional[int] = ...) -> None: ...
 
 class ForkOrigin(_message.Message):
     __slots__ = ("workflow_id", "run_id", "seq")
