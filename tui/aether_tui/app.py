@@ -38,6 +38,8 @@ from aether_tui.views.scene import Drawn, Scene
 # A lone Esc is the key after so much silence.
 _SILENCE_S: Final = 0.05
 _FRAMES_PER_S: Final = 20
+# What a link is given without anybody pressing a key: four full pictures of a large screen in a second are less.
+BYTES_PER_S: Final = 48_000
 _TICK_S: Final = 1.0
 _GATHERED_MAX: Final = 10_000
 _GATHER_S: Final = 30.0
@@ -65,6 +67,8 @@ class App:
     exit_code: int = 0
     _painter: Painter = field(init=False)
     _dirty: trio.Event = field(factory=trio.Event)
+    # Somebody waits for what a key does.
+    _hurry: trio.Event = field(factory=trio.Event)
     _drawn: Drawn = field(factory=lambda: Drawn([], page=PAGE))
     # Goes to the terminal between two pictures.
     _extra: bytes = b""
@@ -143,6 +147,7 @@ class App:
             self._frozen = (self.known.copied(), self.setup.now_us()) if is_held else None
         for wish in wishes:
             self._grant(wish)
+        self._hurry.set()
         self._changed()
 
     def _moved(self, key: Key) -> tuple[Wish, ...]:
@@ -244,12 +249,16 @@ class App:
             self.ui = self.ui.at(evolve(self.ui.cursor, top=drawn.top), moved=False)
             self._drawn = drawn
             extra, self._extra = self._extra, b""
+            data = extra + self._painter.paint(drawn.picture, width)
+            self._hurry = trio.Event()
             try:
-                await self.terminal.write(extra + self._painter.paint(drawn.picture, width))
+                await self.terminal.write(data)
             except TerminalGone:
                 self._end(0)
                 return
             await trio.sleep(1 / _FRAMES_PER_S)
+            with trio.move_on_after(len(data) / BYTES_PER_S):
+                await self._hurry.wait()
             await self._dirty.wait()
 
 
