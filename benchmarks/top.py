@@ -23,7 +23,7 @@ import anyio
 import aether
 
 WIDTH, HEIGHT = 160, 50
-WARM_UP_S = 4
+WARM_UP_S = 8
 TICKS_S = os.sysconf("SC_CLK_TCK")
 client = aether.Client()
 

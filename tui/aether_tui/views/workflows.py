@@ -26,10 +26,10 @@ COLUMNS: Final = (
     Column("DOING", 16, grows=True),
     Column("TRY", 4, ">"),
     Column("QUEUE", 10),
+    Column("TAGS", 16, grows=True),
     Column("EVENTS", 6, ">"),
     Column("WORKER", 14),
     Column("STARTED", 20),
-    Column("TAGS", 16, grows=True),
     Column("PARENT", 16, grows=True),
     Column("RUN", 32),
 )
@@ -81,10 +81,10 @@ def row(info: WorkflowInfo, scene: Scene) -> list[Cell]:
         doing_text(doing, scene) if doing else "",
         str(doing.attempt) if doing and doing.attempt > 1 else "",
         info.task_queue,
+        " ".join(f"{name}={value}" for name, value in info.tags.items()),
         count(info.history_length) if doing else "",
         info.worker_id,
         scene.clock(created, with_date=True),
-        " ".join(f"{name}={value}" for name, value in info.tags.items()),
         info.parent_workflow_id,
         info.run_id,
     ]
