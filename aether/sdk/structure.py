@@ -16,6 +16,7 @@ Scalars are not converted into each other: "5" is no int. Imported only when a v
 import base64
 import datetime as dt
 import decimal
+import enum
 import json
 import pathlib
 import uuid
@@ -46,7 +47,10 @@ def _tell(error: BaseException, kind: type | None) -> str:
 
 
 def _strict(kind: type) -> Callable[[object, Any], object]:
-    def check(value: object, _: Any) -> object:
+    def check(value: object, hint: Any) -> object:
+        # Asked for what is derived from it too: an enum of texts or numbers has to become its member.
+        if isinstance(hint, enum.EnumType):
+            return hint(value)
         if type(value) is kind:
             return value
         if kind is float and type(value) is int:

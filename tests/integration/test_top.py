@@ -424,6 +424,8 @@ def test_what_was_recorded_is_played(world, tmp_path):
     with Terminal(tmp_path) as terminal:
         terminal.start("--replay", str(path))
         terminal.wait_for("recording night.gz", "workers 1", "read only")
+        terminal.type("2")
+        terminal.wait_for("order-1", "COMPLETED")
         terminal.type("5")
         terminal.wait_for("ends here")
     assert "workers 1" in aether("top", "--replay", str(path), "--once").stdout

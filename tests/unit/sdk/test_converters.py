@@ -26,6 +26,14 @@ class Colour(enum.Enum):
     RED = "red"
 
 
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Size(enum.StrEnum):
+    SMALL = "small"
+
+
 @attrs.frozen
 class Point:
     x: int
@@ -58,6 +66,9 @@ def there_and_back(value, hint=UNDECLARED):
         (Box([POINT], b"\xff\x00", uuid.UUID(int=5), (1, 2)), Box),
         ({"k": [POINT]}, dict[str, list[Point]]),
         ([Colour.RED], list[Colour]),
+        (Level.LOW, Level),
+        (Size.SMALL, Size),
+        (None, Level | None),
         (NOW, dt.datetime),
         (NOW.date(), dt.date),
         (NOW.time(), dt.time),
