@@ -113,7 +113,7 @@ def retry_point(history: Sequence[e.Event]) -> int:
 
 def fork(state: State, item: ForkRun) -> None:
     there = state.open_ids.get(item.workflow_id)
-    closed_id, _ = state.recently_closed.get(item.workflow_id, ("", None))
+    closed_id, _, _ = state.recently_closed.get(item.workflow_id, ("", None, None))
     if item.run_id == (closed_id if there is None else there.run_id):
         # The request is a repetition, and the first one was heard.
         state.reply(item.reply, Started(item.workflow_id, item.run_id, existing=True))

@@ -43,8 +43,8 @@ def check(state: State) -> None:
 
 def _check_names(state: State) -> None:
     assert len(state.recently_closed) <= state.limits.recently_closed_max, "too many closed ids are remembered"
-    assert len(state.results) <= state.limits.recently_closed_max, "too many results are remembered"
-    assert all(last.is_closed for _, last in state.recently_closed.values()), "an id is remembered that was not closed"
+    states = [how for _, how, _ in state.recently_closed.values()]
+    assert all(how.is_closed for how in states), "an id is remembered that was not closed"
     for key, run in state.runs.items():
         assert run.key == key < state.next_run_key, f"run {run.run_id} is filed under {key}"
         assert state.open_ids.get(run.workflow_id) is run, f"run {run.run_id} can not be found by its id"

@@ -29,7 +29,7 @@ _PARENT_CLOSED = "its parent is closed"
 def start(state: State, item: StartRun) -> None:
     there = state.open_ids.get(item.workflow_id)
     if there is None:
-        closed_id, closed = state.recently_closed.get(item.workflow_id, ("", None))
+        closed_id, closed, _ = state.recently_closed.get(item.workflow_id, ("", None, None))
         if closed_id == item.run_id:
             # The request is a repetition, and the run that the first one made is over.
             existing = Started(item.workflow_id, item.run_id, existing=True)
@@ -184,11 +184,12 @@ def await_run(state: State, item: AwaitRun) -> None:
     if run is not None:
         _wait(state, run, item.reply)
         return
-    closed = state.results.get(item.workflow_id)
-    if closed is None or item.run_id not in {"", closed.run_id}:
+    run_id, how, result = state.recently_closed.get(item.workflow_id, ("", None, None))
+    if how is None or result is None or item.run_id not in {"", run_id}:
         state.reply(item.reply, NotOpen(item.workflow_id, item.run_id))
     else:
-        state.reply(item.reply, closed)
+        # It is likely that the result is asked for a moment after its run has closed: that is not worth a look on disk.
+        state.reply(item.reply, Closed(item.workflow_id, run_id, how, result, None))
 
 
 def _wait(state: State, run: Run, reply: object) -> None:
@@ -316,15 +317,13 @@ def _remove(state: State, run: Run, fact: ClosingFact, freed: list[Session]) -> 
     children = _clear_pending(state, run, freed)
     state.record(run, fact)
     state.counters.runs_closed += 1
-    state.remember_closed(run)
+    state.remember_closed(run, fact.result if isinstance(fact, e.RunCompleted) else None)
     _tell_waiters(state, run, fact)
     return children
 
 
 def _tell_waiters(state: State, run: Run, fact: ClosingFact) -> None:
-    """Whoever waits; if nobody does, somebody is likely to ask soon, and is not sent to the disk for a small result."""
-    state.results.pop(run.workflow_id, None)
-    if not run.awaited_by and not (isinstance(fact, e.RunCompleted) and len(fact.result.data) <= state.limits.kept_max):
+    if not run.awaited_by:
         return
     outcome = Closed(
         run.workflow_id,
@@ -333,9 +332,6 @@ def _tell_waiters(state: State, run: Run, fact: ClosingFact) -> None:
         fact.result if isinstance(fact, e.RunCompleted) else None,
         failure_of(fact),
     )
-    if not run.awaited_by:
-        state.remember_result(outcome)
-        return
     state.waiter_count -= len(run.awaited_by)
     for reply in run.awaited_by:
         state.reply(reply, outcome)

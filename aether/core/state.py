@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 from attrs import define, field
 
-from aether.core.effects import Closed, Decision, Effect, EventRecorded, Record, Reply, RunChanged, RunOpened
+from aether.core.effects import Decision, Effect, EventRecorded, Record, Reply, RunChanged, RunOpened
 from aether.core.gates import Gate
 from aether.core.meters import Meters, Problem
 from aether.core.queues import QueueKey, TaskQueues
@@ -19,6 +19,7 @@ from aether.core.sessions import Lease, Session, Tokens
 from aether.core.timers import TimerWheel
 from aether.model.events import AwaitedSignal, Event, Fact
 from aether.model.limits import Limits
+from aether.model.payload import Payload
 from aether.model.runs import RunState
 
 # What a timer of the wheel is for: a tuple that begins with the name of its rule in `engine.py`.
@@ -61,10 +62,8 @@ class State:
     # Ids of runs that are open and can not be served, because their history is damaged: with their run ids.
     withheld: dict[str, str] = field(factory=dict)
     waiter_count: int = 0
-    # Ids whose run was closed a moment ago, which it was, and how.
-    recently_closed: OrderedDict[str, tuple[str, RunState]] = field(factory=OrderedDict)
-    # Results of runs that were closed a moment ago, and that nobody waited for then.
-    results: OrderedDict[str, Closed] = field(factory=OrderedDict)
+    # Ids whose run was closed a moment ago, which it was, how, and its result if that is small.
+    recently_closed: OrderedDict[str, tuple[str, RunState, Payload | None]] = field(factory=OrderedDict)
     # Counted requests that ended their lease, with their answers, for a repetition: token -> (number, answer).
     answered: OrderedDict[int, tuple[int, object]] = field(factory=OrderedDict)
     counters: Counters = field(factory=Counters)
@@ -74,16 +73,12 @@ class State:
     def __attrs_post_init__(self) -> None:
         self.meters = Meters(self.limits.metric_series_max)
 
-    def remember_closed(self, run: Run) -> None:
+    def remember_closed(self, run: Run, result: Payload | None) -> None:
         self.recently_closed.pop(run.workflow_id, None)
-        self.recently_closed[run.workflow_id] = (run.run_id, run.state)
+        kept = result if result is not None and len(result.data) <= self.limits.kept_max else None
+        self.recently_closed[run.workflow_id] = (run.run_id, run.state, kept)
         if len(self.recently_closed) > self.limits.recently_closed_max:
             self.recently_closed.popitem(last=False)
-
-    def remember_result(self, closed: Closed) -> None:
-        self.results[closed.workflow_id] = closed
-        if len(self.results) > self.limits.recently_closed_max:
-            self.results.popitem(last=False)
 
     def take_decision(self) -> Decision:
         decision = Decision(self.records, self.effects)

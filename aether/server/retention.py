@@ -1,10 +1,12 @@
 """Closed runs are kept for so long and in such a number as the settings say; then they are removed, the oldest first.
 
-Theory of operation. Every `LOOK_S` seconds the store is asked for what has to go. It is removed by the writer, between
-two commits and a few rows at a time, so that no commit waits for more than that; and between two such parts every
-commit that waits has its turn.
+Theory of operation. When more runs are closed than are kept, or time has passed in which some may have grown too old,
+the store is asked for what has to go, at least `LOOK_S` seconds after the last time. Otherwise this sleeps, and the
+disk with it. What has to go is removed by the writer, between two commits and a few rows at a time, so that no commit
+waits for more than that; and between two such parts every commit that waits has its turn.
 """
 
+import math
 from collections import Counter
 
 import trio
@@ -22,6 +24,8 @@ log = Log("aether.server")
 LOOK_S = 10.0
 # Takes some milliseconds, most of them for the flush.
 ROWS_MAX = 100
+# So much longer than it should a run may be kept for its age.
+_AGE_SHARE = 0.001
 _DAY_US = 24 * 3600 * 1_000_000
 
 
@@ -48,10 +52,24 @@ async def retain(keep: Keep, writer: BatchWriter, clock: Clock, tally: Tally) ->
         except StoreError as fault:
             if not fault.is_retryable:
                 raise
-            removed = 0  # a full disk: the writer tells of it, and this has time
+            # A full disk: the writer tells of it, and this has time.
+            await trio.sleep(LOOK_S)
+            continue
         if removed:
             log.info("runs_removed", count=removed)
-        await trio.sleep(LOOK_S)
+        await _until_wanted(keep, tally)
+
+
+async def _until_wanted(keep: Keep, tally: Tally) -> None:
+    """Nothing has to go before more runs are closed, or one of those that are grows too old."""
+    closed_max = keep.closed_max or math.inf
+    if keep.closed_days:
+        await tally.more_closed_than(0)
+        with trio.move_on_after(keep.closed_days * _DAY_US / 1e6 * _AGE_SHARE):
+            await tally.more_closed_than(closed_max)
+    else:
+        await tally.more_closed_than(closed_max)
+    await trio.sleep(LOOK_S)
 
 
 async def _sweep(retention: Retention, writer: BatchWriter, tally: Tally) -> int:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from aether.core.effects import Closed
 from aether.core.invariants import check
 from aether.core.run import Activity, ActivityState, Child, Promise, Run, Timer
 from aether.core.sessions import Lease
@@ -47,9 +46,6 @@ def state() -> State:
     assert found.open_ids["queued"].queued
     check(found)
     return found
-
-
-ENDED = Closed("", "", RunState.COMPLETED, None, None)
 
 
 def lease_of(state: State, name: str) -> Lease:
@@ -136,13 +132,9 @@ DAMAGES: list[tuple[str, Damage]] = [
     ("fewer than no runs", lambda s: put(s.counters, runs_closed=-1)),
     (
         "too many closed ids",
-        lambda s: s.recently_closed.update(dict.fromkeys(map(str, range(10_001)), ("r", RunState.FAILED))),
+        lambda s: s.recently_closed.update(dict.fromkeys(map(str, range(10_001)), ("r", RunState.FAILED, None))),
     ),
-    (
-        "too many results are remembered",
-        lambda s: s.results.update(dict.fromkeys(map(str, range(10_001)), ENDED)),
-    ),
-    ("that was not closed", lambda s: s.recently_closed.update(w=("r", RunState.RUNNING))),
+    ("that was not closed", lambda s: s.recently_closed.update(w=("r", RunState.RUNNING, None))),
     ("a run without an event", lambda s: put(s.counters, runs_started=10_000)),
     # Sessions.
     ("is filed under another id", lambda s: s.sessions.update({7: session(s)})),

@@ -394,12 +394,12 @@ def test_a_small_result_is_at_hand_for_whoever_asks_a_moment_later():
     finish(room, "b", done("paid"))
     finish(room, "c", done("paid"))
     assert room.ask(AwaitRun, "a") == NotOpen("a", "")
-    assert list(room.engine.state.results) == ["b", "c"]
+    assert room.ask(AwaitRun, "b") == Closed("b", "run-b", RunState.COMPLETED, data("paid"), None)
 
 
 def test_the_result_of_a_run_that_was_followed_by_another_of_its_id_is_not_told_for_it(room):
     room.open()
     finish(room, "a", done("first"), "one")
-    room.start("a", run_id="two", awaited=True)
-    room.complete(room.token("a"), done("second"))
+    finish(room, "a", c.FailRun(Failure("E", "")), "two")
     assert room.ask(AwaitRun, "a") == NotOpen("a", "")
+    assert room.ask(AwaitRun, "a", "one") == NotOpen("a", "one")

@@ -8,6 +8,7 @@ import pytest
 import trio
 import trio.testing
 
+from aether.model.runs import RunState
 from aether.server.clock import Clock
 from aether.server.retention import LOOK_S, Keep, retain
 from aether.server.tally import Tally
@@ -53,13 +54,34 @@ async def test_what_is_too_much_is_removed_at_once_and_later_again(caplog):
         assert len(store.runs) == 100
         assert [count for _, _, count in tally] == [100]
         store.commit([Batch(runs=[run_row(501, state=3, closed_at=501)])])
-        await trio.sleep(LOOK_S)
+        tally.open("t")
+        tally.change("t", RunState.PENDING, RunState.COMPLETED)
+        await trio.sleep(LOOK_S + 1)
         assert sorted(store.runs) == list(range(402, 502))
         nursery.cancel_scope.cancel()
     assert [(record.msg, record.__dict__["fields"]) for record in caplog.records if record.msg == "runs_removed"] == [
         ("runs_removed", {"count": 400}),
         ("runs_removed", {"count": 1}),
     ]
+
+
+@pytest.mark.parametrize("keep", [Keep(100), Keep(100, 1.0), Keep(0, 1.0)])
+async def test_the_disk_is_left_alone_while_nothing_can_have_to_go(keep):
+    store = Watched()
+    store.open()
+    writer = DirectWriter(store, lambda ticket: None)
+    tally = Tally({})
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(retain, keep, writer, Clock(), tally)
+        await trio.sleep(3600)
+        assert store.said == ["part"]
+        tally.open("t")
+        tally.change("t", RunState.PENDING, RunState.COMPLETED)
+        await trio.sleep(3600)
+        # That one may grow old; then it is looked for a thousand times in its life.
+        looks = 1 + int(3600 / (86.4 + LOOK_S)) if keep.closed_days else 1
+        assert abs(store.said.count("part") - looks) <= 1
+        nursery.cancel_scope.cancel()
 
 
 async def test_without_a_bound_there_is_nothing_to_do():
