@@ -55,7 +55,9 @@ def _strict(kind: type) -> Callable[[object, Any], object]:
             return value
         if kind is float and type(value) is int:
             return float(value)
-        raise TypeError(f"{_short(value)} is no {kind.__name__}")
+        # Whoever starts a run by hand writes 123 and means a text.
+        hint = f'; as JSON a text is "{value}"' if kind is str and type(value) in {int, float} else ""
+        raise TypeError(f"{_short(value)} is no {kind.__name__}{hint}")
 
     return check
 

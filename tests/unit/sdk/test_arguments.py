@@ -57,7 +57,7 @@ def test_arguments_come_back_by_their_annotations():
     [
         (("o",), {}, "missing a required argument: 'item'"),
         (("o", Item("a", NOW)), {"colour": 1}, "unexpected keyword argument 'colour'"),
-        ((5, Item("a", NOW)), {}, "argument 'order_id' of workflow 'w' does not fit str: 5 is no str"),
+        ((5, Item("a", NOW)), {}, 'does not fit str: 5 is no str; as JSON a text is "5"'),
         (("o", {"name": "a"}), {}, "argument 'item' of workflow 'w' does not fit"),
         (("o", Item("a", NOW), 1, 7), {}, "argument 'notes' of workflow 'w' does not fit str"),
     ],
