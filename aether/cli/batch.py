@@ -7,9 +7,8 @@ import typer
 
 from aether.cli.call import Caller
 from aether.cli.exit_codes import ExitCode
-from aether.cli.options import say, show
-from aether.cli.options import screen as stdout_screen
-from aether.cli.output import Column, Format, render_data, render_table
+from aether.cli.options import say, show_rows
+from aether.cli.output import Column, Format, Row
 from aether.cli.runs import ask_for_fork, ask_to_stop, pages
 from aether.errors import AetherError
 from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
@@ -45,11 +44,8 @@ def act_on_all(
         except AetherError as error:
             outcome, failed = f"failed: {error}", failed + 1
         rows.append((info.workflow_id, info.run_id, state_name(info.state), outcome))
-    if output.is_data:
-        named = [dict(zip(("workflow_id", "run_id", "state", "outcome"), row, strict=True)) for row in rows]
-        show(render_data(output, named, (info.workflow_id for info in infos)))
-    else:
-        show(render_table(_COLUMNS, rows, stdout_screen(output)))
+    names = ("workflow_id", "run_id", "state", "outcome")
+    show_rows(output, "outcome", _COLUMNS, (Row(row, dict(zip(names, row, strict=True)), row[0]) for row in rows))
     if dry_run:
         say(f"aether: {_runs(len(infos))} would be {verb}; nothing was done")
     if failed:
@@ -63,7 +59,7 @@ def _confirm(count: int, verb: str, *, yes: bool) -> None:
         what = f"{_runs(count)} would be {verb}: say --yes, or look at them with --dry-run"
         raise typer.BadParameter(what, param_hint="--filter")
     if not typer.confirm(f"{_runs(count)} will be {verb}. Go on?", err=True):
-        raise typer.Exit(ExitCode.FAILED)
+        raise typer.Exit(ExitCode.ANSWERED_NO)
 
 
 def _runs(count: int) -> str:

@@ -4,29 +4,36 @@ from typing import Annotated
 
 import typer
 
+from aether.cli.completing import complete_id, complete_type
+from aether.cli.look import looks
 from aether.cli.options import DEFAULT_SERVER, OutputOption, RunOption, ServerOption, WorkflowArgument, reported
 from aether.cli.output import Format
 
 _DryOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
-_AnyWorkflow = Annotated[str, typer.Argument(metavar="[ID]", help="The workflow's id.")]
+_AnyWorkflow = Annotated[str, typer.Argument(metavar="[ID]", help="The workflow's id.", autocompletion=complete_id)]
 _FilterOption = Annotated[
     str, typer.Option("--filter", metavar="FILTER", help="All runs that are meant, as in `aether workflow list`.")
 ]
 _YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask; with --filter, where nobody can answer.")]
 
 
-def register(app: typer.Typer) -> None:
+def register(app: typer.Typer, workflow: typer.Typer) -> None:
     """Add them, in the order in which help shows them."""
-    for command in (start, signal, result, fork, retry, cancel):
+    for command in (start, signal, result, fork, retry, cancel, pause, resume):
         app.command()(reported(command))
+        workflow.command()(reported(command))
+    workflow.command()(reported(complete))
 
 
 def start(
-    workflow_type: Annotated[str, typer.Argument(metavar="TYPE", help="The workflow's name.")],
+    workflow_type: Annotated[
+        str, typer.Argument(metavar="TYPE", help="The workflow's name.", autocompletion=complete_type)
+    ],
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[ARGS]...", help="Its arguments: JSON, or else taken as texts.")
+        list[str] | None,
+        typer.Argument(metavar="[ARGS]...", help="Its arguments: JSON, or else taken as texts; '\"123\"' is a text."),
     ] = None,
     workflow_id: Annotated[str, typer.Option("--id", metavar="ID", help="Of the run; made up when not given.")] = "",
     task_queue: Annotated[str, typer.Option("--queue", metavar="NAME", help="Task queue. [default]")] = "",
@@ -92,6 +99,7 @@ def result(
     show_result(server, output, workflow_id, run_id, timeout_s=timeout)
 
 
+@looks(table=True)
 def fork(
     *,
     workflow_id: _AnyWorkflow = "",
@@ -118,6 +126,7 @@ def fork(
         fork_run(server, output, workflow_id, run_id, new_id, at=at, dry_run=dry_run)
 
 
+@looks(table=True)
 def retry(
     workflow_id: _AnyWorkflow = "",
     new_id: Annotated[str, typer.Option("--id", metavar="NEW", help="Of the new run; the same when not given.")] = "",
@@ -142,6 +151,7 @@ def retry(
         fork_run(server, output, workflow_id, run_id, new_id, dry_run=dry_run)
 
 
+@looks(table=True)
 def cancel(
     workflow_id: _AnyWorkflow = "",
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the history.")] = "",
@@ -167,3 +177,44 @@ def cancel(
         raise typer.BadParameter("only with --filter", param_hint="--dry-run")
     else:
         cancel_run(server, output, workflow_id, run_id, reason, force=force)
+
+
+def pause(
+    workflow_id: WorkflowArgument,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the history.")] = "",
+    run_id: RunOption = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Hold a run where it is; what it is at may finish."""
+    from aether.cli.pausing import pause_run
+
+    pause_run(server, output, workflow_id, run_id, reason)
+
+
+def resume(
+    workflow_id: WorkflowArgument,
+    run_id: RunOption = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Let a paused run go on."""
+    from aether.cli.pausing import resume_run
+
+    resume_run(server, output, workflow_id, run_id)
+
+
+def complete(
+    token: Annotated[str, typer.Argument(metavar="TOKEN", help="Of the promise, as `ctx.promise` made it.")],
+    value: Annotated[str, typer.Argument(metavar="[VALUE]", help="JSON, or else taken as a text.")] = "null",
+    fail: Annotated[str, typer.Option("--fail", metavar="TEXT", help="It has failed, and this is why.")] = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Complete a promise that a run waits for.
+
+    Example: aether workflow complete TOKEN '{"approved": true}'
+    """
+    from aether.cli.messages import complete_promise
+
+    complete_promise(server, output, token, value, fail)

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
 
-from aether.cli.options import screen as stdout_screen
-from aether.cli.options import show
-from aether.cli.output import Column, Format, render_data, render_table
-from aether.server.settings import OPTIONS, load_settings
+from aether.cli.exit_codes import NameNotFound
+from aether.cli.options import show_fields, show_rows
+from aether.cli.output import Column, Format, Row
+from aether.server.settings import OPTIONS, config_path, load_settings
 
 _DEFAULT = "default"
 
@@ -19,14 +19,29 @@ def show_settings(output: Format, config: Path | None, *, with_origin: bool) -> 
         (option.key, _text(getattr(settings, option.field)), settings.given.get(option.field, _DEFAULT))
         for option in OPTIONS
     ]
-    if output.is_data:
-        names = ("key", "value", "origin") if with_origin else ("key", "value")
-        told = [dict(zip(names, row, strict=False)) for row in rows]
-        show(render_data(output, told, (key for key, _, _ in rows)))
-        return
     columns = (Column("SETTING"), Column("VALUE", can_shrink=True), Column("FROM"))
+    names = ("key", "value", "origin")
     width = 3 if with_origin else 2
-    show(render_table(columns[:width], [row[:width] for row in rows], stdout_screen(output)))
+    told = (Row(row[:width], dict(zip(names[:width], row, strict=False)), row[0]) for row in rows)
+    show_rows(output, "setting", columns[:width], told)
+
+
+def check_settings(output: Format, config: Path | None) -> None:
+    """Raises SettingsError, which names all that is wrong."""
+    settings = load_settings(environ=os.environ, config=config)
+    place = config_path(config, os.environ)
+    given = len(settings.given)
+    fields = [("file", str(place or "none")), ("settings", f"{given} given, all right")]
+    show_fields(output, "config", fields, {"file": place and str(place), "given": given}, [str(place or "")])
+
+
+def show_path(output: Format, config: Path | None) -> None:
+    """The file of settings that a server here would read."""
+    place = config_path(config, os.environ)
+    if place is None:
+        raise NameNotFound("no file of settings is read here: there is no aether.toml, and AETHER_CONFIG names none")
+    whole = str(place.absolute())
+    show_fields(output, "config", [("file", whole)], {"file": whole}, [whole])
 
 
 def _text(value: object) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 import typer
 
 from aether.cli.exit_codes import ExitCode
-from aether.cli.options import screen, show
-from aether.cli.output import Format, render_data, render_fields
+from aether.cli.options import show_fields
+from aether.cli.output import Format
 from aether.errors import SettingsError
 from aether.server.audit import Audit
 from aether.server.settings import Persistence, Settings, load_settings
@@ -109,7 +109,4 @@ def _require_file(store: Store) -> None:
 def _show(
     output: Format, report: dict[str, object], fields: "Iterator[tuple[str, str]] | list[tuple[str, str]]"
 ) -> None:
-    if output.is_data:
-        show(render_data(output, report, report))
-    else:
-        show(render_fields(list(fields), screen(output)))
+    show_fields(output, "database", fields, report, report)

@@ -23,9 +23,9 @@ from attrs import frozen
 from aether.cli.call import Caller
 from aether.cli.clock import now_us
 from aether.cli.exit_codes import ExitCode
-from aether.cli.options import DEFAULT_SERVER, SERVER_VARIABLE, screen, show
-from aether.cli.output import Column, Format, render_data, render_table
-from aether.cli.records import duration
+from aether.cli.moments import duration
+from aether.cli.options import DEFAULT_SERVER, SERVER_VARIABLE, show_rows
+from aether.cli.output import Column, Format, Row
 from aether.errors import AetherError, SettingsError
 from aether.server.settings import Persistence, Settings, StoreUrl, load_settings
 from aether.store import sqlite_schema
@@ -73,17 +73,16 @@ _COLUMNS = (Column("CHECK"), Column("STATE"), Column("FOUND", can_shrink=True), 
 def examine(server: str, output: Format, config: Path | None) -> None:
     """Shows all findings; ends with 1 when one of them is a fail."""
     findings = list(_findings(server, config))
-    if output.is_data:
-        told = [
-            {"check": each.subject, "state": each.level.value, "found": each.text, "advice": each.advice}
-            for each in findings
-        ]
-        show(render_data(output, told, (each.subject for each in findings if each.level is not Level.OK)))
-    else:
-        rows = [(each.subject, each.level.value, each.text, each.advice) for each in findings]
-        show(render_table(_COLUMNS, rows, screen(output)))
+    # As names only what is not in order.
+    shown = [each for each in findings if output is not Format.NAME or each.level is not Level.OK]
+    show_rows(output, "finding", _COLUMNS, map(_row, shown))
     if any(each.level is Level.FAIL for each in findings):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _row(each: Finding) -> Row:
+    cells = (each.subject, each.level.value, each.text, each.advice)
+    return Row(cells, dict(zip(("check", "state", "found", "advice"), cells, strict=True)), each.subject)
 
 
 def _findings(server: str, config: Path | None) -> Iterator[Finding]:

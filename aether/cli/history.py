@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from aether.cli.call import Caller
 from aether.cli.clock import pause
-from aether.cli.options import say, show
+from aether.cli.options import asked_look, say, show, show_rows
 from aether.cli.options import screen as stdout_screen
-from aether.cli.output import Column, Format, render_data, render_row, render_table
+from aether.cli.output import Column, Format, Row, render_data, render_row
 from aether.cli.records import fact_name, history_rows
 from aether.errors import ServerUnavailable, StorageUnavailable
 from aether.wire.documents import event_document
@@ -14,7 +14,7 @@ from aether.wire.generated.aether.v1 import admin_pb2, client_pb2, model_pb2
 
 _PATH = "/aether.v1.AdminService/GetHistory"
 # Widths are for a history that is shown while it grows; one that is complete is measured.
-_COLUMNS = (
+COLUMNS = (
     Column("SEQ", width=4),
     Column("TIME", width=9),
     Column("EVENT", width=18),
@@ -31,11 +31,14 @@ def show_history(server: str, output: Format, workflow_id: str, run_id: str, aft
     first = after if output.is_data else 0
     request = admin_pb2.GetHistoryRequest(workflow_id=workflow_id, run_id=run_id, after_seq=first)
     events = [model_pb2.Event.FromString(each) for each in Caller(server).stream(_PATH, request)]
-    if output.is_data:
-        show(render_data(output, [event_document(event) for event in events], map(fact_name, events)))
-        return
-    rows = [row for row in history_rows(events) if int(row[0]) > after]
-    show(render_table(_COLUMNS, rows, stdout_screen(output)))
+    rows = zip(history_rows(events, since_start=asked_look().times is None), events, strict=True)
+    show_rows(
+        output,
+        # Events are read back by `aether.testing.replay`, which knows their fields.
+        "",
+        COLUMNS,
+        (Row(cells, event_document(event), fact_name(event)) for cells, event in rows if event.seq > after),
+    )
 
 
 def follow_history(server: str, output: Format, workflow_id: str, run_id: str, after: int) -> None:
@@ -47,10 +50,14 @@ def follow_history(server: str, output: Format, workflow_id: str, run_id: str, a
             show(render_data(each, [event_document(event)], [fact_name(event)]))
         return
     screen = stdout_screen(output)
-    show(render_row(_COLUMNS, [column.title for column in _COLUMNS], screen))
-    for row in history_rows(events):
-        if int(row[0]) > after:
-            show(render_row(_COLUMNS, row, screen))
+    has_titles = screen.look.has_titles
+    for row in history_rows(events, since_start=screen.look.times is None):
+        # With the first event: an id that is not there gets no titles.
+        if has_titles:
+            show(render_row(COLUMNS, [column.title for column in COLUMNS], screen))
+            has_titles = False
+        if int(str(row[0])) > after:
+            show(render_row(COLUMNS, row, screen))
 
 
 def _follow(caller: Caller, workflow_id: str, run_id: str, after: int) -> Iterator[model_pb2.Event]:

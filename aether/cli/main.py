@@ -5,33 +5,45 @@ that.
 """
 
 import gc
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from aether.cli import changes, watching, workbench
+from aether.cli import changes, groups, looking, watching, workbench
+from aether.cli.exit_codes import ExitCode
+from aether.cli.look import looks
 from aether.cli.options import (
     DEFAULT_SERVER,
     ConfigOption,
-    FilteredCommand,
     Given,
     OutputOption,
-    RunOption,
     ServerOption,
-    WorkflowArgument,
+    give_up_stdout,
     reported,
+    say,
+    say_error,
     setting,
+    wants_json,
 )
 from aether.cli.output import Format
 from aether.version import VERSION
 
+# Whatever the parser of the command line raises: typer brings a click of its own and does not name it.
+_Mistake: type[Exception] = typer.BadParameter.__mro__[2]
 _APP = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "no_args_is_help": True, "add_completion": False}
 app = typer.Typer(help="Durable workflows in plain Python.", **(_APP | {"add_completion": True}))  # type: ignore[arg-type]
-workflow = typer.Typer(help="Look at many runs.", **_APP)  # type: ignore[arg-type]
+workflow = typer.Typer(help="Look at runs, start, change and export them.", **_APP)  # type: ignore[arg-type]
 app.add_typer(workflow, name="workflow")
 queue = typer.Typer(help="Look at task queues, pause and limit them.", **_APP)  # type: ignore[arg-type]
 app.add_typer(queue, name="queue")
+worker = typer.Typer(
+    help="Run the workflows of a client, and look at the workers that are there.",
+    cls=groups.WorkerGroup,
+    **_APP,  # type: ignore[arg-type]
+)
+app.add_typer(worker, name="worker")
 config = typer.Typer(help="Look at the settings.", **_APP)  # type: ignore[arg-type]
 app.add_typer(config, name="config")
 db = typer.Typer(help="Take care of the database.", **_APP)  # type: ignore[arg-type]
@@ -40,7 +52,21 @@ app.add_typer(db, name="db")
 
 def main() -> None:
     """Entry point of the console script."""
-    app(prog_name="aether")
+    words = sys.argv[1:]
+    try:
+        if not wants_json(words):
+            app(prog_name="aether")
+        sys.exit(app(words, prog_name="aether", standalone_mode=False))
+    except typer.Abort:
+        sys.exit(ExitCode.INTERRUPTED)
+    except _Mistake as mistake:
+        say_error("UsageError", mistake.format_message(), ExitCode.USAGE)  # type: ignore[attr-defined]
+        sys.exit(ExitCode.USAGE)
+    except OSError as error:
+        # Of the help mostly, which goes to stdout by itself.
+        say(f"aether: {error.filename or 'the output'} can not be written or read: {error.strerror or error}")
+        give_up_stdout()
+        sys.exit(ExitCode.FAILED)
 
 
 def _version(asked: bool) -> None:
@@ -108,33 +134,6 @@ def serve(
     run_server(flags, config)
 
 
-@app.command()
-@reported
-def worker(
-    client: Annotated[str, typer.Argument(metavar="MODULE:CLIENT", help="Where the client is, e.g. app:client.")],
-    server: ServerOption = DEFAULT_SERVER,
-    loop: Annotated[str, typer.Option(metavar="LOOP", help="Event loop for your code: trio or asyncio.")] = "trio",
-    label: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="What this worker has and others may not; may be given many times."),
-    ] = None,
-    log_format: Annotated[
-        str, typer.Option(metavar="FORMAT", envvar="AETHER_LOG_FORMAT", help="auto, console or json.")
-    ] = "auto",
-    log_level: Annotated[
-        str, typer.Option(metavar="LEVEL", envvar="AETHER_LOG_LEVEL", help="debug, info, warning or error.")
-    ] = "info",
-) -> None:
-    """Run the workflows and activities of a client until SIGTERM or Ctrl-C.
-
-    The module is looked for in the current directory first. When told to stop, the worker finishes what it can and
-    hands back the rest; a second signal cuts that short.
-    """
-    from aether.cli.worker import run_worker
-
-    run_worker(client, server, loop, label or [], log_format, log_level)
-
-
 @app.command("init")
 @reported
 def init_project(
@@ -147,194 +146,16 @@ def init_project(
     write_project(name, output)
 
 
-@workflow.command("list", cls=FilteredCommand)
-@reported
-def list_workflows(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[FILTER]...", help="Which runs: state:failed type:order* tag.customer:c77 started:>1h"),
-    ] = None,
-    type_name: Annotated[str, typer.Option("--type", metavar="TYPE", help="Only runs of this workflow.")] = "",
-    state: Annotated[
-        str, typer.Option(metavar="STATE", help="Only pending, running, completed, failed or cancelled runs.")
-    ] = "",
-    prefix: Annotated[str, typer.Option(metavar="TEXT", help="Only workflow ids that begin so.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
-    server: ServerOption = DEFAULT_SERVER,
-    output: OutputOption = Format.TABLE,
-) -> None:
-    """List runs, newest first.
-
-    Terms of the filter must all hold: id, run, type, queue, tag.NAME, state, parent, started, closed and age, each with
-    a colon and a value behind it; commas mean or, a leading - means not. A word by itself is how an id begins.
-    """
-    from aether.cli.runs import list_runs
-
-    list_runs(server, output, words or [], type_name=type_name, state=state, prefix=prefix, limit=limit)
-
-
-@app.command()
-@reported
-def status(
-    workflow_id: WorkflowArgument,
-    run_id: RunOption = "",
-    server: ServerOption = DEFAULT_SERVER,
-    output: OutputOption = Format.TABLE,
-) -> None:
-    """Show what a run is doing, what it waits for, and how it ended."""
-    from aether.cli.runs import show_status
-
-    show_status(server, output, workflow_id, run_id)
-
-
-@app.command()
-@reported
-def history(
-    workflow_id: WorkflowArgument,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run is closed.")] = False,
-    after: Annotated[int, typer.Option(min=0, metavar="SEQ", help="Only events after this one.")] = 0,
-    run_id: RunOption = "",
-    server: ServerOption = DEFAULT_SERVER,
-    output: OutputOption = Format.TABLE,
-) -> None:
-    """Show every event of a run, oldest first.
-
-    With --follow, events are shown as they happen, also over restarts of the server, and JSON is one event a line.
-    """
-    from aether.cli.history import follow_history, show_history
-
-    show = follow_history if follow else show_history
-    show(server, output, workflow_id, run_id, after)
-
-
-@app.command()
-@reported
-def why(
-    workflow_id: WorkflowArgument,
-    run_id: RunOption = "",
-    server: ServerOption = DEFAULT_SERVER,
-    output: OutputOption = Format.TABLE,
-) -> None:
-    """Say in one sentence what a run waits for, or how it ended."""
-    from aether.cli.runs import show_why
-
-    show_why(server, output, workflow_id, run_id)
-
-
-@app.command()
-@reported
-def replay(
-    workflow_id: WorkflowArgument,
-    at: Annotated[int, typer.Option(min=1, metavar="SEQ", help="The event; `aether history ID` shows them.")],
-    run_id: RunOption = "",
-    server: ServerOption = DEFAULT_SERVER,
-    output: OutputOption = Format.TABLE,
-) -> None:
-    """Show a run as it was after one of its events: what was over, and what it waited for."""
-    from aether.cli.past import show_state
-
-    show_state(server, output, workflow_id, run_id, at)
-
-
-changes.register(app)
+looking.register(app, workflow)
+changes.register(app, workflow)
+groups.register(queue, worker)
 workbench.register(app, config)
 watching.register(app)
 
 
-_QueueArgument = Annotated[str, typer.Argument(metavar="NAME", help="The task queue.")]
-
-
-@queue.command("list")
-@reported
-def list_queues(server: ServerOption = DEFAULT_SERVER, output: OutputOption = Format.TABLE) -> None:
-    """List task queues: what they hand out, who takes from them, what waits."""
-    from aether.cli import queues
-
-    queues.list_queues(server, output)
-
-
-@queue.command("pause")
-@reported
-def pause_queue(
-    name: _QueueArgument,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; shown to whoever looks.")] = "",
-    server: ServerOption = DEFAULT_SERVER,
-    output: OutputOption = Format.TABLE,
-) -> None:
-    """Hand out nothing more from a task queue, until it is resumed or the server restarts."""
-    from aether.cli.queues import update_queue
-
-    update_queue(server, output, name, paused=True, reason=reason)
-
-
-@queue.command("resume")
-@reported
-def resume_queue(
-    name: _QueueArgument, server: ServerOption = DEFAULT_SERVER, output: OutputOption = Format.TABLE
-) -> None:
-    """Let a paused task queue go on."""
-    from aether.cli.queues import update_queue
-
-    update_queue(server, output, name, paused=False)
-
-
-@queue.command("limit")
-@reported
-def limit_queue(
-    name: _QueueArgument,
-    activities: Annotated[int, typer.Argument(metavar="COUNT", min=0, help="Attempts at a time; 0: no limit.")],
-    server: ServerOption = DEFAULT_SERVER,
-    output: OutputOption = Format.TABLE,
-) -> None:
-    """Limit how many attempts of activities the workers of a task queue have at a time, until the server restarts."""
-    from aether.cli.queues import update_queue
-
-    update_queue(server, output, name, limit=activities)
-
-
 @app.command()
 @reported
-def pause(
-    workflow_id: WorkflowArgument,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the history.")] = "",
-    run_id: RunOption = "",
-    server: ServerOption = DEFAULT_SERVER,
-    output: OutputOption = Format.TABLE,
-) -> None:
-    """Hold a run where it is; what it is at may finish."""
-    from aether.cli.pausing import pause_run
-
-    pause_run(server, output, workflow_id, run_id, reason)
-
-
-@app.command()
-@reported
-def resume(
-    workflow_id: WorkflowArgument,
-    run_id: RunOption = "",
-    server: ServerOption = DEFAULT_SERVER,
-    output: OutputOption = Format.TABLE,
-) -> None:
-    """Let a paused run go on."""
-    from aether.cli.pausing import resume_run
-
-    resume_run(server, output, workflow_id, run_id)
-
-
-@app.command()
-@reported
-def metrics(
-    server: ServerOption = DEFAULT_SERVER,
-    output: OutputOption = Format.TABLE,
-) -> None:
-    """Show what the server does, in numbers."""
-    from aether.cli.metrics import show_metrics
-
-    show_metrics(server, output)
-
-
-@app.command()
-@reported
+@looks(table=True, watch=True)
 def doctor(
     config: ConfigOption = None,
     server: ServerOption = DEFAULT_SERVER,

@@ -9,9 +9,9 @@ import typer
 
 from aether.cli.call import TIMEOUT_S, Caller
 from aether.cli.clock import monotonic, pause
-from aether.cli.options import screen as stdout_screen
-from aether.cli.options import show
-from aether.cli.output import Format, render_data, render_fields, render_json
+from aether.cli.exit_codes import NameNotFound
+from aether.cli.options import show, show_fields
+from aether.cli.output import Format, render_data, render_json
 from aether.cli.records import failure_tree
 from aether.errors import (
     DeadlineExceeded,
@@ -21,6 +21,7 @@ from aether.errors import (
     WorkflowCancelled,
     WorkflowFailed,
 )
+from aether.model.payload import Failure
 from aether.sdk.entropy import new_id
 from aether.wire.generated.aether.v1 import client_pb2, model_pb2
 from aether.wire.plain import plain, plain_payload
@@ -91,12 +92,10 @@ def start_run(
     answer = client_pb2.StartWorkflowResponse.FromString(caller.unary(f"{_SERVICE}/StartWorkflow", request))
     if wait:
         show_result(server, output, answer.workflow_id, answer.run_id, timeout_s=0)
-    elif output.is_data:
-        show(render_data(output, plain(answer), [answer.workflow_id]))
     else:
         there = [("found", "it was open already")] if answer.existing else []
         fields = [("workflow", answer.workflow_id), ("run", answer.run_id), *there]
-        show(render_fields(fields, stdout_screen(output)))
+        show_fields(output, "start", fields, plain(answer), [answer.workflow_id])
 
 
 def _read(source: str) -> list[object]:
@@ -126,11 +125,29 @@ def send_signal(server: str, output: Format, workflow_id: str, run_id: str, name
         workflow_id=workflow_id, run_id=run_id, name=name, value=payload(value_of(value)), signal_id=new_id()
     )
     answer = client_pb2.SignalResponse.FromString(Caller(server).unary(f"{_SERVICE}/SignalWorkflow", request))
-    if output.is_data:
-        show(render_data(output, {"workflow_id": workflow_id, **plain(answer)}, [workflow_id]))
-        return
     fields = [("workflow", workflow_id), ("run", answer.run_id), ("signal", name)]
-    show(render_fields(fields, stdout_screen(output)))
+    show_fields(output, "signal", fields, {"workflow_id": workflow_id, **plain(answer)}, [workflow_id])
+
+
+def read_value(server: str, output: Format, workflow_id: str, run_id: str, key: str) -> None:
+    request = client_pb2.ReadValueRequest(workflow_id=workflow_id, run_id=run_id, key=key)
+    answer = client_pb2.ReadValueResponse.FromString(Caller(server).unary(f"{_SERVICE}/ReadValue", request))
+    if not answer.found:
+        raise NameNotFound(f"workflow {workflow_id!r} has published nothing under {key!r}")
+    value = plain_payload(answer.value)
+    show(render_data(output, value, [workflow_id]) if output.is_data else render_json(value))
+
+
+def complete_promise(server: str, output: Format, token: str, value: str, failure: str) -> None:
+    """With a value, or with a failure of that message."""
+    request = client_pb2.CompletePromiseRequest(token=token)
+    if failure:
+        request.failure.CopyFrom(model_pb2.Failure(type="PromiseFailed", message=failure))
+    else:
+        request.result.CopyFrom(payload(value_of(value)))
+    answer = client_pb2.CompletePromiseResponse.FromString(Caller(server).unary(f"{_SERVICE}/CompletePromise", request))
+    said = "somebody has done so before; this changed nothing" if answer.duplicate else "completed"
+    show_fields(output, "promise", [("token", token), ("done", said)], {"token": token, **plain(answer)}, [token])
 
 
 def show_result(server: str, output: Format, workflow_id: str, run_id: str, *, timeout_s: float) -> None:
@@ -138,7 +155,8 @@ def show_result(server: str, output: Format, workflow_id: str, run_id: str, *, t
     result = _await(server, client_pb2.AwaitResultRequest(workflow_id=workflow_id, run_id=run_id), timeout_s)
     what = f"workflow {workflow_id!r}"
     if result.state == model_pb2.RUN_STATE_FAILED:
-        raise WorkflowFailed(f"{what} failed: {failure_tree(result.failure)}")
+        failure = Failure(result.failure.type, result.failure.message)
+        raise WorkflowFailed(f"{what} failed: {failure_tree(result.failure)}", failure)
     if result.state == model_pb2.RUN_STATE_CANCELLED:
         reason = f": {result.failure.message}" if result.failure.message else ""
         raise WorkflowCancelled(f"{what} was cancelled{reason}")

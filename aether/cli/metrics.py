@@ -1,10 +1,10 @@
 """The command that shows the server's numbers. One call."""
 
 from aether.cli.call import Caller
-from aether.cli.options import screen as stdout_screen
-from aether.cli.options import show
-from aether.cli.output import Format, render_data, render_fields
-from aether.cli.records import duration, failure_line
+from aether.cli.moments import duration
+from aether.cli.options import show_fields
+from aether.cli.output import Format
+from aether.cli.records import failure_line
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
 from aether.wire.plain import iso_time, plain, state_name
 
@@ -15,11 +15,8 @@ _PROBLEMS = 5
 def show_metrics(server: str, output: Format) -> None:
     answer = Caller(server).unary("/aether.v1.AdminService/GetMetrics", pb.GetMetricsRequest())
     metrics = pb.Metrics.FromString(answer)
-    if output.is_data:
-        document = plain(metrics)
-        show(render_data(output, document, document))
-        return
-    show(render_fields([(name, value) for name, value in _fields(metrics) if value], stdout_screen(output)))
+    document = plain(metrics)
+    show_fields(output, "metrics", _fields(metrics), document, document)
 
 
 def _fields(metrics: pb.Metrics) -> list[tuple[str, str]]:

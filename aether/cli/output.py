@@ -4,6 +4,9 @@ On a terminal columns are aligned and may carry colour. When a table is wider th
 marked `can_shrink` give way; when that is not enough, each row becomes a block of `name  value` lines, so that an id is
 never cut. In a pipe a row is one line of values with tabs between, whole and without colour.
 
+A cell is a text, a number or a moment; it becomes text here, so that rows are sorted by what they mean and times are
+shown as somebody asked for. What was asked for is a `Look`.
+
 Everything that comes from users is passed through `clean` first: a workflow's name may hold bytes that move the cursor,
 rename the window or fill the clipboard.
 """
@@ -16,7 +19,9 @@ from enum import StrEnum
 
 from attrs import frozen
 
+from aether.cli.moments import Moment, Times, moment_text
 from aether.cli.yaml_text import yaml_text
+from aether.errors import InvalidArgument
 from aether.model.visible import HOSTILE, clean, clean_lines
 
 _COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2"}
@@ -49,12 +54,44 @@ class Format(StrEnum):
         return self not in (Format.TABLE, Format.WIDE)
 
 
+Cell = str | int | Moment
+
+
+class Colour(StrEnum):
+    """Values of `--color`."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@frozen
+class Look:
+    """How somebody wants a table to be shown."""
+
+    # Names of columns, see `name_of`; empty: all.
+    columns: tuple[str, ...] = ()
+    has_titles: bool = True
+    # The column that rows are sorted by, with a `-` in front from the last to the first; empty: as they come.
+    sort: str = ""
+    # None: as the command does it by itself.
+    times: Times | None = None
+    colour: Colour = Colour.AUTO
+
+
 @frozen
 class Screen:
     """What the text is written to. `width` 0 means a pipe or a file."""
 
     width: int = 0
     has_colour: bool = False
+    look: Look = Look()
+    now_us: int = 0
+
+    def text(self, cell: Cell) -> str:
+        if isinstance(cell, Moment):
+            return moment_text(cell.at_us, self.look.times or Times.UTC, self.now_us)
+        return clean(str(cell))
 
 
 @frozen
@@ -64,13 +101,62 @@ class Column:
     # Cells of a row that is shown before the next one is known; 0: what is left.
     width: int = 0
 
+    @property
+    def name(self) -> str:
+        """What it is called in options: `hands-out`."""
+        return self.title.lower().replace(" ", "-")
 
-def screen_of(environ: Mapping[str, str], *, is_terminal: bool, width: int) -> Screen:
-    """The screen that a process with these variables writes to."""
-    if not is_terminal:
-        return Screen()
-    plain = environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
-    return Screen(max(width, 20), has_colour=not plain)
+
+@frozen
+class Row:
+    """One thing of a list: as cells of a table, as data, and the name of it."""
+
+    cells: tuple[Cell, ...]
+    document: object
+    name: str
+
+
+def screen_of(
+    environ: Mapping[str, str], *, is_terminal: bool, width: int, look: Look = Look(), now_us: int = 0
+) -> Screen:
+    """The screen that a process with these variables writes to. Who forces colours wants what a terminal gets."""
+    is_forced = look.colour is Colour.ALWAYS or (look.colour is Colour.AUTO and bool(environ.get("FORCE_COLOR")))
+    if not is_terminal and not is_forced:
+        return Screen(0, has_colour=False, look=look, now_us=now_us)
+    plain = look.colour is Colour.NEVER or environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
+    return Screen(max(width, 20), has_colour=is_forced or not plain, look=look, now_us=now_us)
+
+
+def arranged(columns: Sequence[Column], rows: Sequence[Row], look: Look) -> Sequence[Row]:
+    """The rows in the order that was asked for. Raises InvalidArgument."""
+    if not look.sort:
+        return rows
+    name = look.sort.removeprefix("-")
+    place = _place(columns, name, "--sort")
+    return sorted(rows, key=lambda row: _weight(row.cells[place]), reverse=look.sort.startswith("-"))
+
+
+def _weight(cell: Cell) -> tuple[int, int, str]:
+    """Numbers and times by what they are, before texts."""
+    if isinstance(cell, str):
+        return 1, 0, cell
+    return 0, cell.at_us if isinstance(cell, Moment) else cell, ""
+
+
+def _place(columns: Sequence[Column], name: str, option: str) -> int:
+    names = [column.name for column in columns]
+    if name.lower() not in names:
+        raise InvalidArgument(f"{option}: there is no column {name!r}; there are {', '.join(names)}", field=option)
+    return names.index(name.lower())
+
+
+def _chosen(
+    columns: Sequence[Column], rows: Sequence[Sequence[Cell]], look: Look
+) -> tuple[Sequence[Column], Sequence[Sequence[Cell]]]:
+    if not look.columns:
+        return columns, rows
+    places = [_place(columns, name, "--columns") for name in look.columns]
+    return [columns[each] for each in places], [[row[each] for each in places] for row in rows]
 
 
 def width_of(text: str) -> int:
@@ -82,23 +168,28 @@ def width_of(text: str) -> int:
     )
 
 
-def render_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], screen: Screen) -> str:
+def render_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], screen: Screen) -> str:
     """The rows under their titles, ending in a newline."""
-    cells = [[clean(cell) for cell in row] for row in rows]
+    columns, rows = _chosen(columns, rows, screen.look)
+    cells = [[screen.text(cell) for cell in row] for row in rows]
     titles = [column.title for column in columns]
+    heads = [titles] if screen.look.has_titles else []
     if not screen.width:
-        return _lines("\t".join(row) for row in (titles, *cells))
-    widths = [max(map(width_of, column)) for column in zip(titles, *cells, strict=True)]
+        return _lines("\t".join(row) for row in (*heads, *cells))
+    widths = [
+        max(map(width_of, column), default=0) for column in zip(*(heads or [[""] * len(titles)]), *cells, strict=True)
+    ]
     _shrink(columns, widths, screen.width)
     if _total(widths) > screen.width:
         return "\n".join(render_fields(list(zip(titles, row, strict=True)), screen) for row in cells)
-    head = _row(titles, widths)
-    return _lines((_painted(head, "dim", screen), *(_row(row, widths, screen) for row in cells)))
+    shown = [_painted(_row(head, widths), "dim", screen) for head in heads]
+    return _lines((*shown, *(_row(row, widths, screen) for row in cells)))
 
 
-def render_row(columns: Sequence[Column], row: Sequence[str], screen: Screen) -> str:
+def render_row(columns: Sequence[Column], row: Sequence[Cell], screen: Screen) -> str:
     """One line of a table that is shown while it grows."""
-    cells = [clean(cell) for cell in row]
+    columns, (row,) = _chosen(columns, [row], screen.look)
+    cells = [screen.text(cell) for cell in row]
     if not screen.width:
         return "\t".join(cells) + "\n"
     widths = [
@@ -109,14 +200,15 @@ def render_row(columns: Sequence[Column], row: Sequence[str], screen: Screen) ->
     return _row(cells, [width or left for width in widths], screen) + "\n"
 
 
-def render_fields(fields: Sequence[tuple[str, str]], screen: Screen) -> str:
+def render_fields(fields: Sequence[tuple[str, Cell]], screen: Screen) -> str:
     """One thing as a line for each of its fields; lines of a value stay lines on a terminal."""
     if not screen.width:
-        return _lines(f"{name}\t{clean(value)}" for name, value in fields)
+        return _lines(f"{name}\t{screen.text(value)}" for name, value in fields)
     widest = max((width_of(name) for name, _ in fields), default=0)
     out = []
     for name, value in fields:
-        first, *more = clean_lines(value).split("\n")
+        text = clean_lines(value) if isinstance(value, str) else screen.text(value)
+        first, *more = text.split("\n")
         out.append(_painted(name.ljust(widest), "dim", screen) + _GAP + _toned(first, screen))
         out.extend(" " * widest + _GAP + line for line in more)
     return _lines(line.rstrip() for line in out)

@@ -1,12 +1,12 @@
 """`aether replay ID --at SEQ`: a run as it was after one of its events."""
 
 from aether.cli.call import Caller
-from aether.cli.options import screen as stdout_screen
-from aether.cli.options import show
-from aether.cli.output import Format, render_data, render_fields
+from aether.cli.moments import Moment
+from aether.cli.options import show_fields
+from aether.cli.output import Cell, Format
 from aether.cli.records import failure_text, pending_text, value_text
 from aether.wire.generated.aether.v1 import admin_pb2
-from aether.wire.plain import iso_time, plain, state_name
+from aether.wire.plain import plain, state_name
 
 _LISTS = {"outcome": "finished", "pending": "pending", "published": "published", "signal": "signals"}
 
@@ -15,10 +15,7 @@ def show_state(server: str, output: Format, workflow_id: str, run_id: str, seq: 
     request = admin_pb2.GetStateAtRequest(workflow_id=workflow_id, run_id=run_id, seq=seq)
     stream = Caller(server).stream("/aether.v1.AdminService/GetStateAt", request)
     items = [admin_pb2.StateItem.FromString(each) for each in stream]
-    if output.is_data:
-        show(render_data(output, state_document(items), [items[0].run.workflow_id]))
-    else:
-        show(render_fields(state_fields(items), stdout_screen(output)))
+    show_fields(output, "state", state_fields(items), state_document(items), [items[0].run.workflow_id])
 
 
 def state_document(items: list[admin_pb2.StateItem]) -> dict[str, object]:
@@ -30,15 +27,15 @@ def state_document(items: list[admin_pb2.StateItem]) -> dict[str, object]:
     return plain(items[0].run) | lists
 
 
-def state_fields(items: list[admin_pb2.StateItem]) -> list[tuple[str, str]]:
+def state_fields(items: list[admin_pb2.StateItem]) -> list[tuple[str, Cell]]:
     run = items[0].run
-    fields = [
+    fields: list[tuple[str, Cell]] = [
         ("workflow", run.workflow_id),
         ("run", run.run_id),
         ("type", run.workflow_type),
         ("state", state_name(run.state)),
         ("event", str(run.seq)),
-        ("at", iso_time(run.at_us)),
+        ("at", Moment(run.at_us)),
         ("worker", run.worker_id),
         ("cancel", "requested" if run.cancel_requested else ""),
     ]

@@ -1,8 +1,8 @@
 """Commands that hold runs where they are, and let them go on."""
 
 from aether.cli.call import Caller
-from aether.cli.options import screen, show
-from aether.cli.output import Format, render_data, render_fields
+from aether.cli.options import show_fields
+from aether.cli.output import Format
 from aether.wire.generated.aether.v1 import client_pb2 as pb
 from aether.wire.plain import plain
 
@@ -22,7 +22,5 @@ def resume_run(server: str, output: Format, workflow_id: str, run_id: str) -> No
 
 
 def _show(output: Format, workflow_id: str, answer: pb.PauseResponse | pb.ResumeResponse, said: str) -> None:
-    if output.is_data:
-        show(render_data(output, {"workflow_id": workflow_id, **plain(answer)}, [workflow_id]))
-        return
-    show(render_fields([("workflow", workflow_id), ("run", answer.run_id), ("done", said)], screen()))
+    fields = [("workflow", workflow_id), ("run", answer.run_id), ("done", said)]
+    show_fields(output, "pause", fields, {"workflow_id": workflow_id, **plain(answer)}, [workflow_id])

@@ -8,26 +8,19 @@ from collections.abc import Iterable, Mapping
 
 from google.protobuf.message import Message
 
+from aether.cli.moments import Moment, duration
+from aether.cli.output import Cell
 from aether.wire.generated.aether.v1 import client_pb2, model_pb2
-from aether.wire.plain import iso_time, plain_payload, state_name
+from aether.wire.plain import plain_payload, state_name
 
+# What a run waits for that has something to do, by what is wrong.
+_WANTED = {
+    "paused": "somebody to resume it",
+    "blocked": "a worker whose code fits its history",
+    "waits for a slot": "a slot of the worker that has it",
+}
 # What a fact calls the thing that it is about.
 _NAMES = ("name", "activity_type", "workflow_type", "key", "workflow_id")
-
-
-def duration(length_us: int) -> str:
-    """A length of time for people: 350 ms, 4.2 s, 3 min 5 s, 2 h 10 min, 3 d 4 h."""
-    seconds = abs(length_us) / 1_000_000
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    if whole < 86_400:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
 
 
 def fact_name(event: model_pb2.Event) -> str:
@@ -55,7 +48,7 @@ def failure_line(kind: str, message: str) -> str:
     return f"{kind}: {message}" if message else kind
 
 
-def history_rows(events: Iterable[model_pb2.Event]) -> Iterable[tuple[str, ...]]:
+def history_rows(events: Iterable[model_pb2.Event], *, since_start: bool = True) -> Iterable[tuple[Cell, ...]]:
     """Seq, time since the first event, event, path, name and detail of each; a path keeps the name it was given."""
     started_at, names = None, dict[str, str]()
     for event in events:
@@ -67,7 +60,14 @@ def history_rows(events: Iterable[model_pb2.Event]) -> Iterable[tuple[str, ...]]
         if path and name:
             names[path] = name
         since = f"+{(event.at_us - started_at) / 1_000_000:.3f}"
-        yield str(event.seq), since, fact_name(event), path, name or names.get(path, ""), _detail(fact, started_at)
+        yield (
+            event.seq,
+            since if since_start else Moment(event.at_us),
+            fact_name(event),
+            path,
+            name or names.get(path, ""),
+            _detail(fact, started_at),
+        )
 
 
 def _name_of(fact: Message) -> str:
@@ -95,11 +95,11 @@ def _detail(fact: Message, started_at: int) -> str:
     return ", ".join(said)
 
 
-def status_fields(status: client_pb2.WorkflowStatus, now_us: int) -> list[tuple[str, str]]:
+def status_fields(status: client_pb2.WorkflowStatus, now_us: int) -> list[tuple[str, Cell]]:
     """Everything that is known about a run, as names and values; what is not known is left out."""
     info = status.info
     ran_until = info.closed_at_us or now_us
-    fields = [
+    fields: list[tuple[str, Cell]] = [
         ("workflow", info.workflow_id),
         ("run", info.run_id),
         ("type", info.workflow_type),
@@ -107,8 +107,8 @@ def status_fields(status: client_pb2.WorkflowStatus, now_us: int) -> list[tuple[
         ("queue", info.task_queue),
         ("parent", info.parent_workflow_id),
         ("forked from", _origin_text(info.forked_from) if info.HasField("forked_from") else ""),
-        ("created", iso_time(info.created_at_us)),
-        ("closed", iso_time(info.closed_at_us)),
+        ("created", Moment(info.created_at_us)),
+        ("closed", Moment(info.closed_at_us)),
         ("took" if info.closed_at_us else "open for", duration(ran_until - info.created_at_us)),
         ("events", str(info.history_length)),
         ("worker", info.worker_id),
@@ -125,7 +125,7 @@ def status_fields(status: client_pb2.WorkflowStatus, now_us: int) -> list[tuple[
         fields.append(("result", value_text(status.result)))
     if status.HasField("failure"):
         fields.append(("failure", failure_tree(status.failure)))
-    return [(name, value) for name, value in fields if value]
+    return [(name, value) for name, value in fields if value not in ("", Moment(0))]
 
 
 def _origin_text(origin: client_pb2.ForkOrigin) -> str:
@@ -134,7 +134,11 @@ def _origin_text(origin: client_pb2.ForkOrigin) -> str:
 
 def pending_text(pending: client_pb2.Pending, now_us: int) -> str:
     """What a run waits for, in one line."""
-    said = [" ".join(filter(None, (pending.kind, pending.name, pending.path and f"at {pending.path}")))]
+    what = [pending.kind, pending.name, pending.path and f"at {pending.path}"]
+    if pending.kind == "worker":
+        # Its name is what is wrong.
+        what = [_WANTED.get(pending.name) or ": ".join(filter(None, ("a worker", pending.name)))]
+    said = [" ".join(filter(None, what))]
     if pending.attempt > 1:
         said.append(f"attempt {pending.attempt}")
     if pending.reason:

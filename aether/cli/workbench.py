@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from aether.cli.look import looks
 from aether.cli.options import ConfigOption, OutputOption, reported
 from aether.cli.output import Format
 
@@ -12,7 +13,8 @@ def register(app: typer.Typer, config: typer.Typer) -> None:
     """Add them, in the order in which help shows them."""
     app.command()(reported(dev))
     app.command()(reported(completion))
-    config.command("show")(reported(config_show))
+    for name, command in (("show", config_show), ("check", config_check), ("path", config_path)):
+        config.command(name)(reported(command))
 
 
 def dev(
@@ -31,6 +33,7 @@ def dev(
     run_dev(client, [word for name, value in given.items() if value is not None for word in (name, value)])
 
 
+@looks(table=True)
 def config_show(
     origin: Annotated[bool, typer.Option("--origin", help="Also say where each value comes from.")] = False,
     file: ConfigOption = None,
@@ -40,6 +43,20 @@ def config_show(
     from aether.cli.config import show_settings
 
     show_settings(output, file, with_origin=origin)
+
+
+def config_check(file: ConfigOption = None, output: OutputOption = Format.TABLE) -> None:
+    """Check the settings that `aether serve` would have here; every fault is told, with its line."""
+    from aether.cli.config import check_settings
+
+    check_settings(output, file)
+
+
+def config_path(file: ConfigOption = None, output: OutputOption = Format.TABLE) -> None:
+    """Say which file of settings `aether serve` would read here."""
+    from aether.cli.config import show_path
+
+    show_path(output, file)
 
 
 def completion(shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]) -> None:

@@ -342,7 +342,7 @@ def load_settings(
     flags, environ = flags or {}, environ or {}
     faults: list[str] = []
     given: dict[str, _Given] = {}
-    for found in (*_from_file(_config_path(config, environ), faults), *_from_environ(environ), *_from_flags(flags)):
+    for found in (*_from_file(config_path(config, environ), faults), *_from_environ(environ), *_from_flags(flags)):
         given[found.option.field] = found
     values: dict[str, object] = {}
     for name, found in given.items():
@@ -419,7 +419,7 @@ def _from_environ(environ: Mapping[str, str]) -> Iterator[_Given]:
             yield _Given(option, environ[option.variable], option.variable, 1)
 
 
-def _config_path(config: Path | None, environ: Mapping[str, str]) -> Path | None:
+def config_path(config: Path | None, environ: Mapping[str, str]) -> Path | None:
     if config is not None:
         return config
     if environ.get(CONFIG_VARIABLE):

@@ -77,7 +77,7 @@ def help_of(*command):
     return shown.stdout
 
 
-GROUPS = {"workflow", "config", "db", "queue"}
+GROUPS = {"workflow", "config", "db", "queue", "worker"}
 COMMANDS = sorted(
     {
         line.removeprefix("$ ")
@@ -128,7 +128,7 @@ def test_every_error_that_users_may_meet_is_explained():
 def test_the_tables_of_commands_are_complete():
     commands = set(re.findall(r"^  ([a-z]+)  ", help_of().partition("Commands:")[2], re.MULTILINE))
     commands = (commands - GROUPS) | {"workflow list", "config show", "db check", "db backup", "db migrate"}
-    commands |= {"queue list", "queue pause", "queue resume", "queue limit"}
+    commands |= {"queue list", "queue pause", "queue resume", "queue limit", "worker list", "workflow count"}
     for page in (ROOT / "README.md", ROOT / "docs/command-line.md"):
         shown = {re.sub(r"( [A-Z:]+)+$", "", row[0].strip("`").removeprefix("aether ")) for row in rows(page)}
         assert commands <= shown, page

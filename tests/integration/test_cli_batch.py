@@ -115,7 +115,7 @@ def test_settings_say_where_they_come_from(tmp_path):
     assert found["server.insecure"][0] == "false"
     assert found["tls.cert"][0] == ""
     told = json.loads(command("config", "show", "-o", "json", cwd=tmp_path).stdout)
-    assert {"key": "server.grpc_port", "value": "9000"} in told
+    assert {"schema": "aether.setting/v1", "key": "server.grpc_port", "value": "9000"} in told
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

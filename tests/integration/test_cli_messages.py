@@ -75,7 +75,11 @@ def test_what_became_of_a_run_is_an_exit_code(client, server, tmp_path):
     assert "ValueError: nobody is there" in failed.stderr
     assert waits.stdout == "c\n"
     assert (cancelled.returncode, cancelled.stdout) == (ExitCode.RUN_CANCELLED, "")
-    assert cancelled.stderr == late.stderr == "aether: workflow 'c' was cancelled: enough\n"
+    assert cancelled.stderr == "aether: workflow 'c' was cancelled: enough\n"
+    assert json.loads(late.stderr) == {
+        "schema": "aether.error/v1", "type": "WorkflowCancelled", "message": "workflow 'c' was cancelled: enough",
+        "exit_code": 11, "retryable": False,
+    }  # fmt: skip
     assert unknown.returncode == ExitCode.NOT_FOUND
 
 

@@ -59,7 +59,7 @@ def test_a_status_says_what_an_open_run_waits_for(server):
     fields = rows(aether("status", "order-1", AETHER_SERVER=server.url).stdout)
     assert ["run", run_id] in fields
     assert ["state", "PENDING"] in fields
-    assert next(value for name, value in fields if name == "waits for").startswith("worker")
+    assert next(value for name, value in fields if name == "waits for").startswith("a worker: no worker")
     document = json.loads(aether("status", "order-1", "-o", "json", AETHER_SERVER=server.url).stdout)
     assert document["info"]["state"] == "PENDING"
     assert document["persistence"] == "state-action-log"

@@ -140,7 +140,7 @@ async def test_a_paused_run_stays_where_it_is_over_a_kill_of_the_server_until_it
                     assert "resumed" in command("resume", "p", AETHER_SERVER=second.url).stdout
                     assert await handle.result(timeout_s=30) == [1, 2]
                     again = command("resume", "p", AETHER_SERVER=second.url)
-                    assert again.returncode == 5
+                    assert again.returncode == 6
                     assert "COMPLETED already" in again.stderr
     assert ran(tmp_path) == ["part 1", "woken", "part 2"]
 
@@ -168,7 +168,7 @@ async def test_a_paused_task_queue_hands_out_nothing_until_it_is_resumed(server,
                 for form in ("jsonl", "yaml", "name")
             )
             assert json.loads(as_line)["task_queue"] == "default"
-            assert as_yaml.startswith("- task_queue: default\n")
+            assert as_yaml.startswith("- schema: aether.queue/v1\n  task_queue: default\n")
             assert as_name == "default\n"
     refused = command("queue", "limit", "default", "1000000", AETHER_SERVER=server.url)
     assert refused.returncode == 2

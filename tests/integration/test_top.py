@@ -451,5 +451,5 @@ def test_options_that_make_no_sense_are_refused(options, words, tmp_path):
 
 def test_where_no_server_answers_one_picture_is_refused(free_port):
     done = aether("top", "--once", AETHER_SERVER=f"http://127.0.0.1:{free_port}")
-    assert done.returncode == 4
+    assert done.returncode == 5
     assert "Traceback" not in done.stderr

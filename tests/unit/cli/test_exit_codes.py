@@ -6,6 +6,7 @@ import pytest
 
 from aether import errors
 from aether.cli.exit_codes import MEANINGS, ExitCode, exit_code_of
+from aether.model.payload import Failure
 
 
 def test_every_code_has_a_meaning():
@@ -18,13 +19,16 @@ def test_every_code_has_a_meaning():
         (errors.SettingsError(["x"]), 2),
         (errors.InvalidArgument("x"), 2),
         (errors.WorkflowNotFound("x"), 3),
-        (errors.ServerUnavailable("x"), 4),
-        (errors.StorageUnavailable("x"), 4),
-        (errors.WorkflowAlreadyExists("x"), 5),
-        (errors.WorkflowClosed("x"), 5),
-        (errors.DeadlineExceeded("x"), 6),
+        (errors.ServerUnavailable("x"), 5),
+        (errors.StorageUnavailable("x"), 5),
+        (errors.WorkflowAlreadyExists("x"), 6),
+        (errors.WorkflowClosed("x"), 6),
+        (errors.DeadlineExceeded("x"), 7),
         (errors.ServerFault("x"), 1),
-        (errors.LimitExceeded("x"), 1),
+        (errors.LimitExceeded("x"), 4),
+        (errors.WorkflowFailed("x"), 10),
+        (errors.WorkflowCancelled("x"), 11),
+        (errors.WorkflowFailed("x", Failure("WorkflowTimeout", "late")), 13),
     ],
 )
 def test_an_error_ends_the_command_with_its_code(error, code):

@@ -12,51 +12,6 @@ import pytest
 from aether.cli.exit_codes import ExitCode
 from tests.processes import ROOT, Child, aether, environment
 
-COMMANDS = [
-    "",
-    "serve",
-    "worker",
-    "init",
-    "workflow",
-    "workflow list",
-    "status",
-    "history",
-    "why",
-    "replay",
-    "dev",
-    "config",
-    "config show",
-    "completion",
-    "start",
-    "signal",
-    "result",
-    "fork",
-    "retry",
-    "cancel",
-    "doctor",
-    "db",
-    "db check",
-    "db backup",
-    "db migrate",
-    "top",
-]
-HEAVY = {"trio", "anyio", "asyncio", "grpc", "google", "rich", "apsw", "cattrs", "hpack", "ssl"}
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_names_the_command_and_imports_nothing_heavy(command):
-    code = (
-        "import sys\nfrom aether.cli.main import app\n"
-        f"try:\n    app({[*command.split(), '--help']!r}, prog_name='aether')\n"
-        "except SystemExit as ended:\n    assert not ended.code, ended.code\n"
-        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=30, check=True
-    )
-    assert f"Usage: aether {command}".rstrip() in done.stdout
-    assert not HEAVY & set(done.stderr.split())
-
 
 def test_without_a_command_the_help_is_shown():
     assert "Commands:" in aether().stdout + aether().stderr

@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aether.cli.moments import Moment, Times
 from aether.cli.output import (
+    Cell,
+    Colour,
     Column,
     Format,
+    Look,
+    Row,
     Screen,
+    arranged,
     render_data,
     render_fields,
     render_json,
@@ -19,6 +25,7 @@ from aether.cli.output import (
     screen_of,
     width_of,
 )
+from aether.errors import InvalidArgument
 
 PIPE, WIDE, COLOUR = Screen(), Screen(100), Screen(100, has_colour=True)
 COLUMNS = (Column("ID"), Column("STATE"), Column("NOTE", can_shrink=True))
@@ -126,3 +133,58 @@ def test_data_is_told_in_the_form_that_was_asked_for():
     assert told[Format.NAME] == "a\nb\n"
     assert render_data(Format.JSONL, rows[1], []) == '{"id": "b", "note": null}\n'
     assert not Format.WIDE.is_data
+
+
+ROWS = [
+    Row(("b", Moment(5), 10), {"id": "b"}, "b"),
+    Row(("a", Moment(0), 9), {"id": "a"}, "a"),
+    Row(("c", Moment(7_000_000), 0), {"id": "c"}, "c"),
+]
+KINDS = (Column("ID"), Column("BEGAN AT"), Column("COUNT"))
+
+
+@pytest.mark.parametrize(
+    ("sort", "ids"), [("", "bac"), ("id", "abc"), ("-ID", "cba"), ("began-at", "abc"), ("-count", "bac")]
+)
+def test_rows_are_sorted_by_what_their_cells_mean(sort, ids):
+    assert "".join(row.name for row in arranged(KINDS, ROWS, Look(sort=sort))) == ids
+
+
+def test_a_column_that_is_not_there_is_refused_with_those_that_are():
+    with pytest.raises(InvalidArgument, match=r"--sort: there is no column 'size'; there are id, began-at, count"):
+        arranged(KINDS, ROWS, Look(sort="-size"))
+    with pytest.raises(InvalidArgument, match="--columns: there is no column"):
+        render_table(KINDS, [], Screen(look=Look(columns=("size",))))
+
+
+def test_columns_are_chosen_and_titles_left_out():
+    cells = [row.cells for row in ROWS]
+    look = Look(columns=("count", "began-at"), has_titles=False, times=Times.RELATIVE)
+    assert render_table(KINDS, cells, Screen(look=look, now_us=8_000_000)) == "10\t8.0 s ago\n9\t\n0\t1.0 s ago\n"
+    assert render_table(KINDS, cells, Screen(50, look=Look(columns=("id",), has_titles=False))) == "b\na\nc\n"
+    assert render_table(KINDS, [], Screen(50, look=Look(has_titles=False))) == ""
+    assert render_row(KINDS, cells[0], Screen(look=look, now_us=8_000_000)) == "10\t8.0 s ago\n"
+
+
+def test_fields_may_be_numbers_and_times():
+    fields: list[tuple[str, Cell]] = [("count", 3), ("at", Moment(1_000_000))]
+    assert render_fields(fields, Screen()) == "count\t3\nat\t1970-01-01T00:00:01.000Z\n"
+    assert render_fields(fields, Screen(50)) == "count  3\nat     1970-01-01T00:00:01.000Z\n"
+
+
+@pytest.mark.parametrize(
+    ("environ", "colour", "terminal", "width", "has_colour"),
+    [
+        ({}, "auto", True, 70, True),
+        ({}, "never", True, 70, False),
+        ({"NO_COLOR": "1"}, "auto", True, 70, False),
+        ({"NO_COLOR": "1"}, "always", True, 70, True),
+        ({}, "always", False, 70, True),
+        ({"FORCE_COLOR": "1"}, "auto", False, 70, True),
+        ({"FORCE_COLOR": "1"}, "never", False, 0, False),
+        ({}, "auto", False, 0, False),
+    ],
+)
+def test_who_asks_for_colours_gets_them_and_else_a_terminal_does(environ, colour, terminal, width, has_colour):
+    found = screen_of(environ, is_terminal=terminal, width=70, look=Look(colour=Colour(colour)))
+    assert (found.width, found.has_colour) == (width, has_colour)

@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
+from aether.cli.moments import Moment, duration
 from aether.cli.records import (
-    duration,
     failure_text,
     failure_tree,
     history_rows,
@@ -110,16 +110,17 @@ def test_history_names_what_a_path_was_given_and_counts_from_the_start():
         pb.Event(seq=9, at_us=T0 + 8000),
     ]
     assert list(history_rows(events)) == [
-        ("1", "+0.000", "RunCreated", "", "order", "[1]"),
-        ("2", "+0.001", "RunStarted", "", "", "worker w1, attempt 2, lost"),
-        ("3", "+0.002", "ActivityScheduled", "1", "charge", ""),
-        ("4", "+0.003", "ActivityStarted", "1", "charge", "worker w1"),
-        ("5", "+0.004", "ActivityRetried", "1", "charge", "Boom: it broke, due at +1.004"),
-        ("6", "+0.005", "TimerStarted", "2", "", "due at +60.005"),
-        ("7", "+0.006", "ChildStarted", "3", "ship c-1", ""),
-        ("8", "+0.007", "ChildCompleted", "3", "ship c-1", "true"),
-        ("9", "+0.008", "Unknown", "", "", ""),
+        (1, "+0.000", "RunCreated", "", "order", "[1]"),
+        (2, "+0.001", "RunStarted", "", "", "worker w1, attempt 2, lost"),
+        (3, "+0.002", "ActivityScheduled", "1", "charge", ""),
+        (4, "+0.003", "ActivityStarted", "1", "charge", "worker w1"),
+        (5, "+0.004", "ActivityRetried", "1", "charge", "Boom: it broke, due at +1.004"),
+        (6, "+0.005", "TimerStarted", "2", "", "due at +60.005"),
+        (7, "+0.006", "ChildStarted", "3", "ship c-1", ""),
+        (8, "+0.007", "ChildCompleted", "3", "ship c-1", "true"),
+        (9, "+0.008", "Unknown", "", "", ""),
     ]
+    assert [row[1] for row in history_rows(events[:2], since_start=False)] == [Moment(T0), Moment(T0 + 1000)]
 
 
 def test_the_status_of_an_open_run_says_what_it_waits_for():
@@ -147,7 +148,20 @@ def test_the_status_of_an_open_run_says_what_it_waits_for():
         "activity charge at 1, attempt 3, on worker w1, due since 5.0 s, last heartbeat 7, last failure Boom: it broke",
     ]
     assert "closed" not in dict(fields)
-    assert pending_text(client_pb2.Pending(kind="worker"), T0) == "worker"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("", "a worker"),
+        ("no worker has its type", "a worker: no worker has its type"),
+        ("paused", "somebody to resume it"),
+        ("blocked", "a worker whose code fits its history"),
+        ("waits for a slot", "a slot of the worker that has it"),
+    ],
+)
+def test_what_a_run_waits_for_that_is_ready_reads_as_a_sentence(name, words):
+    assert pending_text(client_pb2.Pending(kind="worker", name=name), T0) == words
 
 
 def test_the_status_of_a_closed_run_says_how_it_ended():
