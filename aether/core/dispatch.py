@@ -283,9 +283,9 @@ def _first_in_line(state: State, session: Session, kind: TaskKind) -> QueueKey |
     queues = state.queues
     for type_ in session.types[kind]:
         plain = QueueKey(session.task_queue, kind, type_)
-        for key in (plain, *queues.labelled(plain)):
+        for key in (plain, *queues.labelled(plain, session.labels)):
             head = queues.head(key)
-            if head is not None and (best is None or head[0] < best[0]) and session.has_labels(key.labels):
+            if head is not None and (best is None or head[0] < best[0]):
                 best = (head[0], key)
     return None if best is None else best[1]
 

@@ -18,8 +18,9 @@ over when its turn comes: its `queued` number is not the entry's any more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import heapify, heappop, heappush
+from itertools import combinations
 from typing import NamedTuple
 
 from aether.core.groups import STALE_MIN, Group, Groups, limit_of, waits
@@ -111,8 +112,17 @@ class TaskQueues:
             return
         line = self._lines.get(key, ())
         if len(line) > STALE_MIN + 2 * self._counts.get(key, 0):
-            line = self._lines[key] = [entry for entry in line if waits(entry)]
+            # An offer that was overtaken and made anew stands there more than once.
+            good = {entry[0].number: entry for entry in line if self._is_good(key, entry)}
+            line = self._lines[key] = list(good.values())
             heapify(line)
+
+    def _is_good(self, key: QueueKey, entry: Entry) -> bool:
+        """Does somebody wait who stands in this line by that entry?"""
+        limit = limit_of(entry[2])
+        if not waits(entry) or limit is None:
+            return waits(entry)
+        return self.groups.of(limit).lines[key].offered == entry[0].number
 
     def head(self, key: QueueKey) -> Entry | None:
         """(rank, since when, item) of the first in line who may go."""
@@ -129,9 +139,20 @@ class TaskQueues:
                 self._forget_labelled(key)
         return None
 
-    def labelled(self, key: QueueKey) -> list[QueueKey]:
-        """Lines of the same type whose tasks want labels."""
-        return list(self._labelled[key]) if self._labelled and key in self._labelled else []
+    def labelled(self, key: QueueKey, labels: Mapping[str, str]) -> Iterable[QueueKey]:
+        """Lines of the same type whose tasks want labels, all of which a worker with `labels` has.
+
+        There may be a line for each customer, and each grant asks: so it is looked for what the worker may take, not
+        through all that there is.
+        """
+        lines = self._labelled.get(key)
+        if not lines or not labels:
+            return ()
+        has = sorted(labels.items())
+        if len(lines) < 1 << len(has):
+            return [line for line in lines if all(labels.get(name) == value for name, value in line.labels)]
+        wanted = (key._replace(labels=some) for count in range(1, len(has) + 1) for some in combinations(has, count))
+        return [line for line in wanted if line in lines]
 
     def _forget_labelled(self, key: QueueKey) -> None:
         lines = self._labelled[key.plain]

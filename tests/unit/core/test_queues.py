@@ -1,10 +1,13 @@
 import gc
 import weakref
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from aether.core.queues import QueueKey, TaskQueues, key_of
 from aether.core.run import Activity, Run
 from aether.model.payload import Payload
-from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS
+from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS, ConcurrencyLimit
 from aether.model.runs import TaskKind
 
 KEY = QueueKey("q", TaskKind.WORKFLOW, "order")
@@ -173,3 +176,59 @@ def test_a_line_in_which_nobody_waits_any_more_is_forgotten_with_all_who_left_it
     gc.collect()
     assert left() is None
     assert queues._lines == {}
+
+
+def limited(number: int, priority: int = 3) -> Run:
+    item = run(number, priority)
+    item.concurrency = ConcurrencyLimit("bank", 1)
+    return item
+
+
+def test_offers_of_a_limit_do_not_pile_up_while_nobody_serves():
+    queues, patient = TaskQueues(), limited(1)
+    queues.push(KEY, patient, 0)
+    for number in range(2, 500):
+        urgent = limited(number, priority=1)
+        queues.push(KEY, urgent, number)
+        queues.remove(KEY, urgent)
+    assert len(queues.offered(KEY)) < 100
+    assert served(queues) == [1]
+
+
+def test_offers_that_stay_are_good_after_a_line_was_cleaned_up():
+    queues, free = TaskQueues(), [run(number) for number in range(1000, 1100)]
+    waiting = [limited(number, priority=2) for number in (1, 2)]
+    for item in waiting:
+        queues.push(KEY, item, 0)
+    for item in free:
+        queues.push(KEY, item, 0)
+    for item in free[1:]:
+        queues.remove(KEY, item)
+    assert served(queues) == [1, 1000]
+    queues.end(waiting[0].concurrency)
+    assert served(queues) == [2]
+
+
+@given(
+    st.sets(
+        st.lists(st.sampled_from("abcd"), unique=True, max_size=3).map(
+            lambda names: tuple((name, "1") for name in sorted(names))
+        )
+    ),
+    st.sets(st.sampled_from("abcde")),
+)
+def test_a_worker_looks_at_the_lines_whose_labels_it_has_and_at_no_other(variants, names):
+    queues, has = TaskQueues(), dict.fromkeys(names, "1")
+    for number, labels in enumerate(sorted(variants)):
+        queues.push(KEY._replace(labels=labels), run(number + 1), number)
+    wanted = {labels for labels in variants if labels and names.issuperset(name for name, _ in labels)}
+    assert {key.labels for key in queues.labelled(KEY, has)} == wanted
+
+
+def test_a_worker_without_labels_looks_at_one_line_however_many_variants_wait():
+    queues = TaskQueues()
+    for number in range(1, 300):
+        queues.push(KEY._replace(labels=(("customer", str(number)),)), run(number), number)
+    assert list(queues.labelled(KEY, {})) == []
+    looked = sum(1 for _ in queues.labelled(KEY, {"customer": "7", "zone": "b"}))
+    assert looked == 1
