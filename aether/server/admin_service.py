@@ -6,7 +6,7 @@ from google.protobuf.message import DecodeError
 from aether.core.doing import Doing
 from aether.core.inputs import SurveyRuns
 from aether.core.validate import check_name
-from aether.errors import AetherError, InvalidArgument
+from aether.errors import InvalidArgument
 from aether.model.filters import Pattern, RunFilter, StateTerm, Term, TextTerm, parse_filter
 from aether.model.limits import Limits
 from aether.model.runs import RunState
@@ -15,6 +15,7 @@ from aether.server.archive import Archive
 from aether.server.clock import Clock
 from aether.server.metrics_report import MetricsReport
 from aether.server.replies import refuse, respond_later, stream_later
+from aether.server.requests import refusing
 from aether.store.interface import RunRow
 from aether.wire.calls import Call, Method
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
@@ -42,20 +43,17 @@ class AdminService:
             Method(_SERVICE + "GetMetrics", self.get_metrics, "unary"),
         ]
 
+    @refusing
     def list_workflows(self, call: Call, message: bytes) -> None:
-        try:
-            request = pb.ListRequest.FromString(message)
-            check_name(self._limits, request.workflow_type, "workflow_type", required=False)
-            check_name(self._limits, request.workflow_id_prefix, "workflow_id_prefix", required=False)
-            limit = request.limit or self._limits.list_default
-            if limit > self._limits.list_max:
-                raise InvalidArgument(f"limit is {limit}; at most {self._limits.list_max}", field="limit")
-            if request.before_run_key > _KEY_MAX:
-                raise InvalidArgument(f"no run has the key {request.before_run_key}", field="before_run_key")
-            wanted = _wanted(request, self._clock.now())
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
+        request = pb.ListRequest.FromString(message)
+        check_name(self._limits, request.workflow_type, "workflow_type", required=False)
+        check_name(self._limits, request.workflow_id_prefix, "workflow_id_prefix", required=False)
+        limit = request.limit or self._limits.list_default
+        if limit > self._limits.list_max:
+            raise InvalidArgument(f"limit is {limit}; at most {self._limits.list_max}", field="limit")
+        if request.before_run_key > _KEY_MAX:
+            raise InvalidArgument(f"no run has the key {request.before_run_key}", field="before_run_key")
+        wanted = _wanted(request, self._clock.now())
 
         async def stream() -> None:
             before_key = request.before_run_key or None

@@ -5,10 +5,8 @@ Open runs are the engine's; what it does not know is closed and on disk, or does
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
 
 import trio
-from google.protobuf.message import DecodeError
 
 from aether.core.effects import CancelAccepted, Closed, NotOpen, Started
 from aether.core.inputs import AwaitRun, CancelRun, DescribeRun, ForgetAwait, StartRun
@@ -16,7 +14,7 @@ from aether.core.lifecycle import id_is_used, may_reuse
 from aether.core.run import LOWEST_PRIORITY
 from aether.core.validate import check_concurrency, check_delay, check_labels, check_name, check_payload
 from aether.core.views import RunView
-from aether.errors import AetherError, InvalidArgument, LimitExceeded, ServerUnavailable, WorkflowClosed
+from aether.errors import InvalidArgument, LimitExceeded, ServerUnavailable, WorkflowClosed
 from aether.model import events as e
 from aether.model.limits import Limits
 from aether.model.payload import Payload
@@ -32,6 +30,7 @@ from aether.server.message_service import MessageService
 from aether.server.pause_service import PauseService
 from aether.server.readiness import Readiness
 from aether.server.replies import fail, find_closed, refuse, refuse_just_started, respond_later
+from aether.server.requests import of_run, refusing
 from aether.store.interface import Reader, RunRow
 from aether.wire.calls import Call, Method
 from aether.wire.convert import decode_event
@@ -39,7 +38,6 @@ from aether.wire.errors import status_of
 from aether.wire.generated.aether.v1 import client_pb2 as pb
 from aether.wire.values import concurrency_from_proto, memo_from_proto, payload_from_proto, tags_from_proto
 
-_Identified = TypeVar("_Identified", pb.GetStatusRequest, pb.AwaitResultRequest, pb.CancelRequest)
 _SERVICE = "/aether.v1.ClientService/"
 
 
@@ -72,20 +70,17 @@ class ClientService:
             self._forget(call, item)
             call.finish(status_of(ServerUnavailable("the server is stopping; ask again")))
 
+    @refusing
     def start_workflow(self, call: Call, message: bytes) -> None:
-        try:
-            self._readiness.check_writable()
-            request = pb.StartWorkflowRequest.FromString(message)
-            check_name(self._limits, request.workflow_type, "workflow_type")
-            check_name(self._limits, request.workflow_id, "workflow_id", required=False)
-            check_name(self._limits, request.task_queue, "task_queue", required=False)
-            check_name(self._limits, request.run_id, "run_id", required=False)
-            payload = payload_from_proto(request.input)
-            check_payload(self._limits, payload, "input")
-            options = _start_options(self._limits, request)
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
+        self._readiness.check_writable()
+        request = pb.StartWorkflowRequest.FromString(message)
+        check_name(self._limits, request.workflow_type, "workflow_type")
+        check_name(self._limits, request.workflow_id, "workflow_id", required=False)
+        check_name(self._limits, request.task_queue, "task_queue", required=False)
+        check_name(self._limits, request.run_id, "run_id", required=False)
+        payload = payload_from_proto(request.input)
+        check_payload(self._limits, payload, "input")
+        options = _start_options(self._limits, request)
         run_id = request.run_id or new_id()
         item = StartRun(
             partial(self._started, call),
@@ -138,13 +133,10 @@ class ClientService:
         else:
             refuse(call, answer)
 
+    @refusing
     def get_workflow_status(self, call: Call, message: bytes) -> None:
-        try:
-            self._readiness.check_told()
-            request = self._parse_id(pb.GetStatusRequest, message)
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
+        self._readiness.check_told()
+        request = of_run(pb.GetStatusRequest, self._limits, message)
         self._loop.post(DescribeRun(partial(self._described, call), request.workflow_id, request.run_id))
 
     def _described(self, call: Call, answer: object) -> None:
@@ -161,12 +153,9 @@ class ClientService:
 
         self._nursery.start_soon(respond_later, call, look_up)
 
+    @refusing
     def await_result(self, call: Call, message: bytes) -> None:
-        try:
-            request = self._parse_id(pb.AwaitResultRequest, message)
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
+        request = of_run(pb.AwaitResultRequest, self._limits, message)
         item = AwaitRun(partial(self._closed, call), request.workflow_id, request.run_id)
         self._keep(call, item)
         self._loop.post(item)
@@ -198,14 +187,11 @@ class ClientService:
 
         self._nursery.start_soon(respond_later, call, look_up)
 
+    @refusing
     def cancel_workflow(self, call: Call, message: bytes) -> None:
-        try:
-            self._readiness.check_writable()
-            request = self._parse_id(pb.CancelRequest, message)
-            check_name(self._limits, request.reason, "reason", required=False)
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
+        self._readiness.check_writable()
+        request = of_run(pb.CancelRequest, self._limits, message)
+        check_name(self._limits, request.reason, "reason", required=False)
         asked("cancel", call, workflow_id=request.workflow_id, force=request.force)
         self._loop.post(
             CancelRun(
@@ -229,12 +215,6 @@ class ClientService:
             raise WorkflowClosed(f"workflow {row.workflow_id!r} (run {row.run_id}) is {state} already")
 
         self._nursery.start_soon(respond_later, call, look_up)
-
-    def _parse_id(self, kind: type[_Identified], message: bytes) -> _Identified:
-        request = kind.FromString(message)
-        check_name(self._limits, request.workflow_id, "workflow_id")
-        check_name(self._limits, request.run_id, "run_id", required=False)
-        return request
 
 
 def _start_options(

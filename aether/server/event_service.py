@@ -13,14 +13,14 @@ from typing import Final
 
 import trio
 from attrs import define, field, frozen
-from google.protobuf.message import DecodeError
 
-from aether.errors import AetherError, InvalidArgument, ServerUnavailable
+from aether.errors import InvalidArgument, ServerUnavailable
 from aether.model.filters import RunFilter, parse_filter
 from aether.model.limits import Limits
 from aether.server.archive import Archive
 from aether.server.engine_loop import EngineLoop
-from aether.server.replies import refuse, room, stream_later
+from aether.server.replies import room, stream_later
+from aether.server.requests import refusing
 from aether.store.interface import Reader, RunRow
 from aether.wire.calls import Call, Method
 from aether.wire.errors import status_of
@@ -68,14 +68,11 @@ class EventService:
     def methods(self) -> list[Method]:
         return [Method(_PATH, self.follow_events, "unary")]
 
+    @refusing
     def follow_events(self, call: Call, message: bytes) -> None:
-        try:
-            request = pb.FollowEventsRequest.FromString(message)
-            wanted = self._wanted(request)
-            begin = partial(_begin, request)
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
+        request = pb.FollowEventsRequest.FromString(message)
+        wanted = self._wanted(request)
+        begin = partial(_begin, request)
         self._nursery.start_soon(stream_later, call, partial(self._follow, call, wanted, begin))
 
     def _wanted(self, request: pb.FollowEventsRequest) -> _Wanted:

@@ -3,12 +3,11 @@
 from functools import partial
 
 import trio
-from google.protobuf.message import DecodeError
 
 from aether.core.effects import NotOpen, PromiseCompleted, Signalled, ValueRead
 from aether.core.inputs import CompletePromise, ReadValue, SignalRun
 from aether.core.validate import check_failure, check_name, check_payload
-from aether.errors import AetherError, InvalidArgument, WorkflowClosed, WorkflowNotFound
+from aether.errors import InvalidArgument, WorkflowClosed, WorkflowNotFound
 from aether.model import events as e
 from aether.model.limits import Limits
 from aether.model.runs import RunState
@@ -17,6 +16,7 @@ from aether.server.archive import Archive, find_fact
 from aether.server.engine_loop import EngineLoop
 from aether.server.readiness import Readiness
 from aether.server.replies import find_closed, refuse, refuse_just_started, respond_later
+from aether.server.requests import of_run, refusing
 from aether.wire.calls import Call, Method
 from aether.wire.generated.aether.v1 import client_pb2 as pb
 from aether.wire.values import failure_from_proto, payload_from_proto, payload_to_proto
@@ -43,19 +43,14 @@ class MessageService:
             Method(_SERVICE + "ReadValue", self.read_value, "unary"),
         ]
 
+    @refusing
     def signal_workflow(self, call: Call, message: bytes) -> None:
-        try:
-            self._readiness.check_writable()
-            request = pb.SignalRequest.FromString(message)
-            check_name(self._limits, request.workflow_id, "workflow_id")
-            check_name(self._limits, request.run_id, "run_id", required=False)
-            check_name(self._limits, request.name, "name")
-            check_name(self._limits, request.signal_id, "signal_id", required=False)
-            value = payload_from_proto(request.value)
-            check_payload(self._limits, value, "value")
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
+        self._readiness.check_writable()
+        request = of_run(pb.SignalRequest, self._limits, message)
+        check_name(self._limits, request.name, "name")
+        check_name(self._limits, request.signal_id, "signal_id", required=False)
+        value = payload_from_proto(request.value)
+        check_payload(self._limits, value, "value")
         self._loop.post(
             SignalRun(
                 partial(self._signalled, call, request.signal_id),
@@ -89,23 +84,20 @@ class MessageService:
         state = RunState(row.state).name
         raise WorkflowClosed(f"workflow {row.workflow_id!r} (run {row.run_id}) is {state} already")
 
+    @refusing
     def complete_promise(self, call: Call, message: bytes) -> None:
-        try:
-            self._readiness.check_writable()
-            request = pb.CompletePromiseRequest.FromString(message)
-            if not request.token or len(request.token) > _TOKEN_MAX:
-                raise InvalidArgument("not a token that ctx.promise() has given", field="token")
-            if request.HasField("result") == request.HasField("failure"):
-                raise InvalidArgument("exactly one of result and failure must be set", field="result")
-            result = payload_from_proto(request.result) if request.HasField("result") else None
-            failure = failure_from_proto(request.failure) if request.HasField("failure") else None
-            if result is not None:
-                check_payload(self._limits, result, "result")
-            if failure is not None:
-                check_failure(self._limits, failure, "failure")
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
+        self._readiness.check_writable()
+        request = pb.CompletePromiseRequest.FromString(message)
+        if not request.token or len(request.token) > _TOKEN_MAX:
+            raise InvalidArgument("not a token that ctx.promise() has given", field="token")
+        if request.HasField("result") == request.HasField("failure"):
+            raise InvalidArgument("exactly one of result and failure must be set", field="result")
+        result = payload_from_proto(request.result) if request.HasField("result") else None
+        failure = failure_from_proto(request.failure) if request.HasField("failure") else None
+        if result is not None:
+            check_payload(self._limits, result, "result")
+        if failure is not None:
+            check_failure(self._limits, failure, "failure")
         self._loop.post(
             CompletePromise(partial(self._promise_completed, call, request.token), request.token, result, failure)
         )
@@ -130,16 +122,11 @@ class MessageService:
             return pb.CompletePromiseResponse(duplicate=True).SerializeToString()
         raise WorkflowNotFound(f"run {closed.run_id} of {closed.workflow_id!r} is not open any more")
 
+    @refusing
     def read_value(self, call: Call, message: bytes) -> None:
-        try:
-            self._readiness.check_told()
-            request = pb.ReadValueRequest.FromString(message)
-            check_name(self._limits, request.workflow_id, "workflow_id")
-            check_name(self._limits, request.run_id, "run_id", required=False)
-            check_name(self._limits, request.key, "key")
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
+        self._readiness.check_told()
+        request = of_run(pb.ReadValueRequest, self._limits, message)
+        check_name(self._limits, request.key, "key")
         self._loop.post(
             ReadValue(partial(self._value_read, call, request.key), request.workflow_id, request.run_id, request.key)
         )

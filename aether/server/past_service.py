@@ -6,11 +6,9 @@ on, and a new run that begins with the history of another one.
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
 
 import trio
 from attrs import evolve
-from google.protobuf.message import DecodeError
 
 from aether.core.effects import NotOpen, Started
 from aether.core.explain import Explanation, explain_end
@@ -19,7 +17,7 @@ from aether.core.inputs import ExplainRun, ForkRun
 from aether.core.past import PastRun
 from aether.core.timeline import Timeline
 from aether.core.validate import check_name
-from aether.errors import AetherError, InvalidArgument, ServerUnavailable, WorkflowNotFound
+from aether.errors import InvalidArgument, ServerUnavailable, WorkflowNotFound
 from aether.model import events as e
 from aether.model.limits import Limits
 from aether.model.runs import RunState
@@ -30,6 +28,7 @@ from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
 from aether.server.readiness import Readiness
 from aether.server.replies import fail, find_closed, find_row, refuse, respond_later, room, stream_later
+from aether.server.requests import of_run, refusing
 from aether.store.interface import EventRow, Reader, RunRow
 from aether.wire.calls import Call, Method
 from aether.wire.convert import KINDS, decode_event
@@ -42,14 +41,6 @@ _ID_MAX = 150
 # Between two looks for a follower.
 _PAUSE_S = 0.1
 _CLOSING_KINDS = {KINDS[kind] for kind in (e.RunCompleted, e.RunFailed, e.RunCancelled)}
-_Identified = TypeVar(
-    "_Identified",
-    pb.GetHistoryRequest,
-    pb.GetTimelineRequest,
-    pb.GetStateAtRequest,
-    pb.ExplainRequest,
-    pb.ForkRequest,
-)
 
 
 class PastService:
@@ -72,14 +63,11 @@ class PastService:
             Method(_SERVICE + "ForkWorkflow", self.fork_workflow, "unary"),
         ]
 
+    @refusing
     def get_history(self, call: Call, message: bytes) -> None:
-        try:
-            request = self._parse(pb.GetHistoryRequest, message)
-            if request.after_seq > self._limits.history_max:
-                raise InvalidArgument(f"no history has {request.after_seq} events", field="after_seq")
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
+        request = of_run(pb.GetHistoryRequest, self._limits, message)
+        if request.after_seq > self._limits.history_max:
+            raise InvalidArgument(f"no history has {request.after_seq} events", field="after_seq")
 
         async def stream() -> None:
             row = await self._archive.read(partial(find_row, request.workflow_id, request.run_id))
@@ -141,12 +129,9 @@ class PastService:
             call.finish(status_of(ServerUnavailable("the server is stopping; ask again")))
             scope.cancel()
 
+    @refusing
     def get_timeline(self, call: Call, message: bytes) -> None:
-        try:
-            request = self._parse(pb.GetTimelineRequest, message)
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
+        request = of_run(pb.GetTimelineRequest, self._limits, message)
 
         async def stream() -> None:
             row = await self._archive.read(partial(find_row, request.workflow_id, request.run_id))
@@ -162,12 +147,9 @@ class PastService:
 
         self._nursery.start_soon(stream_later, call, stream)
 
+    @refusing
     def get_state_at(self, call: Call, message: bytes) -> None:
-        try:
-            request = self._parse(pb.GetStateAtRequest, message)
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
+        request = of_run(pb.GetStateAtRequest, self._limits, message)
 
         async def stream() -> None:
             row = await self._archive.read(partial(find_row, request.workflow_id, request.run_id))
@@ -180,13 +162,10 @@ class PastService:
 
         self._nursery.start_soon(stream_later, call, stream)
 
+    @refusing
     def explain_workflow(self, call: Call, message: bytes) -> None:
-        try:
-            self._readiness.check_told()
-            request = self._parse(pb.ExplainRequest, message)
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
+        self._readiness.check_told()
+        request = of_run(pb.ExplainRequest, self._limits, message)
         self._loop.post(ExplainRun(partial(self._explained, call), request.workflow_id, request.run_id))
 
     def _explained(self, call: Call, answer: object) -> None:
@@ -201,15 +180,12 @@ class PastService:
 
         self._nursery.start_soon(respond_later, call, look_up)
 
+    @refusing
     def fork_workflow(self, call: Call, message: bytes) -> None:
-        try:
-            self._readiness.check_writable()
-            request = self._parse(pb.ForkRequest, message)
-            check_name(self._limits, request.new_workflow_id, "new_workflow_id", required=False)
-            check_name(self._limits, request.new_run_id, "new_run_id", required=False)
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
+        self._readiness.check_writable()
+        request = of_run(pb.ForkRequest, self._limits, message)
+        check_name(self._limits, request.new_workflow_id, "new_workflow_id", required=False)
+        check_name(self._limits, request.new_run_id, "new_run_id", required=False)
 
         if not request.dry_run:
             asked("retry" if request.retry else "fork", call, workflow_id=request.workflow_id)
@@ -235,12 +211,6 @@ class PastService:
             call.respond(response.SerializeToString())
         else:
             refuse(call, answer)
-
-    def _parse(self, kind: type[_Identified], message: bytes) -> _Identified:
-        request = kind.FromString(message)
-        check_name(self._limits, request.workflow_id, "workflow_id")
-        check_name(self._limits, request.run_id, "run_id", required=False)
-        return request
 
 
 def _events_after(run_key: int, after_seq: int, reader: Reader) -> list[EventRow]:

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from functools import partial
 
 import trio
-from google.protobuf.message import DecodeError
 
 from aether.core.effects import NotOpen, PauseChanged
 from aether.core.inputs import PauseRun, ResumeRun
 from aether.core.validate import check_name
-from aether.errors import AetherError, WorkflowClosed
+from aether.errors import WorkflowClosed
 from aether.model.limits import Limits
 from aether.model.runs import RunState
 from aether.server.actions import asked
@@ -17,6 +16,7 @@ from aether.server.archive import Archive
 from aether.server.engine_loop import EngineLoop
 from aether.server.readiness import Readiness
 from aether.server.replies import find_row, refuse, respond_later
+from aether.server.requests import of_run, refusing
 from aether.wire.calls import Call, Method
 from aether.wire.generated.aether.v1 import client_pb2 as pb
 
@@ -40,38 +40,27 @@ class PauseService:
             Method(_SERVICE + "ResumeWorkflow", self.resume_workflow, "unary"),
         ]
 
+    @refusing
     def pause_workflow(self, call: Call, message: bytes) -> None:
         def answer(done: PauseChanged) -> pb.PauseResponse:
             return pb.PauseResponse(run_id=done.run_id, existing=done.existing)
 
-        try:
-            request = pb.PauseRequest.FromString(message)
-            check_name(self._limits, request.reason, "reason", required=False)
-            self._check(request)
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
+        self._readiness.check_writable()
+        request = of_run(pb.PauseRequest, self._limits, message)
+        check_name(self._limits, request.reason, "reason", required=False)
         asked("pause", call, workflow_id=request.workflow_id)
         reply = partial(self._changed, call, answer)
         self._loop.post(PauseRun(reply, request.workflow_id, request.run_id, request.reason))
 
+    @refusing
     def resume_workflow(self, call: Call, message: bytes) -> None:
         def answer(done: PauseChanged) -> pb.ResumeResponse:
             return pb.ResumeResponse(run_id=done.run_id, existing=done.existing)
 
-        try:
-            request = pb.ResumeRequest.FromString(message)
-            self._check(request)
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
+        self._readiness.check_writable()
+        request = of_run(pb.ResumeRequest, self._limits, message)
         asked("resume", call, workflow_id=request.workflow_id)
         self._loop.post(ResumeRun(partial(self._changed, call, answer), request.workflow_id, request.run_id))
-
-    def _check(self, request: pb.PauseRequest | pb.ResumeRequest) -> None:
-        self._readiness.check_writable()
-        check_name(self._limits, request.workflow_id, "workflow_id")
-        check_name(self._limits, request.run_id, "run_id", required=False)
 
     def _changed(self, call: Call, message_of: _Answer, answer: object) -> None:
         if isinstance(answer, PauseChanged):

@@ -2,17 +2,16 @@
 
 from functools import partial
 
-from google.protobuf.message import DecodeError
-
 from aether.core.gates import QueueState
 from aether.core.inputs import SetQueue
 from aether.core.validate import check_name
 from aether.core.views import queue_states
-from aether.errors import AetherError, InvalidArgument
+from aether.errors import InvalidArgument
 from aether.model.limits import Limits
 from aether.server.actions import asked
 from aether.server.engine_loop import EngineLoop
 from aether.server.replies import refuse
+from aether.server.requests import refusing
 from aether.wire.calls import Call, Method
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
 
@@ -34,19 +33,16 @@ class QueueService:
         queues = [_info(each) for each in queue_states(self._loop.engine.state)]
         call.respond(pb.ListQueuesResponse(queues=queues).SerializeToString())
 
+    @refusing
     def update_queue(self, call: Call, message: bytes) -> None:
-        try:
-            request = pb.UpdateQueueRequest.FromString(message)
-            check_name(self._limits, request.task_queue, "task_queue")
-            check_name(self._limits, request.reason, "reason", required=False)
-            if request.activity_limit > self._limits.slots_max:
-                raise InvalidArgument(
-                    f"activity_limit is {request.activity_limit}; at most {self._limits.slots_max}",
-                    field="activity_limit",
-                )
-        except (AetherError, DecodeError) as fault:
-            refuse(call, fault)
-            return
+        request = pb.UpdateQueueRequest.FromString(message)
+        check_name(self._limits, request.task_queue, "task_queue")
+        check_name(self._limits, request.reason, "reason", required=False)
+        if request.activity_limit > self._limits.slots_max:
+            raise InvalidArgument(
+                f"activity_limit is {request.activity_limit}; at most {self._limits.slots_max}",
+                field="activity_limit",
+            )
         asked("update-queue", call, task_queue=request.task_queue)
         self._loop.post(
             SetQueue(
