@@ -2,9 +2,10 @@
 
 Both are processes as they would be anywhere else, so a worker that ends by a mistake in the code takes nothing with it.
 The server stays: runs go on with the new code where they were. Both have sessions of their own, or Ctrl-C on the
-terminal would reach them a second time.
+terminal would reach them a second time; they end all the same when this process is killed.
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -35,6 +36,8 @@ class _Dev:
         self._options = options
         self._children: list[trio.Process] = []
         self._is_stopping = False
+        # The other ends are the children's; see `leash.py`.
+        self._leash, self._hand = os.pipe()
 
     async def run(self) -> bool:
         """False if the server ended by itself."""
@@ -80,7 +83,10 @@ class _Dev:
 
     async def _spawn(self, *words: str, stdout: int | None = None) -> trio.Process:
         process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", "aether.cli", *words], stdout=stdout, start_new_session=True
+            [sys.executable, "-m", "aether.cli.leash", str(self._leash), *words],
+            stdout=stdout,
+            start_new_session=True,
+            pass_fds=[self._leash],
         )
         self._children.append(process)
         return process

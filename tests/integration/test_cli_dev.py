@@ -43,3 +43,16 @@ def test_a_server_that_can_not_start_ends_it(tmp_path, free_port):
         code, said = dev.finish()
     assert code == ExitCode.FAILED
     assert str(free_port) in said
+
+
+def test_a_kill_leaves_no_server_and_no_worker_behind(tmp_path):
+    (tmp_path / "flow.py").write_text(FLOW.format(word="first"))
+    with Child("-m", "aether.cli", "dev", "flow:client", "--grpc-port", "0", cwd=tmp_path) as dev:
+        url = dev.wait_for("aether dev: server ").rpartition(" ")[2]
+        dev.wait_for("serving flow:client")
+        dev.tell(signal.SIGKILL)
+        # Its output ends when all have closed it.
+        code, said = dev.finish()
+    assert code == -signal.SIGKILL
+    assert "finishing what it has" in said
+    assert aether("workflow", "list", AETHER_SERVER=url).returncode == ExitCode.UNREACHABLE
