@@ -1,8 +1,8 @@
 """`python -m aether.cli.leash FD …`: an aether command that ends when whoever started it is gone, however that ended.
 
 FD is the reading end of a pipe whose writing end only the other one has. Nothing is ever written to it: it ends when
-that process does, also by SIGKILL. The signal that a child can have sent for the death of its parent is no use here, for
-it is the parent's thread that counts, and threads come and go.
+that process does, also by SIGKILL. The signal that a child can have sent for the death of its parent is no use here: it
+is the parent's thread that counts there, and threads come and go.
 """
 
 import os

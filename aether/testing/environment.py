@@ -167,8 +167,13 @@ class Environment:
         async for info in self.client.list():
             if not info.state.is_closed:
                 handle = self.client.handle(info.workflow_id)
-                waits = [f"{item.kind} {item.name}".strip() for item in await self.pending(handle)]
-                lines.append(f"{info.workflow_type} {info.workflow_id!r} waits for {', '.join(waits) or 'a message'}")
+                status = await handle.status()
+                if status.blocked and status.failure is not None:
+                    doing = f"is blocked, for its code does not fit its history: {status.failure.message}"
+                else:
+                    waits = [f"{item.kind} {item.name}".strip() for item in status.pending]
+                    doing = f"waits for {', '.join(waits) or 'a message'}"
+                lines.append(f"{info.workflow_type} {info.workflow_id!r} {doing}")
         return "; ".join(lines) or "no run is open"
 
     def _now_us(self) -> int:

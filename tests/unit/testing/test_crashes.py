@@ -3,7 +3,7 @@
 import pytest
 
 import aether
-from aether.testing import CrashFaults, Environment, Testbed, crash_everywhere
+from aether.testing import CrashFaults, Environment, Stuck, Testbed, crash_everywhere
 from aether.testing.crashes import Crash, Plug, Trial, find_faults
 
 client = aether.Client()
@@ -73,6 +73,24 @@ def test_code_that_counts_its_replays_is_found_out():
         crash_everywhere(counts)
     assert "without a crash: returned 3" in str(found.value)
     assert len(found.value.faults) > 2
+
+
+turns: list[int] = []
+
+
+@client.workflow("crashes-fickle")
+async def fickle(ctx: aether.Context) -> None:
+    turns.append(1)
+    await ctx.step("first", lambda: 1)
+    await ctx.step(f"turn-{len(turns)}", lambda: 2)
+    await ctx.step("last", lambda: 3)
+
+
+def test_code_that_does_not_fit_its_history_is_told_with_both_sides():
+    told = r"its code does not fit its history: at 2 the history holds step 'turn-\d+', the code asks for"
+    with pytest.raises(Stuck, match=told) as caught:
+        crash_everywhere(fickle)
+    assert "died" in str(caught.value)
 
 
 def test_a_scenario_may_do_more_than_start_a_run():
