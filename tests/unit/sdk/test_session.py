@@ -291,6 +291,30 @@ async def test_draining_ends_when_nothing_is_in_hand():
         assert peer.is_silent
 
 
+async def test_draining_ends_when_a_branch_that_waits_for_its_own_keeps_back_what_is_recorded():
+    async def work(ctx: aether.Context) -> None:
+        gate = anyio.Event()
+
+        async def recorded() -> None:
+            await ctx.step("a", lambda: 1)
+            await ctx.wait_signal("go")
+            gate.set()
+
+        # While it waits for something that no history knows, nothing is delivered to others but after a while.
+        await ctx.parallel([gate.wait, recorded])
+
+    async with serving(client_of(work)) as peer:
+        peer.workflow(*begun())
+        assert (await peer.completion()).commands[0].record_step.name == "a"
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as group:
+                group.start_soon(peer.session.drain)
+                await quiet()
+                assert not peer.is_half_closed, "the record is not acknowledged yet"
+                peer.ack(3)
+        assert peer.is_half_closed
+
+
 async def test_what_a_worker_does_not_finish_is_given_back_before_the_thread_it_runs_in_ends():
     begun_at, ended = anyio.Event(), anyio.Event()
     go_on = threading.Event()
