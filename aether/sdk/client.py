@@ -194,7 +194,7 @@ class Client:
             return result
         # What became of the request is not known. Apart, beginning and waiting may each be repeated by its own rule.
         request.await_result = False
-        request.repeated = True
+        request.first = False
         return await (await self._send_start(request, workflow)).result()
 
     async def _start(self, start: Start[R]) -> Handle[R]:
@@ -202,7 +202,7 @@ class Client:
 
     async def _send_start(self, request: client_pb2.StartWorkflowRequest, workflow: Workflow[..., R]) -> Handle[R]:
         def mark() -> None:
-            request.repeated = True
+            request.first = False
 
         answer = await rpc.call_until(
             self.transport,
@@ -224,6 +224,7 @@ class Client:
             input=payload_to_proto(start.input),
             task_queue=workflow.task_queue or self.task_queue,
             run_id=run_id,
+            first=True,
         )
         request.traceparent = current_traceparent()
         if workflow.id_reuse != "allow":

@@ -95,7 +95,8 @@ class ClientService:
         )
         if item.awaited:
             self._keep(call, item)
-        if request.repeated or (item.reuse is not IdReusePolicy.ALLOW and request.workflow_id):
+        may_be_there = bool(request.run_id) and not request.first
+        if may_be_there or (item.reuse is not IdReusePolicy.ALLOW and request.workflow_id):
             self._nursery.start_soon(self._start_if_unused, call, item)
         else:
             self._loop.post(item)

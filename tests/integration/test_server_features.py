@@ -78,11 +78,11 @@ async def test_a_start_whose_answer_was_lost_makes_one_run_even_if_that_is_over_
         server = ServerProcess.start(db)
     try:
         async with peer_of(server.address) as peer:
-            again = await start(peer, workflow_id="a", run_id="mine", repeated=True)
+            again = await start(peer, workflow_id="a", run_id="mine")
             assert (again.run_id, again.existing) == ("mine", True)
-            awaited = await start(peer, workflow_id="a", run_id="mine", repeated=True, await_result=True)
+            awaited = await start(peer, workflow_id="a", run_id="mine", await_result=True)
             assert awaited.result.result == payload("7")
-            assert not (await start(peer, workflow_id="a", run_id="other", repeated=True)).existing
+            assert not (await start(peer, workflow_id="a", run_id="other")).existing
     finally:
         assert server.stop() == 0
 

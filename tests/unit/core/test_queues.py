@@ -205,7 +205,7 @@ def test_offers_that_stay_are_good_after_a_line_was_cleaned_up():
     for item in free[1:]:
         queues.remove(KEY, item)
     assert served(queues) == [1, 1000]
-    queues.end(waiting[0].concurrency)
+    queues.end(ConcurrencyLimit("bank", 1))
     assert served(queues) == [2]
 
 

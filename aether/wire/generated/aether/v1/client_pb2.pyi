@@ -19,7 +19,7 @@ ID_REUSE_POLICY_ALLOW_IF_FAILED: IdReusePolicy
 ID_REUSE_POLICY_REJECT: IdReusePolicy
 
 class StartWorkflowRequest(_message.Message):
-    __slots__ = ("workflow_type", "workflow_id", "input", "task_queue", "id_reuse_policy", "start_delay_ms", "run_timeout_ms", "priority", "tags", "memo", "run_id", "repeated", "await_result", "labels", "concurrency", "traceparent")
+    __slots__ = ("workflow_type", "workflow_id", "input", "task_queue", "id_reuse_policy", "start_delay_ms", "run_timeout_ms", "priority", "tags", "memo", "run_id", "first", "await_result", "labels", "concurrency", "traceparent")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -52,7 +52,7 @@ class StartWorkflowRequest(_message.Message):
     TAGS_FIELD_NUMBER: _ClassVar[int]
     MEMO_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
-    REPEATED_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
     AWAIT_RESULT_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
@@ -68,12 +68,12 @@ class StartWorkflowRequest(_message.Message):
     tags: _containers.ScalarMap[str, str]
     memo: _containers.MessageMap[str, _model_pb2.Payload]
     run_id: str
-    repeated: bool
+    first: bool
     await_result: bool
     labels: _containers.ScalarMap[str, str]
     concurrency: _model_pb2.ConcurrencyLimit
     traceparent: str
-    def __init__(self, workflow_type: _Optional[str] = ..., workflow_id: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., task_queue: _Optional[str] = ..., id_reuse_policy: _Optional[_Union[IdReusePolicy, str]] = ..., start_delay_ms: _Optional[int] = ..., run_timeout_ms: _Optional[int] = ..., priority: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ..., memo: _Optional[_Mapping[str, _model_pb2.Payload]] = ..., run_id: _Optional[str] = ..., repeated: bool = ..., await_result: bool = ..., labels: _Optional[_Mapping[str, str]] = ..., concurrency: _Optional[_Union[_model_pb2.ConcurrencyLimit, _Mapping]] = ..., traceparent: _Optional[str] = ...) -> None: ...
+    def __init__(self, workflow_type: _Optional[str] = ..., workflow_id: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., task_queue: _Optional[str] = ..., id_reuse_policy: _Optional[_Union[IdReusePolicy, str]] = ..., start_delay_ms: _Optional[int] = ..., run_timeout_ms: _Optional[int] = ..., priority: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ..., memo: _Optional[_Mapping[str, _model_pb2.Payload]] = ..., run_id: _Optional[str] = ..., first: bool = ..., await_result: bool = ..., labels: _Optional[_Mapping[str, str]] = ..., concurrency: _Optional[_Union[_model_pb2.ConcurrencyLimit, _Mapping]] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class StartWorkflowResponse(_message.Message):
     __slots__ = ("workflow_id", "run_id", "existing", "result")
