@@ -138,12 +138,18 @@ def serve(
 @reported
 def init_project(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the project.")],
-    output: Annotated[Path | None, typer.Option(metavar="PATH", help="Folder to write to. [./NAME]")] = None,
+    template: Annotated[
+        str, typer.Option("--template", metavar="TEMPLATE", help="basic, saga, agent or http. [basic]")
+    ] = "basic",
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="PATH", help="Folder to write to. [./NAME]")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also where something is, over files of these names.")] = False,
 ) -> None:
-    """Write a small project that runs as it stands."""
+    """Write a small project that runs as it stands, with tests."""
     from aether.cli.init import write_project
 
-    write_project(name, output)
+    write_project(name, output, template, force=force)
 
 
 looking.register(app, workflow)

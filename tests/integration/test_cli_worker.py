@@ -1,13 +1,18 @@
 """`aether init`, `aether serve` and `aether worker` together, as somebody who has just found the project uses them."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
+import zipfile
 from contextlib import ExitStack
 
 import pytest
 
 from aether.cli.exit_codes import ExitCode
-from tests.processes import Child, Server, aether
+from aether.cli.init import KINDS
+from tests.processes import ROOT, Child, Server, aether, environment
 
 
 @pytest.fixture
@@ -63,9 +68,42 @@ def test_a_project_is_not_written_over_anything(project, tmp_path):
     blocked = aether("init", "other", "--output", "file/below", cwd=tmp_path)
     assert blocked.returncode == ExitCode.FAILED
     assert "can not be written" in blocked.stderr
+    (project / "workflows.py").write_text("mine")
+    assert aether("init", "my-shop", "--force", cwd=tmp_path).returncode == 0
+    assert "import aether" in (project / "workflows.py").read_text()
     elsewhere = aether("init", "other", "--output", "a/b", cwd=tmp_path)
     assert elsewhere.returncode == 0
     assert (tmp_path / "a" / "b" / "workflows.py").is_file()
+
+
+@pytest.mark.parametrize("template", KINDS)
+def test_a_project_of_each_template_is_installed_and_passes_its_tests(template, tmp_path):
+    done = aether("init", "my-shop", "--template", template, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    project = tmp_path / "my-shop"
+    building = "import sys\nfrom setuptools import build_meta\nprint(build_meta.build_wheel(sys.argv[1]))"
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", building, str(tmp_path)],
+        cwd=project, capture_output=True, text=True, timeout=50, check=True,
+    )  # fmt: skip
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(tmp_path / "installed")
+    # Only what was installed is there for the tests.
+    (project / "workflows.py").unlink()
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_workflows.py"],
+        cwd=project, env=environment(PYTHONPATH=f"{ROOT}{os.pathsep}{tmp_path / 'installed'}"),
+        capture_output=True, text=True, timeout=50, check=False,
+    )  # fmt: skip
+    assert tested.returncode == 0, tested.stdout
+    assert (project / ".gitignore").is_file()
+
+
+def test_a_template_that_is_not_there_is_refused(tmp_path):
+    done = aether("init", "my-shop", "--template", "cron", cwd=tmp_path)
+    assert (done.returncode, "must be one of basic, saga, agent, http" in done.stderr) == (ExitCode.USAGE, True)
+    assert not list(tmp_path.iterdir())
 
 
 MODULE = """
