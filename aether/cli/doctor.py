@@ -12,17 +12,17 @@ import socket
 import sysconfig
 from collections.abc import Iterator
 from contextlib import closing
-from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 
 import apsw
 import typer
-from attrs import frozen
 
 from aether.cli.call import Caller
+from aether.cli.checkup import check_machine, check_ports
 from aether.cli.clock import now_us
 from aether.cli.exit_codes import ExitCode
+from aether.cli.findings import Finding, Level
 from aether.cli.moments import duration
 from aether.cli.options import DEFAULT_SERVER, SERVER_VARIABLE, show_rows
 from aether.cli.output import Column, Format, Row
@@ -51,20 +51,6 @@ _FULL_BYTES = 16 << 20
 _SKEW_MAX_US = 2_000_000
 # This code was written later than this: a clock before it was never set.
 _NEVER_BEFORE_US = 1_750_000_000_000_000
-
-
-class Level(StrEnum):
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@frozen
-class Finding:
-    level: Level
-    subject: str
-    text: str
-    advice: str = ""
 
 
 _COLUMNS = (Column("CHECK"), Column("STATE"), Column("FOUND", can_shrink=True), Column("WHAT TO DO", can_shrink=True))
@@ -98,6 +84,8 @@ def _findings(server: str, config: Path | None) -> Iterator[Finding]:
         yield from check_host(settings.grpc_host)
         yield Finding(Level.OK, "settings", f"{settings.persistence}, {settings.grpc_host}:{settings.grpc_port}")
         yield from check_database(settings)
+        yield from check_ports(settings)
+    yield from check_machine(_folder_of(settings))
     yield check_clock(now, _last_written_us(settings))
     yield from check_server(server, now, is_wanted=server != DEFAULT_SERVER or SERVER_VARIABLE in os.environ)
 
@@ -139,6 +127,13 @@ def check_clock(now: int, last_written: int) -> Finding:
         behind = duration(last_written - now)
         return Finding(Level.WARN, "clock", f"{behind} behind the last write of the database", "set it; timers wait")
     return Finding(Level.OK, "clock", iso_time(now))
+
+
+def _folder_of(settings: Settings | None) -> Path | None:
+    """Where the database is or will be; None if there is none on a disk of this machine."""
+    if settings is None or settings.persistence is Persistence.MEMORY or isinstance(settings.db_path, StoreUrl):
+        return None
+    return next(parent for parent in settings.db_path.absolute().parents if parent.exists())
 
 
 def _last_written_us(settings: Settings | None) -> int:
@@ -252,6 +247,22 @@ def check_server(server: str, now: int, *, is_wanted: bool) -> Iterator[Finding]
         if metrics.snapshot_interval_ms:
             kept += f" ({duration(metrics.snapshot_interval_ms * 1000)} behind at most)"
         yield Finding(Level.OK, "server", f"{server} answers: {kept}, {workers}")
+    yield from _check_work(metrics)
+    if metrics.version != VERSION:
+        advice = "install the same, or nearly the same, on both sides"
+        yield Finding(Level.WARN, "version", f"{server} is aether {metrics.version}, and this is {VERSION}", advice)
     if metrics.started_at_us > now + _SKEW_MAX_US:
         ahead = duration(metrics.started_at_us - now)
         yield Finding(Level.WARN, "clock", f"the server's is ahead by {ahead} or more", "set both clocks")
+
+
+def _check_work(metrics: admin_pb2.Metrics) -> Iterator[Finding]:
+    """Tasks that are ready, and nobody takes from their queue."""
+    served = {worker.task_queue for worker in metrics.workers if not worker.draining}
+    waiting: dict[str, int] = {}
+    for line in metrics.queues:
+        if line.task_queue not in served:
+            waiting[line.task_queue] = waiting.get(line.task_queue, 0) + line.ready
+    for queue, count in sorted(waiting.items()):
+        text = f"{count} tasks wait in task queue {queue}, and no worker takes from it"
+        yield Finding(Level.WARN, "workers", text, "start one: `aether worker MODULE:CLIENT`")

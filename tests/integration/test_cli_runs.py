@@ -216,8 +216,10 @@ def test_the_doctor_finds_a_healthy_server_healthy(server, tmp_path):
     done = aether("doctor", cwd=tmp_path, AETHER_SERVER=server.url)
     assert done.returncode == 0, done.stdout
     found = {row[0]: row for row in rows(done.stdout)[1:]}
-    # How the interpreter was built is not the server's health.
-    assert {row[1] for check, row in found.items() if check != "python"} == {"ok"}
+    # How the interpreter was built, what else runs here, and how busy the disk is, is not the server's health.
+    others = {"python", "ports", "disk"}
+    assert {row[1] for check, row in found.items() if check not in others} == {"ok"}
+    assert others < found.keys()
     assert f"in use by pid {server.process.pid}" in found["database"][2]
     assert server.url in found["server"][2]
 

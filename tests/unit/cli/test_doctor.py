@@ -7,7 +7,6 @@ import pytest
 
 from aether.cli import doctor
 from aether.cli.doctor import (
-    Level,
     check_clock,
     check_database,
     check_host,
@@ -15,6 +14,7 @@ from aether.cli.doctor import (
     check_sqlite,
     lock_holder,
 )
+from aether.cli.findings import Level
 from aether.server.settings import Persistence, Settings
 from aether.store.interface import Batch
 from aether.store.sqlite import SqliteStore
