@@ -18,6 +18,7 @@ def environment(**variables):
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AETHER_", "PYTHON", "COVERAGE"))}
     # Windows have fixed ports by default; who tests them says so.
     closed = {"AETHER_METRICS_ENABLED": "false", "AETHER_WEB_ENABLED": "false"}
+    closed |= {"XDG_CONFIG_HOME": os.devnull}
     return kept | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"} | closed | variables
 
 

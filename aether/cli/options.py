@@ -57,7 +57,7 @@ WorkflowArgument = Annotated[str, typer.Argument(metavar="ID", help="The workflo
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", metavar="PATH", help="File of settings; else aether.toml here, if there."),
+    typer.Option("--config", metavar="PATH", help="File of settings. [`aether config path` says which]"),
 ]
 
 _EXCLUSION = re.compile(r"-[A-Za-z][\w.]*:")

@@ -336,8 +336,8 @@ def load_settings(
     """Settings from all sources; raises SettingsError with every fault of all of them.
 
     `flags` has values by field name of `Settings`. `config` must exist when it is given; without it the file is the one
-    that AETHER_CONFIG names, or aether.toml in the current directory if there is one. Relative paths in a file count
-    from the folder of that file.
+    that AETHER_CONFIG names, or the first aether.toml of those that `_places` has. Relative paths in a file count from
+    the folder of that file.
     """
     flags, environ = flags or {}, environ or {}
     faults: list[str] = []
@@ -424,7 +424,20 @@ def config_path(config: Path | None, environ: Mapping[str, str]) -> Path | None:
         return config
     if environ.get(CONFIG_VARIABLE):
         return Path(environ[CONFIG_VARIABLE])
-    return Path(CONFIG_NAME) if Path(CONFIG_NAME).is_file() else None
+    return next((place for place in _places(environ) if place.is_file()), None)
+
+
+def _places(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Where a file of settings is looked for: here, in the rest of the repository around it, of the user, of all."""
+    yield Path(CONFIG_NAME)
+    here = Path.cwd()
+    parents = [here, *here.parents]
+    root = next((number for number, each in enumerate(parents) if (each / ".git").exists()), 0)
+    yield from (each / CONFIG_NAME for each in parents[1 : root + 1])
+    home = environ.get("XDG_CONFIG_HOME") or (f"{environ['HOME']}/.config" if environ.get("HOME") else "")
+    if home:
+        yield Path(home) / "aether" / CONFIG_NAME
+    yield Path("/etc/aether") / CONFIG_NAME
 
 
 def _from_file(path: Path | None, faults: list[str]) -> Iterator[_Given]:

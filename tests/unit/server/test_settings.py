@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from aether.errors import SettingsError
-from aether.server.settings import OPTIONS, LogFormat, LogLevel, Persistence, Settings, is_loopback, load_settings
+from aether.server.settings import (
+    OPTIONS,
+    LogFormat,
+    LogLevel,
+    Persistence,
+    Settings,
+    config_path,
+    is_loopback,
+    load_settings,
+)
 
 SAMPLE = Path(__file__).parents[3] / "aether.toml"
 
@@ -261,3 +270,31 @@ def test_the_sample_shows_every_setting_with_its_default_and_names():
     Path("aether.toml").write_text(with_defaults)
     assert load_settings() == Settings()
     assert [getattr(Settings(), option.field) for option in OPTIONS if option.key.startswith("tls.")] == [None] * 3
+
+
+def test_the_file_is_the_nearest_of_the_repository_then_that_of_the_user(tmp_path, monkeypatch):
+    repository, home = tmp_path / "outer" / "repository", tmp_path / "home"
+    below = repository / "src" / "app"
+    below.mkdir(parents=True)
+    (repository / ".git").mkdir()
+    (home / ".config" / "aether").mkdir(parents=True)
+    (home / "xdg" / "aether").mkdir(parents=True)
+    places = [
+        below / "aether.toml",
+        repository / "aether.toml",
+        home / "xdg" / "aether" / "aether.toml",
+        home / ".config" / "aether" / "aether.toml",
+    ]
+    outside = tmp_path / "outer" / "aether.toml"
+    for number, place in enumerate([*places, outside]):
+        place.write_text(f"[server]\ngrpc_port = {1000 + number}\n")
+    environ = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / "xdg")}
+    monkeypatch.chdir(below)
+    for number, place in enumerate(places):
+        assert load_settings(environ=environ).grpc_port == 1000 + number
+        place.unlink()
+        if number == 2:
+            del environ["XDG_CONFIG_HOME"]
+    # What lies outside of the repository is somebody else's.
+    assert config_path(None, {}) in {None, Path("/etc/aether/aether.toml")}
+    assert config_path(Path("mine.toml"), environ) == Path("mine.toml")
