@@ -98,7 +98,8 @@ def check_ports(settings: Settings) -> Iterator[Finding]:
     wanted.append(("metrics_port", settings.metrics_host, settings.metrics_port, settings.metrics_enabled))
     taken = [(name, port) for name, host, port, is_on in wanted if is_on and port and _is_taken(host, port)]
     if not taken:
-        yield Finding(Level.OK, "ports", "free: " + ", ".join(str(port) for _, _, port, is_on in wanted if is_on))
+        free = ", ".join(str(port) if port else "any" for _, _, port, is_on in wanted if is_on)
+        yield Finding(Level.OK, "ports", f"free: {free}")
         return
     shown = ", ".join(str(port) for _, port in taken)
     if _is_aether(settings):
