@@ -34,6 +34,7 @@ DOORS = {
     "examples/custom_store/journal_file.py": {"store"},
     "examples/custom_store/journal_rows.py": {"store"},
     "examples/custom_store/journal_store.py": {"store"},
+    "aether/cli/rehearsal.py": {"testing"},  # code is checked by the command as it is in users' tests
     "aether/sdk/embedded.py": {"server"},  # the one way for the SDK to bring its own server along
 }
 PURE = (

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import typer
@@ -60,6 +60,12 @@ def view_file(output: Format, source: str, workflow_id: str) -> None:
     events = [event_of_document(each) for each in found[0]["history"]]
     rows = zip(history_rows(events, since_start=asked_look().times is None), events, strict=True)
     show_rows(output, "", COLUMNS, (Row(cells, event_document(event), fact_name(event)) for cells, event in rows))
+
+
+def histories_of(source: str) -> Iterator[tuple[str, list[model_pb2.Event]]]:
+    """Workflow id and events of each run in it."""
+    for run in _read(source):
+        yield run["status"]["info"]["workflow_id"], [event_of_document(each) for each in run["history"]]
 
 
 def _listed(run: "dict[str, dict[str, dict[str, str]]]") -> Row:

@@ -32,7 +32,7 @@ def register(app: typer.Typer, workflow: typer.Typer) -> None:
     workflow.command("count", cls=FilteredCommand)(reported(count_workflows))
     workflow.command("show")(reported(status))
     of_one: tuple[Callable[..., object], ...] = (history, trace, why, replay)
-    for command in (*of_one, children, query, export, view):
+    for command in (*of_one, children, query, export, view, check):
         workflow.command()(reported(command))
     for command in (status, *of_one, metrics, version):
         app.command()(reported(command))
@@ -222,6 +222,28 @@ def view(
     from aether.cli.exports import view_file
 
     view_file(output, file, workflow_id)
+
+
+@looks(table=True)
+def check(
+    client: Annotated[str, typer.Argument(metavar="MODULE:CLIENT", help="Where the code is, e.g. app:client.")],
+    workflow_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Workflow ids. [all open runs]")
+    ] = None,
+    words: Annotated[str, typer.Option("--filter", metavar="FILTER", help="All runs that are meant.")] = "",
+    file: Annotated[str, typer.Option("--file", metavar="FILE", help="Those that `export` has written there.")] = "",
+    server: ServerOption = DEFAULT_SERVER,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Check that the code here fits the histories of runs, before a worker has it.
+
+    No step is run and nothing is changed. Ends with 1 when a run would be blocked.
+
+    Example: aether workflow check app:client --filter 'state:open type:order'
+    """
+    from aether.cli.rehearsal import check_runs
+
+    check_runs(server, output, client, workflow_ids or [], words, file)
 
 
 @looks(watch=True)

@@ -34,7 +34,7 @@ def run_worker(place: str, server: str, loop: str, labels: list[str], log_format
     check_target(server)
     # Set before the import: a client that is not told its server takes it from here.
     os.environ[SERVER_VARIABLE] = server
-    client = _load(place)
+    client = load_client(place)
     if not logging.getLogger("aether").hasHandlers():
         # Who has set up logging of his own has ours in it.
         configure_logging(log_format, log_level)
@@ -51,7 +51,7 @@ def _labels(texts: list[str]) -> dict[str, str]:
     return labels
 
 
-def _load(place: str) -> Client:
+def load_client(place: str) -> Client:
     module_name, _, name = place.partition(":")
     if not module_name or not name:
         raise typer.BadParameter(f"must be MODULE:CLIENT, not {place!r}", param_hint="MODULE:CLIENT")

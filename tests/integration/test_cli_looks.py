@@ -189,6 +189,23 @@ def test_exported_runs_are_viewed_without_a_server(busy, tmp_path):
         assert "was not written by `aether workflow export`" in refused.stderr
 
 
+def test_new_code_is_checked_against_runs_before_a_worker_has_it(busy, tmp_path):
+    (tmp_path / "old.py").write_text(APP)
+    (tmp_path / "new.py").write_text(APP.replace("await ctx.activity(weigh, 5)", 'await ctx.step("weigh", lambda: 5)'))
+    asked = ["workflow", "check", "old:client", "parcel-ann", "--columns", "workflow,fits"]
+    good = busy.run(*asked, cwd=tmp_path)
+    assert (good.returncode, good.stdout) == (0, "WORKFLOW\tFITS\nparcel-ann\tyes\n"), good.stderr
+    bad = busy.run("workflow", "check", "new:client", "--filter", "id:parcel-ann", "-o", "json", cwd=tmp_path)
+    (told,) = json.loads(bad.stdout)
+    assert (bad.returncode, told["fits"]) == (ExitCode.FAILED, "no")
+    assert "activity" in told["differs"]
+    file = tmp_path / "runs.json"
+    busy("workflow", "export", "parcel-bob", "--file", str(file))
+    away = aether("workflow", "check", "new:client", "--file", str(file), cwd=tmp_path)
+    assert away.returncode == ExitCode.FAILED
+    assert "1 of 1 runs would be blocked by this code" in away.stderr
+
+
 def test_a_watched_status_ends_with_the_run_and_repeats_nothing_in_a_pipe(busy):
     busy("start", "asks", "--id", "watched")
     busy.until("token", "workflow", "query", "watched", "token")
