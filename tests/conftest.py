@@ -1,10 +1,14 @@
 """Fixtures that every test may use."""
 
+import signal
 import socket
 
 import pytest
 
 from tests.processes import Server
+
+# Where tests run in the background, a shell has Ctrl-C ignored, and so would every process that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

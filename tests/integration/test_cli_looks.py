@@ -228,11 +228,14 @@ def test_what_is_watched_on_a_terminal_stays_in_place(busy):
         command, env=environment(AETHER_SERVER=busy.url, TERM="xterm", COLUMNS="120"), stdout=follower, stderr=follower
     ) as watching:
         os.close(follower)
-        seen = b""
-        while seen.count(b"QUEUE") < 2:
-            seen += os.read(leader, 4096)
-        watching.send_signal(signal.SIGINT)
-        assert watching.wait(20) == ExitCode.INTERRUPTED
+        try:
+            seen = b""
+            while seen.count(b"QUEUE") < 2:
+                seen += os.read(leader, 4096)
+            watching.send_signal(signal.SIGINT)
+            assert watching.wait(20) == ExitCode.INTERRUPTED
+        finally:
+            watching.kill()
     os.close(leader)
     assert seen.count(b"\x1b[2J") == 1
     assert seen.count(b"\x1b[H") >= 2

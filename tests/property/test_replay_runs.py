@@ -211,6 +211,7 @@ class WorkerEnd:
     threads: anyio.CapacityLimiter = field(factory=lambda: anyio.CapacityLimiter(1))
     is_draining: bool = False
     restless: bool = False
+    is_traced: bool = False
 
     def now(self) -> int:
         return 0
