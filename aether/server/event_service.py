@@ -83,7 +83,7 @@ class EventService:
         for kind in request.kinds:
             if kind not in KIND_NUMBERS:
                 raise InvalidArgument(
-                    f"{kind!r} is no kind of event; there are {', '.join(KIND_NUMBERS)}", field="kinds"
+                    f"{kind[:100]!r} is no kind of event; there are {', '.join(KIND_NUMBERS)}", field="kinds"
                 )
         return _Wanted(
             parse_filter(request.filter, self._loop.clock.now()),
