@@ -20,12 +20,17 @@ _COLUMNS = (Column("WORKFLOW"), Column("RUN"), Column("STATE"), Column("OUTCOME"
 BATCH_MAX = 10_000
 
 
-def one_or_many(workflow_id: str, words: str, of_one: str) -> None:
-    """Raises BadParameter unless exactly one of the two is given, and what is `of_one` run with the first only."""
+def one_or_many(workflow_id: str, words: str, of_one: str, *, dry_run: bool = False) -> None:
+    """Raises BadParameter unless exactly one of the two is given, and what is `of_one` run with the first only.
+
+    `dry_run` is for commands of which only that of many can be tried.
+    """
     if not workflow_id and not words:
         raise typer.BadParameter("the id of a run, or --filter for all that are meant", param_hint="ID")
     if words and (workflow_id or of_one):
         raise typer.BadParameter("not with an id", param_hint="--filter")
+    if dry_run and not words:
+        raise typer.BadParameter("only with --filter", param_hint="--dry-run")
 
 
 def act_on_all(

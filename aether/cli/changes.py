@@ -170,38 +170,54 @@ def cancel(
     from aether.cli.batch import cancel_all, one_or_many
     from aether.cli.runs import cancel_run
 
-    one_or_many(workflow_id, words, run_id)
+    one_or_many(workflow_id, words, run_id, dry_run=dry_run)
     if words:
         cancel_all(server, output, words, reason, force=force, dry_run=dry_run, yes=yes)
-    elif dry_run:
-        raise typer.BadParameter("only with --filter", param_hint="--dry-run")
     else:
         cancel_run(server, output, workflow_id, run_id, reason, force=force)
 
 
+@looks(table=True)
 def pause(
-    workflow_id: WorkflowArgument,
+    workflow_id: _AnyWorkflow = "",
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the history.")] = "",
+    words: _FilterOption = "",
+    dry_run: _DryOption = False,
+    yes: _YesOption = False,
     run_id: RunOption = "",
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,
 ) -> None:
     """Hold a run where it is; what it is at may finish."""
-    from aether.cli.pausing import pause_run
+    from aether.cli.batch import one_or_many
+    from aether.cli.pausing import pause_all, pause_run
 
-    pause_run(server, output, workflow_id, run_id, reason)
+    one_or_many(workflow_id, words, run_id, dry_run=dry_run)
+    if words:
+        pause_all(server, output, words, reason, dry_run=dry_run, yes=yes)
+    else:
+        pause_run(server, output, workflow_id, run_id, reason)
 
 
+@looks(table=True)
 def resume(
-    workflow_id: WorkflowArgument,
+    workflow_id: _AnyWorkflow = "",
+    words: _FilterOption = "",
+    dry_run: _DryOption = False,
+    yes: _YesOption = False,
     run_id: RunOption = "",
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,
 ) -> None:
     """Let a paused run go on."""
-    from aether.cli.pausing import resume_run
+    from aether.cli.batch import one_or_many
+    from aether.cli.pausing import resume_all, resume_run
 
-    resume_run(server, output, workflow_id, run_id)
+    one_or_many(workflow_id, words, run_id, dry_run=dry_run)
+    if words:
+        resume_all(server, output, words, dry_run=dry_run, yes=yes)
+    else:
+        resume_run(server, output, workflow_id, run_id)
 
 
 def complete(

@@ -189,6 +189,16 @@ def test_exported_runs_are_viewed_without_a_server(busy, tmp_path):
         assert "was not written by `aether workflow export`" in refused.stderr
 
 
+def test_many_runs_are_paused_and_go_on_together(busy):
+    paused = busy.rows("pause", "--filter", "id:parcel-ann", "--reason", "audit", "--yes")
+    assert [(row[0], row[3]) for row in paused[1:]] == [("parcel-ann", "paused")]
+    assert ["paused", "audit"] in busy.rows("status", "parcel-ann")
+    assert busy.rows("resume", "--filter", "type:parcel", "--dry-run")[1][3] == "would be resumed"
+    assert busy.rows("resume", "--filter", "type:parcel", "--yes")[1][3] == "resumed"
+    alone = busy.run("pause", "parcel-ann", "--dry-run")
+    assert (alone.returncode, "only with --filter" in alone.stderr) == (ExitCode.USAGE, True)
+
+
 def test_new_code_is_checked_against_runs_before_a_worker_has_it(busy, tmp_path):
     (tmp_path / "old.py").write_text(APP)
     (tmp_path / "new.py").write_text(APP.replace("await ctx.activity(weigh, 5)", 'await ctx.step("weigh", lambda: 5)'))

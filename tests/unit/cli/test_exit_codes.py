@@ -5,8 +5,9 @@ import inspect
 import pytest
 
 from aether import errors
-from aether.cli.exit_codes import MEANINGS, ExitCode, exit_code_of
+from aether.cli.exit_codes import MEANINGS, ExitCode, NameNotFound, exit_code_of, exit_code_of_run
 from aether.model.payload import Failure
+from aether.model.runs import RunState
 
 
 def test_every_code_has_a_meaning():
@@ -19,6 +20,7 @@ def test_every_code_has_a_meaning():
         (errors.SettingsError(["x"]), 2),
         (errors.InvalidArgument("x"), 2),
         (errors.WorkflowNotFound("x"), 3),
+        (NameNotFound("x"), 3),
         (errors.ServerUnavailable("x"), 5),
         (errors.StorageUnavailable("x"), 5),
         (errors.WorkflowAlreadyExists("x"), 6),
@@ -40,3 +42,17 @@ def test_what_may_be_asked_again_never_looks_like_a_wrong_question():
     for kind in kinds:
         if kind.is_retryable:
             assert exit_code_of(kind("x")) in {ExitCode.UNREACHABLE, ExitCode.TIMED_OUT}
+
+
+@pytest.mark.parametrize(
+    ("state", "failure", "code"),
+    [
+        (RunState.RUNNING, "", 0),
+        (RunState.COMPLETED, "", 0),
+        (RunState.FAILED, "ValueError", 10),
+        (RunState.FAILED, "WorkflowTimeout", 13),
+        (RunState.CANCELLED, "", 11),
+    ],
+)
+def test_how_a_run_ended_may_be_asked_for_as_a_code(state, failure, code):
+    assert exit_code_of_run(state, failure) == code
