@@ -44,10 +44,20 @@ def _announce(settings: Settings, address: str) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
-    sys.stdout.write(f"{'https' if settings.tls_cert else 'http'}://{address}\n")
-    sys.stdout.flush()
+    _tell_programs(f"{'https' if settings.tls_cert else 'http'}://{address}\n")
 
 
 def _announce_window(name: str, url: str) -> None:
-    sys.stdout.write(f"{name} {url}\n")
-    sys.stdout.flush()
+    _tell_programs(f"{name} {url}\n")
+
+
+def _tell_programs(line: str) -> None:
+    """On stdout; where it is closed or full the server serves all the same, and its log says where."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.write(line)
+        sys.stdout.flush()
+    except OSError:
+        # What was not written is not tried again when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -118,6 +118,17 @@ def test_a_stderr_that_takes_nothing_does_not_stop_the_server(tmp_path, redirect
         process.communicate()
 
 
+@pytest.mark.parametrize("redirect", [">&-", ">/dev/full"], ids=["closed", "full disk"])
+def test_a_stdout_that_takes_nothing_does_not_stop_the_server_and_the_log_says_where_it_is(tmp_path, redirect):
+    process, _ = serve(tmp_path, subprocess.PIPE, redirect)
+    try:
+        assert process.stderr is not None
+        assert ends_well(process, f"http://{json.loads(process.stderr.readline())['grpc']}") == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_a_stderr_that_nobody_reads_does_not_stop_the_server(tmp_path):
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4_096)
