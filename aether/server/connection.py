@@ -133,18 +133,18 @@ class StreamPipe:
 
 
 class Burst:
-    """Between `begin` and `end`, connections only note that they have something to write; `end` writes all of it.
+    """A block in which connections only note that they have something to write; its end writes all of it.
 
-    One for each Trio run; `end` has to follow in the same scheduler pass.
+    One for each Trio run. The block never suspends.
     """
 
     def __init__(self) -> None:
         self._connections: list[Connection] | None = None
 
-    def begin(self) -> None:
+    def __enter__(self) -> None:
         self._connections = []
 
-    def end(self) -> None:
+    def __exit__(self, *_: object) -> None:
         connections, self._connections = self._connections, None
         for connection in connections or ():
             connection.write_now()

@@ -131,14 +131,13 @@ class EngineLoop:
     def on_durable(self, ticket: int) -> None:
         """The writer has made everything up to `ticket` durable: do what waited for it."""
         line = self._line
-        self.burst.begin()
-        while line and line[0].ticket <= ticket:
-            entry = line.popleft()
-            self._perform(entry.effects)
-            for run_key in entry.closed:
-                self.histories.forget(run_key)
-        self.outbox.flush()
-        self.burst.end()
+        with self.burst:
+            while line and line[0].ticket <= ticket:
+                entry = line.popleft()
+                self._perform(entry.effects)
+                for run_key in entry.closed:
+                    self.histories.forget(run_key)
+            self.outbox.flush()
         if self.followers:
             self.followers.durable(ticket)
         self._room.open()

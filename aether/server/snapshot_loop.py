@@ -86,10 +86,9 @@ class SnapshotLoop(EngineLoop):
         elif records:
             self._last_ticket = self._gathering.submit(self._batch(records, []))
         if free:
-            self.burst.begin()
-            self._perform(free)
-            self.outbox.flush()
-            self.burst.end()
+            with self.burst:
+                self._perform(free)
+                self.outbox.flush()
 
     def _hold(self, names: Iterator[int]) -> None:
         """Until the batch that is being made is durable."""

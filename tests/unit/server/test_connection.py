@@ -364,15 +364,28 @@ def test_what_is_said_in_a_burst_is_written_at_its_end_in_the_same_pass():
     async def main() -> None:
         pipe = NarrowPipe(1_000)
         async with at_rest(pipe) as connection:
-            burst = current_burst()
-            burst.begin()
-            connection._link.write(b"one")
-            connection._link.write(b"two")
-            assert pipe.now == []
-            burst.end()
+            with current_burst():
+                connection._link.write(b"one")
+                connection._link.write(b"two")
+                assert pipe.now == []
             assert pipe.now == [b"onetwo"]
             await trio.testing.wait_all_tasks_blocked()
             assert (pipe.now, pipe.later) == ([b"onetwo"], [])
+
+    trio.run(main)
+
+
+def test_a_fault_within_a_burst_holds_nobody_back():
+    async def main() -> None:
+        pipe = NarrowPipe(1_000)
+        async with at_rest(pipe) as connection:
+            with pytest.raises(ZeroDivisionError), current_burst():
+                connection._link.write(b"one")
+                raise ZeroDivisionError
+            assert pipe.now == [b"one"]
+            connection._link.write(b"two")
+            await trio.testing.wait_all_tasks_blocked()
+            assert pipe.now == [b"one", b"two"]
 
     trio.run(main)
 
@@ -393,13 +406,10 @@ def test_what_the_socket_does_not_take_in_a_burst_goes_out_before_anything_else(
     async def main() -> None:
         pipe = NarrowPipe(2)
         async with at_rest(pipe) as connection:
-            burst = current_burst()
-            burst.begin()
-            connection._link.write(b"first")
-            burst.end()
-            burst.begin()
-            connection._link.write(b"second")
-            burst.end()
+            with current_burst():
+                connection._link.write(b"first")
+            with current_burst():
+                connection._link.write(b"second")
             await trio.testing.wait_all_tasks_blocked()
             assert (pipe.now, pipe.later) == ([b"fi", b"se"], [b"rst", b"cond"])
 
@@ -411,11 +421,9 @@ def test_a_socket_that_is_gone_ends_its_connection_and_not_the_burst():
         gone, sound = NarrowPipe(1_000), NarrowPipe(1_000)
         async with at_rest(gone) as first, at_rest(sound) as second:
             gone.fault = BrokenPipeError()
-            burst = current_burst()
-            burst.begin()
-            first._link.write(b"one")
-            second._link.write(b"two")
-            burst.end()
+            with current_burst():
+                first._link.write(b"one")
+                second._link.write(b"two")
             await trio.testing.wait_all_tasks_blocked()
             assert gone.is_closed
             assert (sound.now, sound.is_closed) == ([b"two"], False)
@@ -427,10 +435,8 @@ def test_a_connection_that_is_over_after_a_burst_ends():
     async def main() -> None:
         pipe = NarrowPipe(1_000)
         async with at_rest(pipe) as connection:
-            burst = current_burst()
-            burst.begin()
-            connection.drain()
-            burst.end()
+            with current_burst():
+                connection.drain()
             await trio.testing.wait_all_tasks_blocked()
             assert len(pipe.now) == 1
             assert connection._scope.deadline < math.inf
