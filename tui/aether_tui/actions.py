@@ -31,11 +31,15 @@ class Of(StrEnum):
 
 @frozen
 class Question:
-    """`check` says what is wrong with an answer, or nothing; `is_event` begins with the event that is selected."""
+    """`check` says what is wrong with an answer, or nothing.
+
+    It begins with the event that is selected (`is_event`), or with the signal that the run waits for (`is_signal`).
+    """
 
     asks: str
     check: Callable[[str], str] = lambda answer: ""
     is_event: bool = False
+    is_signal: bool = False
 
 
 @frozen
@@ -163,7 +167,10 @@ ACTIONS: Final = {
         "send the run a message",
         "sends it a message, which its code takes when it asks for one of that name",
         _signal,
-        (Question("name of the signal", _is_name), Question("its value, as JSON (nothing: null)", _is_json)),
+        (
+            Question("name of the signal", _is_name, is_signal=True),
+            Question("its value, as JSON (nothing: null)", _is_json),
+        ),
     ),
     "pause": Action(
         "P",
@@ -177,8 +184,8 @@ ACTIONS: Final = {
         "P",
         "pause",
         "let the queue hand out nothing; if it is paused, let it go on",
-        "hands out nothing more, no runs and no attempts of activities, until it is resumed or the server restarts; "
-        "what workers have in hand goes on",
+        "hands out nothing more, no runs and no attempts of activities, until somebody lets it go on; what workers "
+        "have in hand goes on",
         _pause_queue,
         is_of_queue=True,
     ),
@@ -189,8 +196,8 @@ ACTIONS: Final = {
         "L",
         "limit",
         "limit how many activities of the queue go on at a time",
-        "lets its workers together have at most so many attempts of activities at a time, until the server restarts; "
-        "what they have in hand goes on",
+        "lets its workers together have at most so many attempts of activities at a time; what they have in hand goes "
+        "on",
         _limit_queue,
         (Question("attempts at a time (0: no limit)", _is_limit),),
         is_of_queue=True,

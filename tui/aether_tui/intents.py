@@ -59,7 +59,20 @@ def _asking(ui: Ui, known: Known) -> Ui:
     if len(intent.answers) == len(questions):
         return evolve(ui, mode=Mode.CONFIRM, typed="")
     question = questions[len(intent.answers)]
-    return evolve(ui, mode=Mode.ASK, typed=_selected_event(ui, known) if question.is_event else "")
+    offered = _selected_event(ui, known) if question.is_event else ""
+    if question.is_signal and len(intent.runs) == 1:
+        offered = _awaited_signal(known, intent.runs[0])
+    return evolve(ui, mode=Mode.ASK, typed=offered)
+
+
+def _awaited_signal(known: Known, run: RunKey) -> str:
+    """The name of the signal that the run waits for, as far as that is known."""
+    status = known.run.status if known.run is not None else None
+    if status is not None and run_key(status.info) == run:
+        return next((each.name for each in status.pending if each.kind == "signal"), "")
+    infos = known.look.runs if known.look else ()
+    found = (info.doing for info in infos if run_key(info) == run and info.doing is not None)
+    return next((doing.name for doing in found if doing.kind == "signal"), "")
 
 
 def _selected_event(ui: Ui, known: Known) -> str:

@@ -6,6 +6,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+import aether
 from aether import RunState
 from aether.model.filters import parse_filter
 from aether_tui.actions import ACTIONS
@@ -298,6 +299,16 @@ def test_a_signal_asks_for_its_name_and_value_first():
     assert (chosen.mode, wishes) == (Mode.CONFIRM, [])
     assert pressed(chosen, "y")[1][0].intent.answers == ("go", "{}")
     assert pressed(ui(View.RUN), "S", "esc", seen=still_open())[0].intent is None
+
+
+def test_the_signal_that_a_run_waits_for_is_offered():
+    assert pressed(ui(View.WORKFLOWS), *["down"] * 5, "S")[0].typed == "approve"
+    assert pressed(ui(View.WORKFLOWS), "down", "S")[0].typed == ""
+    seen = still_open()
+    waits = aether.Pending("1", "signal", "paid", 0, None, "", None, None)
+    seen.run = evolve(seen.run, status=evolve(seen.run.status, pending=(waits,)))
+    _, wishes = pressed(ui(View.RUN), "S", "enter", *"5", "enter", "y", seen=seen)
+    assert wishes[0].intent.answers == ("paid", "5")
 
 
 def test_a_failed_run_is_retried_and_one_that_goes_on_is_not():
