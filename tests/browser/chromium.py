@@ -141,8 +141,7 @@ class Tab:
         """Click what says these words."""
         all_of_them = f"[...document.querySelectorAll({json.dumps(selector)})]"
         chosen = f"{all_of_them}.find(e => e.innerText.trim() === {json.dumps(words)})"
-        self.wait(f"!!{chosen}")
-        self.do(f"{chosen}.click()")
+        self.wait(f"(element => !!element && (element.click(), true))({chosen})")
 
     def type(self, selector: str, text: str) -> None:
         self.wait(f"!!document.querySelector({json.dumps(selector)})")

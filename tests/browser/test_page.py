@@ -169,6 +169,21 @@ def test_a_run_shows_its_history_its_timeline_and_what_failed(tab, site):
         tab.wait(f"document.querySelector('.side').innerText.includes({words!r})")
 
 
+def test_the_log_tells_what_happens_while_one_looks(tab, site):
+    tab.go(f"{site}/log?filter=type:late")
+    tab.wait("document.body.innerText.includes('Nothing of that has happened lately.')")
+    tab.do(
+        "import('/static/api.js').then(api => api.post('/workflows', {workflow_type: 'late', workflow_id: 'late-1'}))"
+        ".then(answer => answer.workflow_id)"
+    )
+    tab.wait("document.querySelector('.events').innerText.includes('RunCreated')")
+    tab.click("failures")
+    tab.wait("location.search.includes('kinds=') && document.body.innerText.includes('Nothing of that')")
+    tab.go(f"{site}/log?kinds=RunFailed")
+    tab.click("order-13")
+    tab.wait("location.pathname === '/workflows/order-13'")
+
+
 def test_a_filter_that_is_wrong_says_where(tab, site):
     tab.go(f"{site}/workflows?filter=state:odd")
     tab.wait("document.querySelector('[role=alert]')?.innerText.includes(\"'odd' is no state\")")
@@ -198,6 +213,7 @@ def test_all_of_it_is_reached_by_the_keyboard(tab):
         ("e", "/workers"),
         ("q", "/queues"),
         ("m", "/metrics-view"),
+        ("l", "/log"),
         ("i", "/import"),
         ("a", "/about"),
         ("o", "/"),
@@ -294,7 +310,7 @@ def test_many_runs_are_marked_counted_and_cancelled_at_once(tab, site):
     tab.wait("document.querySelector('dialog').innerText.includes('2 runs done.')")
     tab.click("Close")
     tab.do("document.querySelector('[aria-label=\"Mark batch-3\"]').click()")
-    tab.click("mark all that match the filter")
+    tab.click("mark all 4 that match the filter")
     tab.click("Cancel…")
     tab.type("[name=sure]", "4")
     tab.type("dialog [name=reason]", "enough")

@@ -93,6 +93,28 @@ async def test_a_long_history_comes_in_pages():
 
 
 @run
+async def test_what_happens_over_all_runs_is_told_from_where_one_was():
+    async with web() as site:
+        await site.start("a", tags={"k": "v"})
+        first = await site.get("/events?last=10")
+        assert [(event["kind"], event["workflow_id"]) for event in first["events"]] == [("RunCreated", "a")]
+        await site.start("b")
+        await site.post("/workflows/a/cancel", {"reason": "enough"})
+        second = await site.get(f"/events?after_position={first['next']}")
+        kinds = [(event["kind"], event["workflow_id"]) for event in second["events"]]
+        assert kinds == [("RunCreated", "b"), ("CancelRequested", "a"), ("RunCancelled", "a")]
+        assert await site.get(f"/events?after_position={second['next']}") == {
+            "events": [],
+            "dropped": 0,
+            "next": second["next"],
+        }
+        closed = await site.get("/events?last=10&kinds=RunCancelled,RunFailed&filter=tag.k:v")
+        assert [event["kind"] for event in closed["events"]] == ["RunCancelled"]
+        for wrong in ("kinds=Nonsense", "filter=state:odd", "last=100000", "last=x", "follow=true", "whole=true"):
+            assert (await site.send("GET", f"/api/v1/events?{wrong}")).status == 400
+
+
+@run
 async def test_runs_are_changed_and_a_change_that_is_wrong_says_all_that_is_wrong():
     async with web() as site:
         await site.start("a")

@@ -20,6 +20,7 @@ class Extra:
     name: str
     about: str
     body: Schema | None = None
+    query: Schema = field(factory=dict)
     answer: Schema = field(factory=lambda: {"type": "object"})
     content_type: str = "application/json"
     body_type: str = "application/json"
@@ -70,6 +71,20 @@ EXTRAS: Final = (
             count=_NUMBER, is_more=_FLAG, before_run_key=_NUMBER, done=_NUMBER, failed=_LIST, next=_MAYBE_NUMBER
         ),
         is_change=True,
+    ),
+    Extra(
+        "GET",
+        "/events",
+        "Events",
+        "What has happened over all runs, oldest first: with `last`, among so many of the newest events; with "
+        "`after_position`, behind the `next` of an earlier answer. So many as `dropped` says were left out, because "
+        "nobody had asked for too long.",
+        query={"filter": _TEXT, "kinds": _TEXT, "last": _NUMBER, "after_position": _NUMBER},
+        answer=_object(
+            events={"type": "array", "items": {"$ref": "#/components/schemas/LoggedEvent"}},
+            dropped=_NUMBER,
+            next=_NUMBER,
+        ),
     ),
     Extra(
         "POST",

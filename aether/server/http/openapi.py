@@ -6,6 +6,7 @@ from aether.server.http.api import PREFIX, ROUTES, Route
 from aether.server.http.extras import EXTRAS, Extra
 from aether.server.http.transcode import is_repeated, schema_name, schemas_of
 from aether.version import VERSION
+from aether.wire.generated.aether.v1.admin_pb2 import LoggedEvent
 
 _ERROR = {
     "type": "object",
@@ -22,6 +23,7 @@ def document() -> dict[str, object]:
         schemas_of(route.request.DESCRIPTOR, schemas, of_request=True)
         schemas_of(route.answer.DESCRIPTOR, schemas, of_request=False)
         paths.setdefault(PREFIX + route.pattern, {})[route.verb.lower()] = _operation(route, schemas)
+    schemas_of(LoggedEvent.DESCRIPTOR, schemas, of_request=False)
     for extra in EXTRAS:
         paths.setdefault(PREFIX + extra.path, {})[extra.verb.lower()] = _extra(extra)
     return {
@@ -80,6 +82,8 @@ def _extra(extra: Extra) -> dict[str, object]:
         "operationId": extra.name,
         "responses": _responses(extra.answer, extra.content_type),
     }
+    if extra.query:
+        operation["parameters"] = [{"name": name, "in": "query", "schema": each} for name, each in extra.query.items()]
     if extra.body is not None:
         operation["requestBody"] = {"required": True, "content": {extra.body_type: {"schema": extra.body}}}
     return operation

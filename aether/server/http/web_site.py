@@ -20,6 +20,7 @@ from aether.server.http.door import HttpDoor
 from aether.server.http.extras import EXTRAS, Extra
 from aether.server.http.feed import Feed
 from aether.server.http.guard import SECURITY_HEADERS, Guard
+from aether.server.http.happened import happened
 from aether.server.http.imported import imported
 from aether.server.http.local_call import LocalClient
 from aether.server.http.messages import Handler, HttpError, Request, Response, as_json
@@ -34,7 +35,7 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
-_VIEWS = {"", "workflows", "workers", "queues", "metrics-view", "import", "about"}
+_VIEWS = {"", "workflows", "workers", "queues", "metrics-view", "log", "import", "about"}
 _HEALTH = {"livez", "readyz", "healthz"}
 _EXTRAS: dict[str, Extra] = {extra.path: extra for extra in EXTRAS}
 _API = tuple(PREFIX.strip("/").split("/"))
@@ -46,6 +47,7 @@ class WebSite:
     ) -> None:
         self._report = report
         self._settings = settings
+        self._client = client
         self._api = Api(client)
         self._batches = Batches(client)
         self.feed = Feed(report)
@@ -55,6 +57,7 @@ class WebSite:
         self._extras: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/about": self.about,
             "/batch": self.batch,
+            "/events": self.events,
             "/import": self.imported,
             "/openapi.json": self.openapi,
             "/stream": self.stream,
@@ -117,6 +120,9 @@ class WebSite:
 
     async def batch(self, request: Request) -> Response:
         return as_json(await self._batches.answer(batch_of(json_of(request.body))))
+
+    async def events(self, request: Request) -> Response:
+        return await happened(self._client, request.query)
 
     async def imported(self, request: Request) -> Response:
         return await imported(request.body)

@@ -9,6 +9,7 @@ import { Runs } from "./runs.js";
 import { Run } from "./run.js";
 import { Queues, Workers } from "./fleet.js";
 import { Charts } from "./charts.js";
+import { Log } from "./log.js";
 import { Import } from "./import.js";
 import { About } from "./about.js";
 
@@ -18,6 +19,7 @@ const TABS = [
   ["/workers", "Workers", "e"],
   ["/queues", "Queues", "q"],
   ["/metrics-view", "Metrics", "m"],
+  ["/log", "Log", "l"],
   ["/import", "Import", "i"],
   ["/about", "About", "a"],
 ];
@@ -174,6 +176,7 @@ function App() {
     "/workers": () => html`<${Workers} feed=${feed} now=${now} />`,
     "/queues": () => html`<${Queues} feed=${feed} now=${now} about=${about} />`,
     "/metrics-view": () => html`<${Charts} feed=${feed} />`,
+    "/log": () => html`<${Log} query=${here.query} />`,
     "/import": () => html`<${Import} query=${here.query} now=${now} />`,
     "/about": () => html`<${About} now=${now} />`,
   };

@@ -89,7 +89,7 @@ function Past({ seq, ask }) {
     })}</tbody></table>` : html`<p class="dim">Nothing was over, pending, published or received.</p>`}`;
 }
 
-const toneOf = (kind) => (/Failed|Rejected|Blocked/.test(kind) ? "bad" : /Retried|Cancel|Paused/.test(kind) ? "warn" : /Completed|Resolved/.test(kind) ? "good" : "");
+export const toneOf = (kind) => (/Failed|Rejected|Blocked/.test(kind) ? "bad" : /Retried|Cancel|Paused/.test(kind) ? "warn" : /Completed|Resolved/.test(kind) ? "good" : "");
 
 function EventRow({ event, name, startedAt, isChosen, choose }) {
   const rest = Object.fromEntries(Object.entries(event).filter(([key, value]) => !SHOWN.has(key) && value !== null && value !== "" && value !== 0 && !(Array.isArray(value) && !value.length)));

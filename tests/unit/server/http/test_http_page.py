@@ -3,6 +3,8 @@
 import re
 from importlib.resources import files
 
+from aether.wire.logged import KIND_NUMBERS
+
 PAGE = files("aether.server.http").joinpath("page")
 MODULES = {file.name: file.read_text() for file in PAGE.iterdir() if file.name.endswith(".js")}
 OWN = {name: text for name, text in MODULES.items() if name != "preact-htm.js"}
@@ -31,3 +33,9 @@ def test_nothing_of_the_page_makes_markup_of_text():
         )
         assert not found, name
         assert not re.findall(r"https?://(?!…)", text), name
+
+
+def test_kinds_of_events_that_the_log_asks_for_are_there():
+    kinds = re.findall(r'\["[a-z]+", "((?:[A-Z]\w+,?)+)"\]', OWN["log.js"])
+    assert len(kinds) == 3
+    assert {kind for each in kinds for kind in each.split(",")} <= KIND_NUMBERS.keys()
