@@ -299,6 +299,7 @@ def test_a_page_that_asks_for_a_token_shows_all_to_who_has_it_and_only_looks_if_
 def test_many_runs_are_marked_counted_and_cancelled_at_once(tab, site):
     tab.go(f"{site}/workflows?filter=type:batch*")
     tab.wait("document.querySelectorAll('tbody tr').length === 4")
+    tab.wait("[...document.querySelectorAll('td.doing')].some(e => e.innerText.includes('waiting signal go'))")
     for name in ("batch-0", "batch-1"):
         tab.do(f"document.querySelector('[aria-label=\"Mark {name}\"]').click()")
     tab.wait("document.querySelector('.bulk').innerText.includes('2 marked')")

@@ -53,8 +53,12 @@ async def test_a_list_tells_nothing_that_it_does_not_know_and_the_document_says_
         assert info["history_length"] == 1
         assert row == {name: info[name] for name in info.keys() - {"parent_workflow_id", "history_length", "worker_id"}}
         schemas: Any = document()["components"]
-        assert schemas["schemas"]["ListedWorkflowInfo"]["properties"].keys() == row.keys()
-        assert "worker_id" in schemas["schemas"]["WorkflowInfo"]["properties"]
+        assert row.keys() <= schemas["schemas"]["WorkflowInfo"]["properties"].keys()
+        await site.start("b")
+        await site.post("/workflows/b/cancel", {})
+        closed, open_ = (await site.get("/workflows?doing=true"))["workflows"]
+        assert (open_["doing"]["what"], open_["history_length"], "worker_id" in open_) == ("queued", 1, True)
+        assert ("doing" in closed, "worker_id" in closed) == (False, False)
 
 
 @run

@@ -54,8 +54,6 @@ class Route:
     show: Callable[[Message], object] = field(default=plain)
     # What of the answer is shown: these names alone.
     only: tuple[str, ...] = ()
-    # What a list does not know of each of its rows.
-    unknown: tuple[str, ...] = ()
 
     @property
     def is_change(self) -> bool:
@@ -85,12 +83,13 @@ def _shown_event(message: Message) -> object:
     return event_document(message)
 
 
-# Zero and empty in every row of a list, which reads as if it were so.
+# Zero and empty in a row of a list that does not tell what the run does, which reads as if it were so.
 _NOT_LISTED = ("parent_workflow_id", "history_length", "worker_id", "forked_from")
 
 
 def _shown_row(message: Message) -> object:
-    return {name: value for name, value in plain(message).items() if name not in _NOT_LISTED}
+    row = plain(message)
+    return row if "doing" in row else {name: value for name, value in row.items() if name not in _NOT_LISTED}
 
 
 _RUN = "/workflows/{workflow_id}"
@@ -101,11 +100,11 @@ ROUTES: tuple[Route, ...] = (
         f"{_ADMIN}ListWorkflows",
         apb.ListRequest,
         cpb.WorkflowInfo,
-        "Runs, newest first. `next` is the `before_run_key` of the next page, or null.",
+        "Runs, newest first. `next` is the `before_run_key` of the next page, or null. With `doing`, open runs "
+        "tell what they do, and with it their worker, their parent and the length of their history.",
         many="workflows",
         limit=DEFAULT_LIMITS.list_max,
         show=_shown_row,
-        unknown=_NOT_LISTED,
     ),
     Route(
         "POST",

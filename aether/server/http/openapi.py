@@ -61,12 +61,6 @@ def _operation(route: Route, schemas: dict[str, object]) -> dict[str, object]:
 
 def _answer(route: Route, schemas: dict[str, object]) -> dict[str, object]:
     name = schema_name(route.answer.DESCRIPTOR)
-    if route.unknown:
-        whole = schemas[name]
-        assert isinstance(whole, dict)
-        known = {key: each for key, each in whole["properties"].items() if key not in route.unknown}
-        name = f"Listed{name}"
-        schemas[name] = {"type": "object", "properties": known}
     one: dict[str, object] = {"$ref": f"#/components/schemas/{name}"}
     if not route.many:
         return one

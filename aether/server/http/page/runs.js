@@ -26,14 +26,29 @@ const COLUMNS = {
   run: { title: "run", order: (run) => run.run_id, cell: (run) => html`<td class="dim"><code>${run.run_id.slice(0, 12)}</code></td>` },
   type: { title: "type", order: (run) => run.workflow_type, cell: (run) => html`<td>${run.workflow_type}</td>` },
   state: { title: "state", order: (run) => run.state, cell: (run) => html`<td><${State} state=${run.state} /></td>` },
+  doing: { title: "doing", order: (run) => `${run.doing?.what ?? "~"} ${run.doing?.name ?? ""}`, cell: (run, now) => html`<td class="doing"><${Doing} doing=${run.doing} now=${now} /></td>` },
   age: { title: "started", order: (run) => -at(run.created_at), cell: (run, now) => html`<td class="dim"><${Ago} time=${run.created_at} now=${now} /></td>` },
   started: { title: "started at", order: (run) => at(run.created_at), cell: (run) => html`<td class="dim"><${When} time=${run.created_at} /></td>` },
   ended: { title: "ended at", order: (run) => at(run.closed_at) ?? 0, cell: (run) => html`<td class="dim"><${When} time=${run.closed_at} /></td>` },
   took: { title: "took", number: true, order: (run, now) => took(run, now), cell: (run, now) => html`<td class="num">${duration(Math.max(0, took(run, now)))}</td>` },
+  worker: { title: "worker", order: (run) => run.worker_id ?? "", cell: (run) => html`<td class="dim">${run.worker_id}</td>` },
+  events: { title: "events", number: true, order: (run) => run.history_length ?? 0, cell: (run) => html`<td class="num dim">${run.history_length}</td>` },
+  parent: { title: "parent", order: (run) => run.parent_workflow_id ?? "", cell: (run) => html`<td class="id">${run.parent_workflow_id ? html`<${Link} to=${runLink(run.parent_workflow_id)} tabindex="-1">${run.parent_workflow_id}<//>` : null}</td>` },
   queue: { title: "queue", order: (run) => run.task_queue, cell: (run) => html`<td class="dim">${run.task_queue}</td>` },
   tags: { title: "tags", order: (run) => JSON.stringify(run.tags), cell: (run) => html`<td>${Object.entries(run.tags).map(([name, value]) => html`<span class="tag" title="${name}=${value}">${name}=${value}</span>`)}</td>` },
 };
-const USUAL = ["workflow", "type", "state", "age", "took", "queue", "tags"];
+const USUAL = ["workflow", "type", "state", "doing", "age", "took", "queue", "tags"];
+
+const DOING_TONES = { retrying: "warn", queued: "warn", paused: "warn", blocked: "bad", running: "run" };
+
+// What an open run does, and the one thing of those that it waits for that needs a look most.
+function Doing({ doing, now }) {
+  if (!doing) return null;
+  const { what, kind, name, attempt, due_at: due, more } = doing;
+  const rest = [kind && kind !== what ? kind : "", name].filter(Boolean).join(" ");
+  return html`<span class=${DOING_TONES[what] ?? ""}>${what}</span>${rest ? html` <span class="dim" title=${rest}>${rest}</span>` : null}${attempt > 1 ? html` <span class="tag">×${attempt}</span>` : null}
+    ${due && at(due) > now ? html` <span class="dim">in ${duration(Math.ceil((at(due) - now) / 1000) * 1000)}</span>` : null}${more ? html` <span class="dim">and ${more} more</span>` : null}`;
+}
 
 // What the address says, and addresses that say something else.
 export function placeOf(query) {
@@ -72,7 +87,7 @@ export function Runs({ query, now: clock, about }) {
   const [isAll, setAll] = useState(false);
   const [dialog, setDialog] = useState(null);
   const [isStarting, setStarting] = useState(false);
-  const path = `/workflows?limit=${size}&filter=${encodeURIComponent(filter)}${before ? `&before_run_key=${before}` : ""}`;
+  const path = `/workflows?doing=true&limit=${size}&filter=${encodeURIComponent(filter)}${before ? `&before_run_key=${before}` : ""}`;
   // While something is marked nothing moves.
   const { data, error, again } = useAsked(() => get(path), path, { live: !before, frozen: marked.size > 0 || isAll });
   useEffect(() => {
