@@ -73,30 +73,56 @@ class Seen:
         return again
 
 
-class Forge:
-    """The program that forks servers."""
+class Forges:
+    """Programs that fork servers, for several tests: to start one takes longer than some cases."""
 
-    def __init__(self, process: trio.Process) -> None:
-        self._process = process
+    def __init__(self) -> None:
+        self._idle: list[subprocess.Popen[bytes]] = []
+
+    def take(self) -> subprocess.Popen[bytes]:
+        if self._idle:
+            return self._idle.pop()
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.dying_server"],
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def give_back(self, process: subprocess.Popen[bytes]) -> None:
+        self._idle.append(process)
+
+    def close(self) -> None:
+        for process in self._idle:
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        assert pipe is not None
+        pipe.close()
+
+
+class Forge:
+    """The program that forks servers, as one test sees it."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self.process = process
+        self._requests = trio.lowlevel.FdStream(os.dup(process.stdin.fileno()))
+        self._answers = trio.lowlevel.FdStream(os.dup(process.stdout.fileno()))
         self._send, self._lines = trio.open_memory_channel[str](100)
         self._pid = 0
         self.port = 0
-
-    @classmethod
-    async def open(cls) -> "Forge":
-        return cls(
-            await trio.lowlevel.open_process(
-                [sys.executable, "-m", "tests.integration.dying_server"],
-                env=environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-            )
-        )
+        # No server of it is left.
+        self.is_idle = True
 
     async def read(self) -> None:
-        assert self._process.stdout is not None
         rest = b""
-        async for data in self._process.stdout:
+        async for data in self._answers:
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 await self._send.send(line.decode())
@@ -105,8 +131,8 @@ class Forge:
         """Start a server where the last one was. False: it died before it served."""
         request = {"db": str(db), "port": self.port, "mode": case.mode, "interval_s": 0.02, "die": die}
         request["clock_s"] = clock_s
-        assert self._process.stdin is not None
-        await self._process.stdin.send_all(json.dumps(request).encode() + b"\n")
+        self.is_idle = False
+        await self._requests.send_all(json.dumps(request).encode() + b"\n")
         self._pid = int((await self._line()).removeprefix("pid "))
         address = await self._line()
         if address.startswith("gone"):
@@ -124,19 +150,16 @@ class Forge:
     async def kill(self) -> None:
         os.kill(self._pid, signal.SIGKILL)
         assert await self.wait() == -9
+        self.is_idle = True
 
     async def _line(self) -> str:
         with trio.fail_after(PATIENCE_S):
             return await self._lines.receive()
 
     async def close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         with trio.CancelScope(shield=True):
-            self._process.kill()
-            await self._process.wait()
-            await self._process.stdin.aclose()
-            await self._process.stdout.aclose()
+            await self._requests.aclose()
+            await self._answers.aclose()
 
 
 class Lane:
@@ -316,14 +339,14 @@ def outline(fact: e.Fact) -> str:
 
 
 @asynccontextmanager
-async def lanes(folder: Path, count: int) -> AsyncIterator[list[Lane]]:
+async def lanes(folder: Path, count: int, pool: Forges) -> AsyncIterator[list[Lane]]:
     forges: list[Forge] = []
     try:
         async with trio.open_nursery() as readers:
             made = []
             for number in range(count):
                 (folder / str(number)).mkdir()
-                forges.append(await Forge.open())
+                forges.append(Forge(pool.take()))
                 readers.start_soon(forges[-1].read)
                 made.append(Lane(folder / str(number), forges[-1]))
             yield made
@@ -331,3 +354,7 @@ async def lanes(folder: Path, count: int) -> AsyncIterator[list[Lane]]:
     finally:
         for forge in forges:
             await forge.close()
+            if forge.is_idle:
+                pool.give_back(forge.process)
+            else:
+                end(forge.process)

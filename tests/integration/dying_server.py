@@ -57,8 +57,9 @@ def die_with_parent() -> None:
 
 class DyingStore(SqliteStore):
     def __init__(self, path: str, run_key: int, seq: int, place: str) -> None:
-        self._disk = FaultyDisk()
-        super().__init__(path, vfs=self._disk.vfs_name)
+        # Only where it is needed, for each write of it is a call into Python.
+        self._disk = FaultyDisk() if place in ("between", "unflushed") else None
+        super().__init__(path, vfs=self._disk.vfs_name if self._disk is not None else None)
         self._event = (run_key, seq)
         self._place = place
 
@@ -77,7 +78,7 @@ class DyingStore(SqliteStore):
         is_it = any((event.run_key, event.seq) == self._event for batch in batches for event in batch.events)
         if is_it and self._place == "before":
             die()
-        if is_it and self._place in ("between", "unflushed"):
+        if is_it and self._disk is not None:
             self._disk.judge = partial(self._judge, numbers=count(1))
         super().commit(batches)
         if is_it and self._place == "after":

@@ -5,14 +5,14 @@ real client. The final state has to be that of a workload whose server did not d
 """
 
 import random
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 import trio
 
 from aether.server.settings import Persistence
-from tests.integration.crashes import MAIN, OTHER, Case, Lane, Seen, Told, lanes, read
+from tests.integration.crashes import MAIN, OTHER, Case, Forges, Lane, Seen, Told, lanes, read
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180), pytest.mark.parametrize("anyio_backend", ["trio"])]
 
@@ -61,9 +61,16 @@ class Matrix:
             assert seen.ran_again() == [], case
 
 
+@pytest.fixture(scope="module")
+def forges() -> Iterator[Forges]:
+    pool = Forges()
+    yield pool
+    pool.close()
+
+
 @pytest.fixture
-async def matrix(tmp_path: Path, anyio_backend: str) -> AsyncIterator[Matrix]:
-    async with lanes(tmp_path, LANES) as made:
+async def matrix(tmp_path: Path, anyio_backend: str, forges: Forges) -> AsyncIterator[Matrix]:
+    async with lanes(tmp_path, LANES, forges) as made:
         seen, db = await made[0].play(Case())
         assert seen.deaths == 0
         assert seen.results == RESULTS
