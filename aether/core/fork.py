@@ -186,6 +186,8 @@ def _not_after(events: tuple[e.Event, ...], now: int) -> tuple[e.Event, ...]:
 def _earlier(fact: e.Fact, by: int) -> e.Fact:
     if isinstance(fact, e.TimerStarted):
         return evolve(fact, fire_at=fact.fire_at - by)
+    if isinstance(fact, e.StepRetried | e.ActivityRetried):
+        return evolve(fact, next_at=fact.next_at - by)
     if isinstance(fact, e.PromiseCreated | e.RunCreated) and fact.expires_at:
         return evolve(fact, expires_at=fact.expires_at - by)
     return fact

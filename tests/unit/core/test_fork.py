@@ -237,8 +237,11 @@ def test_a_fork_of_what_happened_later_than_now_lies_in_the_past(room):
     room.start(run_timeout_ms=60_000)
     room.park(
         room.token(), step("1"), c.StartTimer("2", 30_000), c.CreatePromise("3", "paid", 40_000),
-        c.CreatePromise("4", "told"), c.FailStep("5", "b", BOOM, 1, RetryPolicy(initial_s=10)),
+        c.CreatePromise("4", "told"), activity("5", retry=RetryPolicy(initial_s=1)),
     )  # fmt: skip
+    room.complete(room.attempt("5"), c.FailActivity(BOOM))
+    room.sleep(2)
+    room.complete(room.attempt("5"), c.CompleteActivity(data()))
     was = room.log.histories[room.run().key]
     room.now -= 3600 * S
     assert isinstance(fork(room, len(was)), Started)
@@ -246,9 +249,13 @@ def test_a_fork_of_what_happened_later_than_now_lies_in_the_past(room):
     assert [event.at for event in events] == sorted(event.at for event in events)
     assert events[-1].at == room.now
     run = room.run("fork")
+    source = room.run()
     assert run.expires_at == room.now + 60 * S
-    assert run.pending["2"].fire_at == room.now + 30 * S
-    assert run.pending["3"].expires_at == room.now + 40 * S
+    ahead = was[-1].at - room.now
+    assert run.pending["2"].fire_at == source.pending["2"].fire_at - ahead
+    assert run.pending["3"].expires_at == source.pending["3"].expires_at - ahead
+    (retried,) = [event for event in events if isinstance(event.fact, e.ActivityRetried)]
+    assert 0 < retried.fact.next_at - retried.at <= 2 * S
 
 
 def test_a_fork_that_is_asked_for_again_after_its_run_has_ended_is_made_once(room):
