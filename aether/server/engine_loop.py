@@ -107,9 +107,9 @@ class EngineLoop:
             self._work.open()
         self._inbox.append(item)
 
-    def block(self, token: int, failure: Failure) -> None:
+    def block(self, token: int, failure: Failure, told: Callable[[object], None]) -> None:
         """The run of that lease can not go on: what is known of it can not be read."""
-        self.post(Complete(_nobody, token, (BlockRun(failure),)))
+        self.post(Complete(told, token, (BlockRun(failure),)))
 
     async def run(self) -> None:
         """Decide for ever."""
@@ -242,10 +242,6 @@ class EngineLoop:
                 del self.sinks[effect.session_id]
                 log.warning("worker_lost", worker_id=sink.worker_id, reason=effect.reason)
                 sink.end(effect.reason)
-
-
-def _nobody(answer: object) -> None:
-    """Who asked for something in nobody's name."""
 
 
 def _row(record: RunOpened) -> RunRow:

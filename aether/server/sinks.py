@@ -37,11 +37,12 @@ class Outbox:
     """What sinks share: who has something to send, and where events come from that are not in memory.
 
     `fetch(run_key, first_seq, last_seq, then, give_up)` reads events from the store and calls `then` with them, or
-    `give_up` with the reason if they can not be read; `block(token, reason)` tells the engine that a run can not go on.
+    `give_up` with the reason if they can not be read; `block(token, reason, told)` tells the engine that a run can
+    not go on, and calls `told` when that is settled.
     """
 
     fetch: Callable[[int, int, int, Callable[[list[bytes]], None], Callable[[Failure], None]], None]
-    block: Callable[[int, Failure], None]
+    block: Callable[[int, Failure, Callable[[object], None]], None]
     dirty: "dict[SessionSink, None]" = field(factory=dict)
 
     def flush(self) -> None:
@@ -134,8 +135,8 @@ class SessionSink(ABC):
         self.flush()
 
     def _unreadable(self, token: int, failure: Failure) -> None:
-        self._fetching.pop(token, None)
-        self._outbox.block(token, failure)
+        # What comes for this lease until the engine has taken it back would follow events that were never sent.
+        self._outbox.block(token, failure, lambda answer: self.revoke(Revoke(self.session_id, token, failure.message)))
 
     def _task_of_events(self, effect: SendEvents, events: list[bytes]) -> None:
         chunks = list(_chunks(events))

@@ -38,11 +38,12 @@ class Room:
     then: list[Callable[[list[bytes]], None]] = field(factory=list)
     give_up: list[Callable[[Failure], None]] = field(factory=list)
     blocked: list[tuple[int, Failure]] = field(factory=list)
+    told: list[Callable[[object], None]] = field(factory=list)
     outbox: Outbox = field(init=False)
     stream: SessionStream = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.outbox = Outbox(self.fetch, lambda token, failure: self.blocked.append((token, failure)))
+        self.outbox = Outbox(self.fetch, self.block)
         self.stream = SessionStream(1, self.outbox, self.wire)  # type: ignore[arg-type]  # all of a call that it uses
 
     def fetch(
@@ -56,6 +57,10 @@ class Room:
         self.asked.append((run_key, first_seq, last_seq))
         self.then.append(then)
         self.give_up.append(give_up)
+
+    def block(self, token: int, failure: Failure, told: Callable[[object], None]) -> None:
+        self.blocked.append((token, failure))
+        self.told.append(told)
 
     def kinds(self) -> list[str]:
         return [str(delivery.WhichOneof("delivery")) for delivery in self.wire.deliveries()]
@@ -114,6 +119,14 @@ def test_a_history_that_can_not_be_read_blocks_its_run() -> None:
     failure = Failure("StoreDamaged", "event 2 is not what was written")
     room.give_up[0](failure)
     assert room.blocked == [(7, failure)]
+    # What was decided meanwhile would follow events that the worker never got.
+    room.stream.send_events(SendEvents(1, 7, 5, 3, 3), events(3, 3))
+    room.outbox.flush()
+    assert room.kinds() == []
+    room.told[0](Recorded(7, 4, 99))
+    room.outbox.flush()
+    (delivery,) = room.wire.deliveries()
+    assert (delivery.task.token, delivery.task.revoked.reason) == (7, failure.message)
 
 
 def test_a_long_history_goes_out_in_parts_that_say_whether_more_follows() -> None:
