@@ -134,6 +134,8 @@ class Witness:
             self.trace(f"{worker} has {task.workflow_id}")
         if self.is_ahead:
             return
+        if token not in self._runs:
+            raise Violation(f"events of lease {token} are handed out, and nobody was given it")
         account = self.account(self._runs[token], "an event")
         for event in task.events:
             if event.seq > len(account.bodies):
