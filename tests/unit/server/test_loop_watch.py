@@ -55,3 +55,17 @@ def test_it_rests_while_nothing_happens_and_goes_on_with_the_next_decision():
         assert metrics.loop_lag.count == seen + 1
 
     watched(script)
+
+
+def test_a_worker_that_only_says_that_it_is_there_does_not_keep_it_awake():
+    async def script(metrics, clock, mock):
+        for _ in range(12):
+            # A decision every five seconds, a mark with every second of them.
+            metrics.decided_at = clock.now()
+            if clock.now() >= metrics.mark_at:
+                metrics.mark(clock.now())
+            for _ in range(20):
+                await turn(mock, EVERY_S)
+        assert metrics.loop_lag.count < 60
+
+    watched(script)
