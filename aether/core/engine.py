@@ -59,7 +59,10 @@ class Engine:
         return overview(self.state)
 
     def adopt(self, opened: RunOpened, history: Iterable[e.Event]) -> None:
-        """Know an open run of an earlier server, with its events from the first on; `take_up` follows all of them."""
+        """Know an open run of an earlier server, with its events from the first to the last; `take_up` follows all.
+
+        Of `INERT_FACTS` some may be left out: those behind which others come that are not quiet.
+        """
         run = Run(
             opened.key,
             opened.workflow_id,
@@ -72,6 +75,7 @@ class Engine:
         self.state.runs[run.key] = run
         self.state.open_ids[run.workflow_id] = run
         for event in history:
+            run.last_seq = event.seq - 1
             fold(run, event)
 
     def withhold(self, workflow_id: str, run_id: str) -> None:

@@ -11,7 +11,6 @@ four events: most open runs have about as many, and the longest history that the
 """
 
 from collections.abc import Iterator
-from itertools import groupby
 from sys import intern
 
 from attrs import define, field
@@ -20,14 +19,11 @@ from aether.core.effects import RunOpened
 from aether.core.engine import Engine
 from aether.core.run import INERT_FACTS, QUIET_FACTS
 from aether.model import events as e
-from aether.model.payload import Payload
 from aether.store.interface import EventRow, Reader, RunRow, StoreDamaged
 from aether.wire.convert import KINDS, decode_event
 
 _INERT = frozenset(KINDS[kind] for kind in INERT_FACTS)
 _QUIET = frozenset(KINDS[kind] for kind in QUIET_FACTS)
-# Stands for an event that is not decoded.
-_DONE = e.StepCompleted("", "", Payload(b""))
 
 
 @define
@@ -46,7 +42,7 @@ class Recovery:
             self.runs += 1
             self.events += len(log)
             self.newest_at = max(self.newest_at, log[-1].at)
-            engine.adopt(_opened(run), self._decoded(log))
+            engine.adopt(_opened(run), _decoded(log))
         for key in self.damage:
             # Whoever starts it again must not do twice what it has done already.
             for row in reader.list_runs(before_key=key + 1, limit=1):
@@ -63,44 +59,59 @@ class Recovery:
                 engine.learn_end(run, child.path, fact)
 
     def _histories(self, reader: Reader) -> Iterator[tuple[RunRow, list[EventRow]]]:
-        logs = groupby(self._sound(reader.open_events()), key=lambda event: event.run_key)
-        key, log = _next_log(logs)
+        logs = self._logs(reader.open_events())
+        log = next(logs, None)
         for run in self._sound(reader.open_runs()):
-            while key is not None and key < run.key:
-                key, log = _next_log(logs)  # of a run that can not be read itself
-            if key != run.key and run.key not in self.damage:
+            while log is not None and log[0].run_key < run.key:
+                log = next(logs, None)  # of a run that can not be read itself
+            if (log is None or log[0].run_key != run.key) and run.key not in self.damage:
                 self.damage[run.key] = f"run {run.key} has no events"
-            if run.key not in self.damage:
+            if log is not None and run.key not in self.damage:
                 yield run, log
 
-    def _sound(self, source: "Iterator[RunRow] | Iterator[EventRow]") -> Iterator:  # type: ignore[type-arg]
+    def _logs(self, events: Iterator[EventRow]) -> Iterator[list[EventRow]]:
+        """What there is of each run, in the order of their keys."""
+        log: list[EventRow] = []
+        key = None
         while True:
             try:
-                row = next(source, None)
+                for event in events:
+                    if event.run_key != key:
+                        if log:
+                            yield log
+                        log, key = [], event.run_key
+                    log.append(event)
             except StoreDamaged as fault:
-                if fault.run_key is None:
-                    raise  # not one run but the file
-                self.damage.setdefault(fault.run_key, str(fault))
+                self._note(fault)
                 continue
-            if row is None:
-                return
-            yield row
+            if log:
+                yield log
+            return
 
-    def _decoded(self, log: list[EventRow]) -> Iterator[e.Event]:
-        # Whether the run is parked is said by the last event that is not quiet.
-        last = len(log) - 1
-        while last > 0 and log[last].kind in _QUIET:
-            last -= 1
-        for place, row in enumerate(log):
-            if row.kind in _INERT and place < last:
-                yield e.Event(row.seq, row.at, _DONE)
-            else:
-                yield decode_event(row.body)
+    def _sound(self, runs: Iterator[RunRow]) -> Iterator[RunRow]:
+        while True:
+            try:
+                yield from runs
+            except StoreDamaged as fault:
+                self._note(fault)
+                continue
+            return
+
+    def _note(self, fault: StoreDamaged) -> None:
+        if fault.run_key is None:
+            raise fault  # not one run but the file
+        self.damage.setdefault(fault.run_key, str(fault))
 
 
-def _next_log(logs: "groupby[int, EventRow]") -> tuple[int | None, list[EventRow]]:
-    key, rows = next(logs, (None, iter(())))
-    return key, list(rows)
+def _decoded(log: list[EventRow]) -> Iterator[e.Event]:
+    """The events that say what became of the run; the last one always."""
+    # Whether the run is parked is said by the last event that is not quiet.
+    last = len(log) - 1
+    while last > 0 and log[last].kind in _QUIET:
+        last -= 1
+    for place, row in enumerate(log):
+        if row.kind not in _INERT or place >= last:
+            yield decode_event(row.body)
 
 
 def _opened(row: RunRow) -> RunOpened:

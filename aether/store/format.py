@@ -8,6 +8,7 @@ its state is not covered, since it changes by updates that do not read the row, 
 
 import json
 import struct
+from collections.abc import Iterator
 from typing import Final, TypeAlias
 from zlib import crc32
 
@@ -59,6 +60,38 @@ def unseal(stored: StoredEvent, where: str) -> EventRow:
     if not is_sound(stored):
         raise altered(run_key, seq, where)
     return EventRow(run_key, seq, at, kind, body)
+
+
+class LogCheck:
+    """Finds altered and lost events in the logs of many runs, and passes over the rest of a log with a fault."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._run_key = -1
+        self._seq = 0
+        self._skipped_key: int | None = None
+
+    def take(self, rows: Iterator[StoredEvent], into: list[EventRow]) -> StoreDamaged | None:
+        """Put sound events into the list until there are no more, or until one is not: then that is said."""
+        run_key, expected, skipped_key = self._run_key, self._seq, self._skipped_key
+        pack = _COLUMNS.pack
+        for row in rows:
+            key, seq, at, kind, crc, body = row
+            if key == skipped_key:
+                continue
+            expected = expected + 1 if key == run_key else 1
+            run_key = key
+            # As `is_sound` does, without a call for each of them.
+            try:
+                is_right = seq == expected and crc32(body, crc32(pack(key, seq, at, kind))) == crc
+            except (TypeError, struct.error):
+                is_right = False
+            if not is_right:
+                self._run_key, self._seq, self._skipped_key = key, seq, key
+                return lost(key, expected, self._where) if seq != expected else altered(key, seq, self._where)
+            into.append(EventRow(key, seq, at, kind, body))
+        self._run_key, self._seq, self._skipped_key = run_key, expected, skipped_key
+        return None
 
 
 def run_checksum(run: RunRow) -> int:

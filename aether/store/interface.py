@@ -13,7 +13,7 @@ since 1970 (UTC).
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import attrs
 
@@ -93,9 +93,11 @@ class RunRow:
     tags: tuple[tuple[str, str], ...] = ()
 
 
-@frozen
-class EventRow:
-    """One event of a run. The store does not look into `body`; it notices when a bit of it flips."""
+class EventRow(NamedTuple):
+    """One event of a run. The store does not look into `body`; it notices when a bit of it flips.
+
+    A tuple, because a start makes millions of them.
+    """
 
     run_key: int
     seq: int

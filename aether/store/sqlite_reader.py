@@ -5,12 +5,13 @@ Each query names the index it runs on, because a plan that depends on statistics
 # ruff: noqa: S608 - only constants of this module are put into SQL; values are bound
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
 import apsw
 
 from aether.model.filters import EVERY_RUN, RunFilter
-from aether.store.format import StoredEvent, is_sound, lost, show_run, unseal, unseal_run
+from aether.store.format import LogCheck, StoredEvent, is_sound, lost, show_run, unseal, unseal_run
 from aether.store.interface import EventRow, RunRow, StoreDamaged, StoreError
 from aether.store.sqlite_errors import translate
 from aether.store.sqlite_lists import Values, plan_list
@@ -19,6 +20,8 @@ from aether.store.sqlite_schema import EVENT_COLUMNS, NOTE, RUN_COLUMNS
 _Row = TypeVar("_Row")
 
 BUSY_MS: Final = 5_000
+# Events that are read and checked in one go.
+_CHUNK: Final = 500
 
 
 class SqliteReader:
@@ -46,7 +49,7 @@ class SqliteReader:
             f"SELECT {EVENT_COLUMNS} FROM runs INDEXED BY runs_by_closed CROSS JOIN log INDEXED BY log_by_run"
             " ON log.run_key = runs.key WHERE runs.closed_at IS NULL ORDER BY runs.key, log.seq"
         )
-        return _Stream(self, rows, _LogCheck(self._path).check)
+        return _LogStream(self, rows, self._path)
 
     def events(self, run_key: int, after_seq: int, limit: int) -> list[EventRow]:
         rows = self._query(
@@ -119,29 +122,32 @@ class SqliteReader:
         rows = self._query(f"SELECT {RUN_COLUMNS} FROM runs {how}", values)
         return unseal_run(rows[0], self._path) if rows else None
 
+    def _translated(self, error: apsw.Error | UnicodeDecodeError) -> StoreError:
+        return translate(error, self._path, self._connection.system_errno)
+
     def _query(self, sql: str, values: Values = ()) -> list[Any]:
         try:
             return self._connection.execute(sql, values).fetchall()
         except (apsw.Error, UnicodeDecodeError) as error:
-            raise translate(error, self._path, self._connection.system_errno) from error
+            raise self._translated(error) from error
 
     def _start(self, sql: str) -> apsw.Cursor:
         try:
             return self._connection.execute(sql)
         except (apsw.Error, UnicodeDecodeError) as error:
-            raise translate(error, self._path, self._connection.system_errno) from error
+            raise self._translated(error) from error
 
     def _next(self, rows: apsw.Cursor) -> Any:
         try:
             return next(rows, None)
         except (apsw.Error, UnicodeDecodeError) as error:
-            raise translate(error, self._path, self._connection.system_errno) from error
+            raise self._translated(error) from error
 
 
 class _Stream(Generic[_Row]):
     """Checked rows. After a damaged one it goes on; at a damaged file it complains for ever instead of ending."""
 
-    def __init__(self, reader: SqliteReader, rows: apsw.Cursor, check: Callable[[Any], _Row | None]) -> None:
+    def __init__(self, reader: SqliteReader, rows: apsw.Cursor, check: Callable[[Any], _Row]) -> None:
         self._next_row = reader._next  # noqa: SLF001 - one module, one thing
         self._rows = rows
         self._check = check
@@ -153,38 +159,60 @@ class _Stream(Generic[_Row]):
     def __next__(self) -> _Row:
         if self._broken is not None:
             raise self._broken
-        while True:
-            try:
-                row = self._next_row(self._rows)
-            except StoreError as error:
-                self._broken = error  # to end here would lose all runs that follow
-                raise
-            if row is None:
-                raise StopIteration
-            checked = self._check(row)
-            if checked is not None:
-                return checked
-
-
-class _LogCheck:
-    """Finds altered and lost events in the logs of many runs, and passes over the rest of a log with a fault."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-        self._run_key = -1
-        self._seq = 0
-        self._skipped_key: int | None = None
-
-    def check(self, row: StoredEvent) -> EventRow | None:
-        run_key, seq = row[0], row[1]
-        if run_key == self._skipped_key:
-            return None
-        expected = self._seq + 1 if run_key == self._run_key else 1
-        self._run_key, self._seq = run_key, seq
         try:
-            if seq != expected:
-                raise lost(run_key, expected, self._where)
-            return unseal(row, self._where)
-        except StoreDamaged:
-            self._skipped_key = run_key
+            row = self._next_row(self._rows)
+        except StoreError as error:
+            self._broken = error  # to end here would lose all runs that follow
             raise
+        if row is None:
+            raise StopIteration
+        return self._check(row)
+
+
+class _LogStream:
+    """Checked events of many runs. Goes on behind damage like `_Stream`.
+
+    Read and checked many at a time, because a start reads all events of all open runs.
+    """
+
+    def __init__(self, reader: SqliteReader, rows: apsw.Cursor, where: str) -> None:
+        self._translated = reader._translated  # noqa: SLF001 - one module, one thing
+        self._rows = rows
+        self._check = LogCheck(where)
+        self._read: Iterator[StoredEvent] = iter(())
+        self._ready: Iterator[EventRow] = iter(())
+        # Raised when what is ready has been handed out.
+        self._damage: StoreDamaged | None = None
+        self._broken: StoreError | None = None
+
+    def __iter__(self) -> "_LogStream":
+        return self
+
+    def __next__(self) -> EventRow:
+        event = next(self._ready, None)
+        while event is None:
+            damage, self._damage = self._damage, None
+            if damage is not None:
+                raise damage
+            checked: list[EventRow] = []
+            self._damage = self._check.take(self._read, checked)
+            if not checked and self._damage is None:
+                self._read = iter(self._read_on())
+            self._ready = iter(checked)
+            event = next(self._ready, None)
+        return event
+
+    def _read_on(self) -> list[StoredEvent]:
+        """The next ones; those before a fault of the file come before it."""
+        if self._broken is not None:
+            raise self._broken  # to end here would lose all runs that follow
+        rows: list[Any] = []
+        try:
+            for row in islice(self._rows, _CHUNK):
+                rows.append(row)  # noqa: PERF402 - a fault must not take along what was read before it
+        except (apsw.Error, UnicodeDecodeError) as error:
+            self._broken = self._translated(error)
+            return rows
+        if not rows:
+            raise StopIteration
+        return rows

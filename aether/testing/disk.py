@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 from zlib import crc32
 
-import attrs
 import trio
 
 from aether.model import events as e
@@ -130,13 +129,13 @@ class Disk(MemoryStore):
         body = bytearray(row.body)
         body[bit // 8 % len(body)] ^= 1 << bit % 8
         self._flipped.setdefault((run_key, seq), row.body)
-        self.logs[run_key][seq - 1] = attrs.evolve(row, body=bytes(body))
+        self.logs[run_key][seq - 1] = row._replace(body=bytes(body))
 
     def mend(self) -> None:
         """Everything is again what was written, as when a backup is put back."""
         for (run_key, seq), body in self._flipped.items():
             if run_key in self.logs:
-                self.logs[run_key][seq - 1] = attrs.evolve(self.logs[run_key][seq - 1], body=body)
+                self.logs[run_key][seq - 1] = self.logs[run_key][seq - 1]._replace(body=body)
         self._flipped.clear()
 
     def checked(self, row: EventRow) -> EventRow:

@@ -92,6 +92,12 @@ def _part(attribute: "attrs.Attribute[object]", fields: Mapping[str, FieldDescri
     )
 
 
+def _absent(part: _Part, default: object) -> object:
+    if part.is_message:
+        return part.absent
+    return default if part.from_proto is None else part.from_proto(default)
+
+
 class _Plan:
     """How one class and one member of a oneof stand for each other."""
 
@@ -104,6 +110,10 @@ class _Plan:
         fields = member.message_type.fields_by_name
         self._parts = [_part(attribute, fields) for attribute in attrs.fields(kind)]
         self._payload = next((part for part in self._parts if part.to_proto is payload_to_proto), None)
+        self._places = {fields[part.field].number: (place, part.from_proto) for place, part in enumerate(self._parts)}
+        # What comes of a message in which nothing is set.
+        empty = self._message()
+        self._empty = [_absent(part, getattr(empty, part.field)) for part in self._parts]
 
     def large(self, value: object) -> Payload | None:
         """The payload that is worth being put into its place by itself, if there is one."""
@@ -135,14 +145,11 @@ class _Plan:
         return pb.Event(**self.to_proto(fact))  # type: ignore[arg-type]
 
     def from_proto(self, holder: Message) -> object:
-        message = getattr(holder, self.member)
-        values = []
-        for part in self._parts:
-            if part.is_message and not message.HasField(part.field):
-                values.append(part.absent)
-                continue
-            given = getattr(message, part.field)
-            values.append(given if part.from_proto is None else part.from_proto(given))
+        # Most messages have many fields, of which few are set: only those are looked at.
+        values = self._empty.copy()
+        for field, given in getattr(holder, self.member).ListFields():
+            place, from_proto = self._places[field.number]
+            values[place] = given if from_proto is None else from_proto(given)
         return self.kind(*values)
 
 

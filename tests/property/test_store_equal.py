@@ -76,7 +76,7 @@ def number(group: list[Batch], reader: Reader) -> list[Batch]:
             last = reader.last_event(event.run_key)
             seq = next_seqs.get(event.run_key, last.seq + 1 if last else 1)
             next_seqs[event.run_key] = seq + 1
-            events.append(attrs.evolve(event, seq=seq))
+            events.append(event._replace(seq=seq))
         numbered.append(attrs.evolve(batch, events=events))
     return numbered
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from aether.store.format import (
     ROW_SIZES,
+    LogCheck,
+    StoredEvent,
     StoredRun,
     checksum,
     is_sound,
@@ -159,3 +161,24 @@ def test_tags_that_nobody_has_written_are_noticed_and_shown_as_none(odd: bytes):
 def test_a_run_without_tags_has_the_checksum_of_the_first_format():
     assert run_checksum(RunRow(1, "w", "r", "t", "q", 1, None, 1, None)) == 0x8AC97B7E
     assert unpack_tags(b"") == ()
+
+
+def test_a_log_is_checked_row_by_row_and_goes_on_behind_a_run_with_a_fault():
+    def log(key: int, *seqs: int) -> list[StoredEvent]:
+        return [seal(EventRow(key, seq, 7, 20, b"%d" % seq)) for seq in seqs]
+
+    flipped = (*seal(EventRow(2, 2, 7, 20, b"x"))[:5], b"y")
+    odd: StoredEvent = (4, 1, 7, 20, 1, None)  # type: ignore[assignment]
+    rows = iter([*log(1, 1, 2), *log(2, 1), flipped, *log(2, 3, 4), *log(3, 1, 3), odd, *log(5, 1)])
+    check, found, said = LogCheck("a file"), list[EventRow](), list[str]()
+    while (damage := check.take(rows, found)) is not None:
+        said.append(damage.what)
+    assert [(event.run_key, event.seq) for event in found] == [(1, 1), (1, 2), (2, 1), (3, 1), (5, 1)]
+    assert said == [
+        "event 2 of run 2 is not what was written (checksum)",
+        "event 2 of run 3 is missing although later ones are there",
+        "event 1 of run 4 is not what was written (checksum)",
+    ]
+    assert check.take(iter(log(5, 2, 3)), found) is None, "the log of a run may come in parts"
+    assert [event.seq for event in found[-2:]] == [2, 3]
+    assert check.take(iter(log(6, 2)), found) is not None
