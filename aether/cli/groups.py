@@ -69,7 +69,7 @@ def queue_pause(
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Hand out nothing more from a task queue, until it is resumed or the server restarts."""
+    """Hand out nothing more from a task queue, until it is resumed, over restarts of the server too."""
     from aether.cli.queues import update_queue
 
     update_queue(server, output, name, paused=True, reason=reason, is_new=new)
@@ -93,7 +93,7 @@ def queue_limit(
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Limit how many attempts of activities the workers of a task queue have at a time, until the server restarts."""
+    """Limit how many attempts of activities the workers of a task queue have at a time, over restarts too."""
     from aether.cli.queues import update_queue
 
     update_queue(server, output, name, limit=activities, is_new=new)

@@ -31,6 +31,22 @@ class RunChanged:
     before: RunState
     state: RunState
     closed_at: int | None
+    # The class of the error of which it failed.
+    error: str = ""
+
+
+@frozen
+class QueueSet:
+    """What was asked of a task queue, all of it; when nothing is, it is like any other again."""
+
+    task_queue: str
+    paused: bool
+    reason: str
+    activity_limit: int
+
+    @property
+    def is_needed(self) -> bool:
+        return self.paused or self.activity_limit > 0
 
 
 @frozen
@@ -39,7 +55,7 @@ class EventRecorded:
     event: Event
 
 
-Record = RunOpened | RunChanged | EventRecorded
+Record = RunOpened | RunChanged | EventRecorded | QueueSet
 
 
 # Answers, as they go into a Reply.

@@ -22,9 +22,10 @@ from collections.abc import Callable, Iterable, Iterator
 from aether.core import activity as activities
 from aether.core import commands, doing, inputs, lifecycle, membership, messages, pausing
 from aether.core.dispatch import STICKY, move_waking, serve_opened, wake_run
-from aether.core.effects import Decision, RunOpened
+from aether.core.effects import Decision, QueueSet, RunOpened
 from aether.core.explain import explain_run
 from aether.core.fork import fork
+from aether.core.gates import Gate
 from aether.core.run import Activity, Child, Promise, Run, Timer, fold
 from aether.core.sessions import Tokens
 from aether.core.state import State, TimerKey
@@ -77,6 +78,12 @@ class Engine:
         for event in history:
             run.last_seq = event.seq - 1
             fold(run, event)
+
+    def adopt_queue(self, setting: QueueSet) -> None:
+        """Know what an earlier server was asked of a task queue; before any worker comes."""
+        self.state.gates[setting.task_queue] = Gate(
+            setting.task_queue, setting.paused, setting.reason, setting.activity_limit
+        )
 
     def withhold(self, workflow_id: str, run_id: str) -> None:
         """Know of an open run that can not be adopted, because its history is damaged: its id stays taken."""

@@ -8,7 +8,7 @@ executes is taken from it with its next request, when what it was at is recorded
 from __future__ import annotations
 
 from aether.core.dispatch import fill, let_go, record_quietly, unblock, unqueue
-from aether.core.effects import NotOpen, PauseChanged
+from aether.core.effects import NotOpen, PauseChanged, QueueSet
 from aether.core.gates import Gate
 from aether.core.inputs import PauseRun, ResumeRun, SetQueue
 from aether.core.lifecycle import find
@@ -76,6 +76,7 @@ def set_queue(state: State, item: SetQueue) -> None:
         gate.paused, gate.reason = item.paused, item.reason if item.paused else ""
     if item.activity_limit is not None:
         gate.limit = item.activity_limit
+    state.records.append(QueueSet(gate.task_queue, gate.paused, gate.reason, gate.limit))
     sessions = [session for session in state.sessions.values() if session.gate is gate]
     if not gate.is_needed:
         del state.gates[gate.task_queue]

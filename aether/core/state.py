@@ -17,9 +17,9 @@ from aether.core.queues import QueueKey, TaskQueues
 from aether.core.run import Run, fold
 from aether.core.sessions import Lease, Session, Tokens
 from aether.core.timers import TimerWheel
-from aether.model.events import AwaitedSignal, Event, Fact
+from aether.model.events import AwaitedSignal, Event, Fact, RunFailed
 from aether.model.limits import Limits
-from aether.model.payload import Payload
+from aether.model.payload import Payload, error_name
 from aether.model.runs import RunState
 
 # What a timer of the wheel is for: a tuple that begins with the name of its rule in `engine.py`.
@@ -116,7 +116,8 @@ class State:
         self.counters.events += 1
         if run.state is not before:
             closed_at = self.now if run.state.is_closed else None
-            self.records.append(RunChanged(run.key, run.workflow_type, before, run.state, closed_at))
+            error = error_name(fact.failure) if isinstance(fact, RunFailed) else ""
+            self.records.append(RunChanged(run.key, run.workflow_type, before, run.state, closed_at, error))
         return event.seq
 
     def tell(self, problem: Problem) -> None:

@@ -7,6 +7,7 @@ it is; the server parses it once, and the store looks for what comes out.
     term     [-] field : value [, value]...          or   [-] word
     value    characters without spaces and commas, "in quotes" whatever they are; a * at the end means any end
     id run type queue tag.NAME                        as above; `tag.NAME:*` has that tag
+    error    the class of the error of which it failed, that of a step's or an activity's own; `error:*` has failed
     state    pending running completed failed cancelled, open (the first two) or closed (the others)
     parent   the workflow id of who started it, or none
     started closed   [> >= < <=] and a time: 2026-11-20, 2026-11-20T10:30 (UTC unless it says otherwise), or 90m, which
@@ -28,7 +29,7 @@ TEXT_MAX: Final = 2_000
 TERMS_MAX: Final = 32
 VALUES_MAX: Final = 32
 
-TextField = Literal["id", "run", "type", "queue"]
+TextField = Literal["id", "run", "type", "queue", "error"]
 TimeField = Literal["started", "closed"]
 
 
@@ -51,6 +52,8 @@ class FilterableRun(Protocol):
     def created_at(self) -> int: ...
     @property
     def closed_at(self) -> int | None: ...
+    @property
+    def error(self) -> str: ...
     @property
     def tags(self) -> tuple[tuple[str, str], ...]: ...
 
@@ -124,9 +127,21 @@ class RunFilter:
 
 EVERY_RUN: Final = RunFilter()
 
-_TEXT_FIELDS: Final[dict[str, TextField]] = {"id": "id", "run": "run", "type": "type", "queue": "queue"}
+_TEXT_FIELDS: Final[dict[str, TextField]] = {
+    "id": "id",
+    "run": "run",
+    "type": "type",
+    "queue": "queue",
+    "error": "error",
+}
 _TIME_FIELDS: Final[dict[str, TimeField]] = {"started": "started", "closed": "closed"}
-_FIELDS: Final = ("id", "run", "type", "queue", "state", "parent", "started", "closed", "age", "tag.NAME")
+_FIELDS: Final = ("id", "run", "type", "queue", "state", "error", "parent", "started", "closed", "age", "tag.NAME")
+# What people ask for and no index answers: to look through all runs would take minutes.
+_NOT_FOUND_BY: Final = {
+    "step": "their steps are in their histories only; ask for state: or error:, or give runs a tag, ask for tag.NAME:",
+    "worker": "who has them changes at any time; `aether status ID` tells it of one run, ask for queue: or state: here",
+    "version": "runs do not know of which version their code is; give them a tag when they start and ask for tag.NAME:",
+}
 _STATES: Final[dict[str, tuple[RunState, ...]]] = {
     **{state.name.lower(): (state,) for state in RunState},
     "open": tuple(state for state in RunState if not state.is_closed),
@@ -163,6 +178,8 @@ def _holds(term: Term, run: FilterableRun, find: Callable[[int], FilterableRun |
         return run.state in term.states
     if isinstance(term, TextTerm):
         text = _text_of(run, term.field)
+        if term.field == "error" and not text:
+            return False
         return any(pattern.matches(text) for pattern in term.patterns)
     if isinstance(term, TagTerm):
         return any(
@@ -184,7 +201,9 @@ def _text_of(run: FilterableRun, field: TextField) -> str:
         return run.workflow_id
     if field == "run":
         return run.run_id
-    return run.type if field == "type" else run.queue
+    if field == "type":
+        return run.type
+    return run.queue if field == "queue" else run.error
 
 
 @frozen
@@ -286,6 +305,8 @@ def _term(scanner: _Scanner, name: _Word, excluded: bool, now: int) -> Term:
         return StateTerm(tuple(dict.fromkeys(states)), excluded)
     if field == "parent":
         return ParentTerm(tuple(_parent(word) for word in _values(scanner)), excluded)
+    if field in _NOT_FOUND_BY:
+        raise _wrong(name.at, f"runs can not be found by {field}: {_NOT_FOUND_BY[field]}")
     near = get_close_matches(field, _FIELDS, 1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_FIELDS)}"
     raise _wrong(name.at, f'{name.text!r} is no field, {hint} (an id with a : in it is put in quotes, "like:this")')

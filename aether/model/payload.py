@@ -33,3 +33,17 @@ class Failure:
     non_retryable: bool = False
     retry_after_ms: int = 0
     bases: tuple[str, ...] = ()
+
+
+# Errors that workflow code meets when something of it has failed; the cause is what failed.
+_SAYS_WHERE = frozenset({"StepFailed", "ActivityFailed", "ChildFailed", "PromiseFailed", "WorkflowFailed"})
+
+
+def error_name(failure: Failure) -> str:
+    """The class of what went wrong, and not of what says where: of the error in a step, an activity or a child."""
+    if failure.type in _SAYS_WHERE and len(failure.causes) == 1:
+        return error_name(failure.causes[0])
+    if failure.group:
+        names = {error_name(member) for member in failure.causes}
+        return names.pop() if len(names) == 1 else failure.type
+    return failure.type

@@ -356,7 +356,7 @@ class Client:
     ) -> QueueInfo:
         """Pause a task queue or let it go on, or limit its attempts of activities (0: no limit); None: as it is.
 
-        A server remembers it until it stops.
+        It holds until it is changed, over restarts of the server.
         """
         request = admin_pb2.UpdateQueueRequest(task_queue=task_queue, reason=reason)
         if paused is not None:

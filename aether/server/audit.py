@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from aether.core.run import Run, fold
 from aether.errors import InvalidArgument
 from aether.model import events as e
+from aether.model.payload import error_name
 from aether.store.interface import EventRow, Reader, RunRow, StoreDamaged
 from aether.wire.convert import KINDS, decode_event
 
@@ -107,6 +108,10 @@ def _sums(row: RunRow, run: Run, last: e.Event | None, ends: int) -> Iterator[st
         return
     if row.state != run.state:
         yield f"it is stored as {row.state}, and its history leads to {run.state.value} ({run.state.name})"
+    fact = last.fact
+    error = error_name(fact.failure) if isinstance(fact, e.RunFailed) else ""
+    if row.error != error:
+        yield f"it is stored as failed of {row.error!r}, and by its history {error!r} is right"
     is_closed = row.closed_at is not None
     if ends != is_closed:
         yield f"it is {'closed' if is_closed else 'open'} and has {ends} ends"

@@ -17,6 +17,7 @@ from aether.core.effects import (
     Decision,
     Effect,
     EventRecorded,
+    QueueSet,
     Record,
     Reply,
     Revoke,
@@ -35,11 +36,12 @@ from aether.server.followers import Followers
 from aether.server.gate import Gate
 from aether.server.histories import Histories
 from aether.server.metrics import Metrics
+from aether.server.queue_settings import row_of
 from aether.server.sinks import Outbox, SessionSink
 from aether.server.tally import Tally
 from aether.server.telemetry import Log
 from aether.server.writer import BatchWriter
-from aether.store.interface import Batch, EventRow, RunChange, RunRow
+from aether.store.interface import Batch, EventRow, RunChange, RunRow, SettingRow
 from aether.wire.convert import KINDS, encode_event
 
 log = Log("aether.server")
@@ -187,6 +189,7 @@ class EngineLoop:
         runs: dict[int, RunRow] = {}
         changes: dict[int, RunChange] = {}
         events: list[EventRow] = []
+        settings: list[SettingRow] = []
         for record in records:
             if isinstance(record, EventRecorded):
                 event = record.event
@@ -194,10 +197,12 @@ class EngineLoop:
                 self.histories.append(record.run_key, event.seq, body)
                 events.append(EventRow(record.run_key, event.seq, event.at, KINDS[type(event.fact)], body))
             elif isinstance(record, RunChanged):
-                changes[record.key] = RunChange(record.key, record.state, record.closed_at)
+                changes[record.key] = RunChange(record.key, record.state, record.closed_at, record.error)
                 self.tally.change(record.workflow_type, record.before, record.state)
                 if record.closed_at is not None:
                     closed.append(record.key)
+            elif isinstance(record, QueueSet):
+                settings.append(row_of(record))
             else:
                 runs[record.key] = _row(record)
                 self.tally.open(record.workflow_type)
@@ -215,10 +220,11 @@ class EngineLoop:
                 row.created_at,
                 change.closed_at,
                 row.tags,
+                change.error,
             )
         if self.followers:
             self.followers.mark([event.run_key for event in events], self._last_ticket + 1)
-        return Batch(list(runs.values()), list(changes.values()), events)
+        return Batch(list(runs.values()), list(changes.values()), events, settings)
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:

@@ -19,7 +19,8 @@ from aether.core.effects import RunOpened
 from aether.core.engine import Engine
 from aether.core.run import INERT_FACTS, QUIET_FACTS
 from aether.model import events as e
-from aether.store.interface import EventRow, Reader, RunRow, StoreDamaged
+from aether.server.queue_settings import setting_of
+from aether.store.interface import EventRow, Reader, RunRow, SettingRow, StoreDamaged
 from aether.wire.convert import KINDS, decode_event
 
 _INERT = frozenset(KINDS[kind] for kind in INERT_FACTS)
@@ -35,9 +36,12 @@ class Recovery:
     # When the last event of them was.
     newest_at: int = 0
     damage: dict[int, str] = field(factory=dict)
+    # Settings that can not be read.
+    unset: list[str] = field(factory=list)
 
     def read(self, engine: Engine, reader: Reader) -> None:
         """Raises StoreError if the store as a whole can not be read."""
+        self._read_settings(engine, reader.settings())
         for run, log in self._histories(reader):
             self.runs += 1
             self.events += len(log)
@@ -57,6 +61,22 @@ class Recovery:
             fact = decode_event(last.body).fact if last is not None else None
             if isinstance(fact, e.RunCompleted | e.RunFailed | e.RunCancelled):
                 engine.learn_end(run, child.path, fact)
+
+    def _read_settings(self, engine: Engine, rows: Iterator[SettingRow]) -> None:
+        last: StoreDamaged | None = None
+        while True:
+            try:
+                for row in rows:
+                    setting = setting_of(row)
+                    if setting is not None:
+                        engine.adopt_queue(setting)
+            except StoreDamaged as fault:
+                if fault is last:
+                    raise  # not one setting but the file
+                last = fault
+                self.unset.append(str(fault))
+                continue
+            return
 
     def _histories(self, reader: Reader) -> Iterator[tuple[RunRow, list[EventRow]]]:
         logs = self._logs(reader.open_events())

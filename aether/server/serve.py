@@ -176,6 +176,8 @@ async def _recover(loop: EngineLoop, archive: Archive, opened: Opened) -> None:
     loop.begin(loop.engine.take_up(loop.clock.now()))
     for run_key, fault in sorted(recovery.damage.items()):
         log.error("run_damaged", run_key=run_key, error=fault)
+    for fault in recovery.unset:
+        log.error("setting_damaged", error=fault)
     for damage in opened.damage:
         if damage.run_key not in recovery.damage:
             log.error("closed_run_damaged", run_key=damage.run_key, error=damage.what)

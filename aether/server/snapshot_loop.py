@@ -19,6 +19,7 @@ from aether.core.effects import (
     Effect,
     EndSession,
     EventRecorded,
+    QueueSet,
     Record,
     Recorded,
     Reply,
@@ -67,7 +68,7 @@ class SnapshotLoop(EngineLoop):
             item = inbox.popleft()
             decision = Decision([], [item]) if isinstance(item, Reply) else apply(item, now)
             records += decision.records
-            if is_behind or _closes_a_run(decision):
+            if is_behind or _must_last(decision):
                 must_wait = True
                 waiting += decision.effects
                 self._hold(_names(decision))
@@ -106,8 +107,12 @@ class SnapshotLoop(EngineLoop):
         return any(name in self._held for name in _names_of(effect))
 
 
-def _closes_a_run(decision: Decision) -> bool:
-    return any(isinstance(record, RunChanged) and record.closed_at is not None for record in decision.records)
+def _must_last(decision: Decision) -> bool:
+    """How a run ended, and what people asked of a task queue, must not be taken back."""
+    return any(
+        (isinstance(record, RunChanged) and record.closed_at is not None) or isinstance(record, QueueSet)
+        for record in decision.records
+    )
 
 
 def _names(decision: Decision) -> Iterator[int]:

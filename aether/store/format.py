@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from typing import Final, TypeAlias
 from zlib import crc32
 
-from aether.store.interface import EventRow, RunRow, StoreDamaged
+from aether.store.interface import EventRow, RunRow, SettingRow, StoreDamaged
 
 StoredEvent: TypeAlias = tuple[int, int, int, int, int, bytes]
 """An event as it is stored: run_key, seq, at, kind, crc, body."""
 
-StoredRun: TypeAlias = tuple[int, bytes, bytes, bytes, bytes, int, int | None, int, int | None, bytes, int]
+StoredRun: TypeAlias = tuple[int, bytes, bytes, bytes, bytes, int, int | None, int, int | None, bytes, bytes, int]
 """A run as it is read: the columns of RunRow with texts as bytes, and the crc."""
 
 Tags: TypeAlias = tuple[tuple[str, str], ...]
@@ -124,12 +124,12 @@ def unpack_tags(stored: bytes) -> Tags:
 
 def unseal_run(stored: StoredRun, where: str) -> RunRow:
     """Return the run, or raise StoreDamaged when it is not what was written."""
-    key, workflow_id, run_id, type_, queue, state, parent_key, created_at, closed_at, tags, crc = stored
+    key, workflow_id, run_id, type_, queue, state, parent_key, created_at, closed_at, tags, error, crc = stored
     try:
         found = _run_checksum(key, parent_key, created_at, (workflow_id, run_id, type_, queue), tags)
         if found == crc and isinstance(state, int) and isinstance(closed_at, int | None):
             texts = (workflow_id.decode(), run_id.decode(), type_.decode(), queue.decode())
-            return RunRow(key, *texts, state, parent_key, created_at, closed_at, unpack_tags(tags))
+            return RunRow(key, *texts, state, parent_key, created_at, closed_at, unpack_tags(tags), error.decode())
     except (AttributeError, TypeError, ValueError, RecursionError, struct.error):
         pass  # it holds something of another kind: damaged all the more
     raise StoreDamaged(f"run {key} is not what was written (checksum)", where=where, advice=RESTORE_ADVICE, run_key=key)
@@ -137,14 +137,30 @@ def unseal_run(stored: StoredRun, where: str) -> RunRow:
 
 def show_run(stored: StoredRun) -> RunRow:
     """Return the run as it is, unchecked: a list that shows all runs must not end at a damaged one."""
-    key, *texts, state, parent_key, created_at, closed_at, stored_tags, _ = stored
+    key, *texts, state, parent_key, created_at, closed_at, stored_tags, stored_error, _ = stored
     shown = [text.decode(errors="replace") if isinstance(text, bytes) else "" for text in texts]
     workflow_id, run_id, type_, queue = shown
+    error = stored_error.decode(errors="replace") if isinstance(stored_error, bytes) else ""
     try:
         tags = unpack_tags(stored_tags)
     except (TypeError, ValueError, RecursionError):
         tags = ()
-    return RunRow(key, workflow_id, run_id, type_, queue, state, parent_key, created_at, closed_at, tags)
+    return RunRow(key, workflow_id, run_id, type_, queue, state, parent_key, created_at, closed_at, tags, error)
+
+
+def setting_checksum(name: str, value: bytes) -> int:
+    """Return the CRC-32 (unsigned) over both."""
+    return crc32(value, crc32(name.encode() + b"\0"))
+
+
+def unseal_setting(stored: tuple[bytes, bytes, int], where: str) -> SettingRow:
+    """Return the setting, or raise StoreDamaged when it is not what was written."""
+    name, value, crc = stored
+    text = name.decode(errors="replace") if isinstance(name, bytes) else ""
+    if isinstance(value, bytes) and setting_checksum(text, value) == crc:
+        return SettingRow(text, value)
+    what = f"setting {text!r} is not what was written (checksum); it counts as not set"
+    raise StoreDamaged(what, where=where, advice="set it again")
 
 
 def altered(run_key: int, seq: int, where: str) -> StoreDamaged:

@@ -91,6 +91,8 @@ class RunRow:
     created_at: int
     closed_at: int | None
     tags: tuple[tuple[str, str], ...] = ()
+    # The class of the error of which it failed; empty for others.
+    error: str = ""
 
 
 class EventRow(NamedTuple):
@@ -108,11 +110,20 @@ class EventRow(NamedTuple):
 
 @frozen
 class RunChange:
-    """The new state of a run that exists, and when it closed if it did."""
+    """The new state of a run that exists, and when and of what it closed if it did."""
 
     key: int
     state: int
     closed_at: int | None
+    error: str = ""
+
+
+@attrs.frozen
+class SettingRow:
+    """Something of the server as a whole that was set while it ran. None: it is not set any more."""
+
+    name: str
+    value: bytes | None
 
 
 @frozen
@@ -122,6 +133,7 @@ class Batch:
     runs: list[RunRow] = attrs.Factory(list)
     changes: list[RunChange] = attrs.Factory(list)
     events: list[EventRow] = attrs.Factory(list)
+    settings: list[SettingRow] = attrs.Factory(list)
 
 
 @frozen
@@ -228,6 +240,10 @@ class Reader(Protocol):
 
     def counts(self) -> dict[tuple[str, int], int]:
         """How many runs there are by (type, state). Reads every open run: call it once and keep count."""
+        ...
+
+    def settings(self) -> Iterator[SettingRow]:
+        """What is set, by name. Raises `StoreDamaged` at a row that is not what was written, and may be asked again."""
         ...
 
     def hold(self) -> None:

@@ -13,7 +13,17 @@ from typing import Final, TypeVar
 import attrs
 
 from aether.model.filters import EVERY_RUN, RunFilter, StateTerm, TagTerm, Term, TextTerm
-from aether.store.interface import Batch, EventRow, Forgotten, Opened, Retention, RunChange, RunRow, StoreConflict
+from aether.store.interface import (
+    Batch,
+    EventRow,
+    Forgotten,
+    Opened,
+    Retention,
+    RunChange,
+    RunRow,
+    SettingRow,
+    StoreConflict,
+)
 
 _Name = TypeVar("_Name")
 NEWEST_MAX: Final = 10_000
@@ -43,6 +53,7 @@ class MemoryStore:
         # By what lists ask for: a state, a type, a tag with its value.
         self._keys_by_name: defaultdict[object, set[int]] = defaultdict(set)
         self._closed: OrderedDict[int, None] = OrderedDict()
+        self.settings: dict[str, bytes] = {}
         # How many events there have been, and the newest of them, over all runs.
         self.position = 0
         self.newest: deque[EventRow] = deque(maxlen=NEWEST_MAX)
@@ -67,11 +78,19 @@ class MemoryStore:
                 insort(self.logs.setdefault(event.run_key, []), event, key=_seq)
             self.position += len(batch.events)
             self.newest.extend(batch.events)
+            for setting in batch.settings:
+                self._set(setting)
         while len(self._closed) > self._closed_max:
             self._forget(self._closed.popitem(last=False)[0])
 
     def remember(self, name: str, value: int) -> None:
         self.notes[name] = value
+
+    def _set(self, setting: SettingRow) -> None:
+        if setting.value is None:
+            self.settings.pop(setting.name, None)
+        else:
+            self.settings[setting.name] = setting.value
 
     def forget(self, keep: Retention, rows_max: int) -> Forgotten:
         counts: Counter[tuple[str, int]] = Counter()
@@ -169,7 +188,7 @@ class MemoryStore:
     def _change_run(self, change: RunChange) -> None:
         before = self.runs[change.key]
         self._keys_by_name[before.state].discard(change.key)
-        run = attrs.evolve(before, state=change.state, closed_at=change.closed_at)
+        run = attrs.evolve(before, state=change.state, closed_at=change.closed_at, error=change.error)
         self.runs[change.key] = run
         self._keys_by_name[run.state].add(change.key)
         self._note_closed(run)
@@ -262,6 +281,9 @@ class MemoryReader:
 
     def counts(self) -> dict[tuple[str, int], int]:
         return dict(Counter((run.type, run.state) for run in self._store.runs.values()))
+
+    def settings(self) -> Iterator[SettingRow]:
+        return iter([SettingRow(name, value) for name, value in sorted(self._store.settings.items())])
 
     def hold(self) -> None:
         """Who reads is who commits, so nothing is committed meanwhile."""

@@ -17,7 +17,7 @@ from typing import Final
 import apsw
 
 from aether.store import sqlite_schema
-from aether.store.format import ROW_SIZES, pack_tags, run_checksum, seal, split_rows
+from aether.store.format import ROW_SIZES, pack_tags, run_checksum, seal, setting_checksum, split_rows
 from aether.store.interface import (
     Batch,
     Forgotten,
@@ -25,6 +25,7 @@ from aether.store.interface import (
     Retention,
     RunChange,
     RunRow,
+    SettingRow,
     StoreConflict,
     StoreDamaged,
     StoreError,
@@ -93,6 +94,9 @@ class SqliteStore:
             _insert_runs(connection, [run for batch in batches for run in batch.runs])
             self._change_runs(connection, {change.key: change for batch in batches for change in batch.changes})
             _insert_events(connection, batches)
+            for batch in batches:
+                if batch.settings:
+                    _set(connection, batch.settings)
             connection.execute("COMMIT")
         except (apsw.Error, StoreError) as error:
             raise self._give_up(error) from error
@@ -247,7 +251,7 @@ class SqliteStore:
             part, waiting = waiting[:size], waiting[size:]
             values: _Values = []
             for change in part:
-                values += (change.key, change.state, change.closed_at)
+                values += (change.key, change.state, change.closed_at, change.error)
             connection.execute(_CHANGE_RUNS[size], values)
             if connection.changes() != size:
                 raise StoreConflict(
@@ -308,7 +312,7 @@ _LAST_KEY: Final = """
 _REMEMBER: Final = "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET v = excluded.v"
 _INSERT_RUNS: Final = {
     size: "INSERT INTO runs(key, workflow_id, run_id, type, queue, state, parent_key, created_at, closed_at, crc,"
-    f" tags) VALUES {_rows(size, 11)}"
+    f" tags, error) VALUES {_rows(size, 12)}"
     for size in ROW_SIZES
 }
 _INSERT_EVENTS: Final = {
@@ -316,7 +320,8 @@ _INSERT_EVENTS: Final = {
 }
 _INSERT_TAGS: Final = {size: f"INSERT INTO tags(name, value, run_key) VALUES {_rows(size, 3)}" for size in ROW_SIZES}
 _CHANGE_RUNS: Final = {
-    size: f"UPDATE runs SET state = column2, closed_at = column3 FROM (VALUES {_rows(size, 3)}) WHERE key = column1"
+    size: "UPDATE runs SET state = column2, closed_at = column3, error = column4"
+    f" FROM (VALUES {_rows(size, 4)}) WHERE key = column1"
     for size in ROW_SIZES
 }
 
@@ -327,10 +332,20 @@ def _insert_runs(connection: apsw.Connection, runs: list[RunRow]) -> None:
         values: _Values = []
         for run in runs[done : done + size]:
             values += (run.key, run.workflow_id, run.run_id, run.type, run.queue, run.state)
-            values += (run.parent_key, run.created_at, run.closed_at, run_checksum(run), pack_tags(run.tags))
+            values += (run.parent_key, run.created_at, run.closed_at, run_checksum(run), pack_tags(run.tags), run.error)
         connection.execute(_INSERT_RUNS[size], values)
         done += size
     _insert_tags(connection, [(name, value, run.key) for run in runs for name, value in run.tags])
+
+
+def _set(connection: apsw.Connection, settings: list[SettingRow]) -> None:
+    for name, value in {setting.name: setting.value for setting in settings}.items():
+        if value is None:
+            connection.execute("DELETE FROM settings WHERE name = ?", (name,))
+        else:
+            connection.execute(
+                "INSERT OR REPLACE INTO settings VALUES (?, ?, ?)", (name, value, setting_checksum(name, value))
+            )
 
 
 def _insert_tags(connection: apsw.Connection, tags: list[tuple[str, str, int]]) -> None:

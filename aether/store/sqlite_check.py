@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import apsw
 
-from aether.store.format import StoredEvent, altered, is_sound, unpack_tags, unseal_run
+from aether.store.format import StoredEvent, altered, is_sound, unpack_tags, unseal_run, unseal_setting
 from aether.store.interface import Damage, StoreDamaged, StoreError, StoreFormat
 from aether.store.sqlite_errors import translate
-from aether.store.sqlite_schema import EVENT_COLUMNS, FORMAT, RUN_COLUMNS, read_format
+from aether.store.sqlite_schema import EVENT_COLUMNS, FORMAT, RUN_COLUMNS, SETTING_COLUMNS, read_format
 
 RECENT_ROWS: Final = 1_000
 _FAULTS_MAX: Final = 1_000
@@ -56,7 +56,7 @@ def check_file(path: str, vfs: str | None) -> Iterator[str]:
         connection.execute("BEGIN")
         yield from _check_structure(connection)
         yield from _check_rows(connection, path)
-        yield from _check_derived(connection)
+        yield from _check_derived(connection, path)
     except (apsw.Error, UnicodeDecodeError) as error:
         fault: StoreError = translate(error, path, connection.system_errno if connection else 0)
         yield str(fault)
@@ -85,15 +85,25 @@ def _check_rows(connection: apsw.Connection, path: str) -> Iterator[str]:
         yield f"run {run_key} has events but is not stored itself"
 
 
-def _check_derived(connection: apsw.Connection) -> Iterator[str]:
+def _check_derived(connection: apsw.Connection, path: str) -> Iterator[str]:
     """What is kept twice must agree: tags beside the runs that have them, and how many closed runs there are."""
     yield from _first(_tag_faults(connection))
+    yield from _first(_setting_faults(connection, path))
     counted = (
         "SELECT type, state, sum(n) FROM (SELECT type, state, count AS n FROM closed_counts UNION ALL"
         " SELECT type, state, -1 FROM runs WHERE closed_at IS NOT NULL) GROUP BY type, state HAVING sum(n) <> 0 LIMIT ?"
     )
     for type_, state, surplus in connection.execute(counted, (_FAULTS_MAX,)):
         yield f"closed runs of type {type_!r} in state {state}: the count is off by {surplus}"
+
+
+def _setting_faults(connection: apsw.Connection, path: str) -> Iterator[str]:
+    rows: Iterator[Any] = connection.execute(f"SELECT {SETTING_COLUMNS} FROM settings")
+    for row in rows:
+        try:
+            unseal_setting(row, path)
+        except StoreDamaged as error:
+            yield error.what
 
 
 def _tag_faults(connection: apsw.Connection) -> Iterator[str]:

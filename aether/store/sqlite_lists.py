@@ -34,7 +34,7 @@ _BRANCHES_MAX: Final = 64
 Values: TypeAlias = tuple[int | str | None, ...]
 Query: TypeAlias = Callable[[str, Values], Sequence[Sequence[int]]]
 
-_COLUMNS: Final = {"id": "workflow_id", "run": "run_id", "type": "type", "queue": "queue"}
+_COLUMNS: Final = {"id": "workflow_id", "run": "run_id", "type": "type", "queue": "queue", "error": "error"}
 _TIMES: Final = {"started": "created_at", "closed": "closed_at"}
 _INDEXES: Final = {
     "workflow_id": "INDEXED BY runs_by_workflow",
@@ -43,6 +43,7 @@ _INDEXES: Final = {
     "parent_key": "INDEXED BY runs_by_parent",
     "created_at": "INDEXED BY runs_by_started",
     "closed_at": "INDEXED BY runs_by_closed",
+    "error": "INDEXED BY runs_by_error",
 }
 _EVERYTHING: Final = "NOT INDEXED"
 
@@ -156,6 +157,12 @@ def _tagged(term: TagTerm) -> _Clause:
 
 
 def _match(column: str, pattern: Pattern) -> _Clause:
+    clause = _compare(column, pattern)
+    # Of those that have one; and in the words by which their index is known.
+    return _Clause(f"error <> '' AND {clause.sql}", clause.values) if column == "error" else clause
+
+
+def _compare(column: str, pattern: Pattern) -> _Clause:
     if not pattern.is_prefix:
         return _Clause(f"{column} = ?", (pattern.text,))
     end = prefix_end(pattern.text)

@@ -12,9 +12,10 @@ from zlib import crc32
 import apsw
 
 from aether.store.format import StoredEvent, is_sound, pack_tags
-from aether.store.sqlite_schema import ADDITIONS_2, EVENT_COLUMNS, FORMAT
+from aether.store.sqlite_schema import ADDITIONS_2, ADDITIONS_3, EVENT_COLUMNS, FORMAT
 
 _PAGE: Final = 1_000
+_FAILED: Final = 4
 
 
 def migrate(connection: apsw.Connection, found: int) -> None:
@@ -79,4 +80,37 @@ def _tags_in_events(connection: apsw.Connection) -> Iterator[tuple[int, tuple[tu
                 yield row[0], tuple(sorted(tags.items()))
 
 
-_STEPS: Final[dict[int, Callable[[apsw.Connection], None]]] = {1: _from_1}
+def _from_2(connection: apsw.Connection) -> None:
+    """Format 3 finds runs by the errors of which they failed, and keeps settings."""
+    connection.execute("ALTER TABLE runs ADD COLUMN error TEXT NOT NULL DEFAULT ''")
+    for run_key, error in _errors_in_events(connection):
+        connection.execute("UPDATE runs SET error = ? WHERE key = ?", (error, run_key))
+    connection.execute(ADDITIONS_3)
+
+
+def _errors_in_events(connection: apsw.Connection) -> Iterator[tuple[int, str]]:
+    """Of runs that have failed: what the last event says, unless it is damaged."""
+    from google.protobuf.message import DecodeError
+
+    from aether.errors import InvalidArgument
+    from aether.model.events import RunFailed
+    from aether.model.payload import error_name
+    from aether.wire.convert import decode_event
+
+    failed: list[tuple[int]] = connection.execute(  # type: ignore[assignment]
+        "SELECT key FROM runs INDEXED BY runs_by_state WHERE state = ?", (_FAILED,)
+    ).fetchall()
+    newest = f"SELECT {EVENT_COLUMNS} FROM log INDEXED BY log_by_run WHERE run_key = ? ORDER BY seq DESC LIMIT 1"
+    for (run_key,) in failed:
+        row: StoredEvent | None = connection.execute(newest, (run_key,)).fetchone()
+        if row is None or not is_sound(row):
+            continue
+        try:
+            fact = decode_event(row[5]).fact
+        except (DecodeError, InvalidArgument):
+            continue
+        if isinstance(fact, RunFailed):
+            yield run_key, error_name(fact.failure)
+
+
+_STEPS: Final[dict[int, Callable[[apsw.Connection], None]]] = {1: _from_1, 2: _from_2}

@@ -11,11 +11,11 @@ from typing import Any, Final, Generic, TypeVar
 import apsw
 
 from aether.model.filters import EVERY_RUN, RunFilter
-from aether.store.format import LogCheck, StoredEvent, is_sound, lost, show_run, unseal, unseal_run
-from aether.store.interface import EventRow, RunRow, StoreDamaged, StoreError
+from aether.store.format import LogCheck, StoredEvent, is_sound, lost, show_run, unseal, unseal_run, unseal_setting
+from aether.store.interface import EventRow, RunRow, SettingRow, StoreDamaged, StoreError
 from aether.store.sqlite_errors import translate
 from aether.store.sqlite_lists import Values, plan_list
-from aether.store.sqlite_schema import EVENT_COLUMNS, NOTE, RUN_COLUMNS
+from aether.store.sqlite_schema import EVENT_COLUMNS, NOTE, RUN_COLUMNS, SETTING_COLUMNS
 
 _Row = TypeVar("_Row")
 
@@ -110,6 +110,10 @@ class SqliteReader:
             " GROUP BY type, state HAVING sum(count) <> 0"
         )
         return {(type_, state): count for type_, state, count in rows}
+
+    def settings(self) -> Iterator[SettingRow]:
+        rows = self._start(f"SELECT {SETTING_COLUMNS} FROM settings ORDER BY name")
+        return _Stream(self, rows, lambda row: unseal_setting(row, self._path))
 
     def hold(self) -> None:
         self._query("BEGIN")

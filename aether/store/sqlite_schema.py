@@ -6,7 +6,8 @@ of its rowids is the order in which things became durable. Clustering it by run 
 
 `runs.tags` is what is shown and protected; `tags` is the same by name and value, for looking up. `closed_counts` is
 kept by triggers, because counting a million closed runs at every start takes longer than all else. `forgotten` has
-runs that are gone but for some of their events, which are removed in small parts.
+runs that are gone but for some of their events, which are removed in small parts. `runs.error` is for
+looking up: like the state it is not protected, for the events tell it. `settings` is of the server as a whole.
 
 A change of the tables is a new format: `FORMAT` counts up, `sqlite_migrate.py` learns the step from the one before, and
 a database of the one before joins `tests/golden`.
@@ -19,7 +20,7 @@ import apsw
 from aether.store.interface import StoreFailed, StoreFormat
 
 APPLICATION_ID: Final = 0x41455448  # "AETH", in the file header: `file` and we know it by that
-FORMAT: Final = 2
+FORMAT: Final = 3
 NOTE: Final = "noted:"  # names in `meta` of what `remember` was told begin so
 SQLITE_OLDEST: Final = (3, 51, 3)
 
@@ -54,6 +55,16 @@ CREATE TRIGGER runs_removed AFTER DELETE ON runs WHEN OLD.closed_at IS NOT NULL 
 END;
 """
 
+# What format 3 has beside format 2.
+ADDITIONS_3: Final = """
+CREATE INDEX runs_by_error ON runs(error) WHERE error <> '';
+CREATE TABLE settings(
+    name TEXT PRIMARY KEY,
+    value BLOB NOT NULL,
+    crc INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
 TABLES: Final = (
     """
 CREATE TABLE meta(
@@ -71,7 +82,8 @@ CREATE TABLE runs(
     created_at INTEGER NOT NULL,
     closed_at INTEGER,
     crc INTEGER NOT NULL,
-    tags TEXT NOT NULL DEFAULT ''
+    tags TEXT NOT NULL DEFAULT '',
+    error TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE UNIQUE INDEX runs_by_name ON runs(workflow_id, run_id);
 CREATE INDEX runs_by_workflow ON runs(workflow_id);
@@ -92,6 +104,7 @@ CREATE UNIQUE INDEX log_by_run ON log(run_key, seq);
 INSERT INTO meta(k, v) VALUES ('epoch', 0);
 """
     + ADDITIONS_2
+    + ADDITIONS_3
 )
 
 # Read through casts: a flipped bit in a row's header makes a number a text of anything, which must reach our checksum
@@ -99,11 +112,13 @@ INSERT INTO meta(k, v) VALUES ('epoch', 0);
 RUN_COLUMNS: Final = (
     "key, CAST(workflow_id AS BLOB), CAST(run_id AS BLOB), CAST(type AS BLOB), CAST(queue AS BLOB),"
     " CAST(state AS INTEGER), CAST(parent_key AS INTEGER), CAST(created_at AS INTEGER),"
-    " CAST(closed_at AS INTEGER), CAST(runs.tags AS BLOB), CAST(runs.crc AS INTEGER)"
+    " CAST(closed_at AS INTEGER), CAST(runs.tags AS BLOB), CAST(runs.error AS BLOB),"
+    " CAST(runs.crc AS INTEGER)"
 )
 EVENT_COLUMNS: Final = (
     "run_key, seq, CAST(at AS INTEGER), CAST(kind AS INTEGER), CAST(log.crc AS INTEGER), CAST(body AS BLOB)"
 )
+SETTING_COLUMNS: Final = "CAST(name AS BLOB), CAST(value AS BLOB), CAST(crc AS INTEGER)"
 
 _WRITER_SETTINGS: Final = (
     "PRAGMA busy_timeout = 5000",

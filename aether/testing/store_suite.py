@@ -14,96 +14,27 @@ closed by the suite.
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import attrs
 import pytest
 
 from aether.model.filters import Pattern, RunFilter, TagTerm, TextTerm, parse_filter
-from aether.store.interface import Batch, EventRow, Reader, Retention, RunChange, RunRow, Store, StoreConflict
+from aether.store.interface import (
+    Batch,
+    EventRow,
+    Reader,
+    Retention,
+    RunChange,
+    RunRow,
+    SettingRow,
+    Store,
+    StoreConflict,
+)
+from aether.testing.store_rows import FILTERS, NOBODY, NOW, event_row, labelled_runs, log_of, run_row
 
 MakeStore = Callable[[], Store]
-DAY = 86_400_000_000
-NOW = 20_000 * DAY
 
-# Texts of filters of which each finds some of `labelled_runs` and not others, but for those that nobody can fulfil.
-NOBODY = ("", "type:nobody", "tag.nothing:*", "parent:nobody", "state:failed -state:failed", "-parent:nobody")
-FILTERS = (
-    *NOBODY,
-    "state:failed",
-    "state:failed,running",
-    "state:open",
-    "-state:completed",
-    "type:order",
-    "type:order,ship",
-    "type:or*",
-    "type:order state:failed",
-    "type:order,ship state:failed,completed",
-    "-type:order -type:ship",
-    "id:a-*",
-    "a-1",
-    "id:a-4,b-7",
-    "-id:a-*",
-    "run:run-7",
-    "queue:gpu",
-    "-queue:gpu,default",
-    "tag.customer:c1",
-    "tag.customer:c1,c2",
-    "tag.customer:c*",
-    "tag.customer:*",
-    "-tag.customer:*",
-    "-tag.customer:c1",
-    "tag.customer:c1 tag.team:x",
-    "tag.customer:c1 state:failed type:bill",
-    "parent:none",
-    "-parent:none",
-    "parent:a-4",
-    "parent:none,a-4",
-    "-parent:a-4",
-    "started:>10d",
-    "started:<10d",
-    "started:<=10d started:>20d",
-    "age:<5d",
-    "closed:>5d",
-    "closed:<5d",
-    "-closed:>5d",
-    "-started:>10d",
-    "started:>30d state:failed",
-)
-
-
-def labelled_runs() -> list[RunRow]:
-    """Forty runs that differ in everything a filter may ask for."""
-    return [
-        run_row(
-            key,
-            workflow_id=f"{'ab'[key % 4 > 1]}-{key}",
-            type=("order", "ship", "bill")[key % 3],
-            queue=("default", "gpu", "slow")[key % 7 % 3],
-            state=key % 5 + 1,
-            parent_key=4 if key in {9, 10, 31} else 7 if key == 8 else None,
-            created_at=NOW - (41 - key) * DAY,
-            closed_at=NOW - (41 - key) * DAY // 2 if key % 5 > 1 else None,
-            tags=(
-                *((("customer", f"c{key % 11}"),) if key % 2 else ()),
-                *((("team", "xy"[key % 3 == 0]),) if key % 5 else ()),
-            ),
-        )
-        for key in range(1, 41)
-    ]
-
-
-def run_row(key: int, **changes: Any) -> RunRow:
-    row = RunRow(key, f"order-{key}", f"run-{key}", "order", "default", 1, None, 1_000_000 + key, None)
-    return attrs.evolve(row, **changes)
-
-
-def event_row(run_key: int, seq: int, body: bytes = b"body") -> EventRow:
-    return EventRow(run_key, seq, 2_000_000 + seq, 7, body)
-
-
-def log_of(run_key: int, count: int) -> list[EventRow]:
-    return [event_row(run_key, seq) for seq in range(1, count + 1)]
+__all__ = ["FILTERS", "NOBODY", "NOW", "MakeStore", "StoreSuite", "event_row", "labelled_runs", "log_of", "run_row"]
 
 
 def forget_all(store: Store, keep: Retention) -> dict[tuple[str, int], int]:
@@ -187,6 +118,7 @@ class StoreSuite:
         assert reader.children(1, 10) == []
         assert reader.list_runs(limit=10) == []
         assert reader.counts() == {}
+        assert list(reader.settings()) == []
 
     def test_what_is_committed_is_read_back_to_the_last_bit(self, store: Store, reader: Reader) -> None:
         run = RunRow(5, "id \N{SNOWMAN}\0'\"%", "", "t", "q", -3, 4, -1, 2**62, (("a \N{SNOWMAN}", ""), ("b", "'\"")))
@@ -195,6 +127,40 @@ class StoreSuite:
         assert reader.run_by_key(5) == run
         assert reader.run(run.workflow_id, "") == run
         assert reader.events(5, 0, 10) == events
+
+    def test_a_setting_is_the_one_that_was_committed_last(self, store: Store, reader: Reader) -> None:
+        store.commit([Batch(settings=[SettingRow("b", b"1"), SettingRow("a \N{SNOWMAN}", bytes(range(256)))])])
+        store.commit(
+            [Batch(settings=[SettingRow("b", b"2")]), Batch(settings=[SettingRow("c", b""), SettingRow("b", b"3")])]
+        )
+        store.commit([Batch(settings=[SettingRow("nothing", None)])])
+        found = {row.name: row.value for row in reader.settings()}
+        assert found == {"a \N{SNOWMAN}": bytes(range(256)), "b": b"3", "c": b""}
+        store.commit([Batch(settings=[SettingRow("b", None), SettingRow("c", b"4"), SettingRow("c", None)])])
+        assert [row.name for row in reader.settings()] == ["a \N{SNOWMAN}"]
+
+    def test_settings_outlive_the_store_that_was_closed(self, make_store: MakeStore) -> None:
+        store = make_store()
+        store.open()
+        store.commit([Batch(settings=[SettingRow("kept", b"1"), SettingRow("gone", b"1")])])
+        store.commit([Batch(settings=[SettingRow("gone", None)])])
+        store.close()
+        if not store.is_durable:
+            pytest.skip("this store forgets")
+        store = make_store()
+        store.open()
+        reader = store.reader()
+        try:
+            assert list(reader.settings()) == [SettingRow("kept", b"1")]
+        finally:
+            reader.close()
+            store.close()
+
+    def test_a_run_that_changes_keeps_the_error_of_its_last_change(self, store: Store, reader: Reader) -> None:
+        store.commit([Batch(runs=[run_row(1), run_row(2, error="Early")])])
+        store.commit([Batch(changes=[RunChange(1, 4, 9, "Boom"), RunChange(2, 5, 9)])])
+        assert [run.error for run in reader.list_runs(limit=10)] == ["", "Boom"]
+        assert reader.run_by_key(1) == run_row(1, state=4, closed_at=9, error="Boom")
 
     def test_a_commit_of_nothing_changes_nothing(self, store: Store, reader: Reader) -> None:
         store.commit([])

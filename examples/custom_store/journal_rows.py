@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import astuple
 
-from aether.store.interface import Batch, EventRow, RunChange, RunRow
+from aether.store.interface import Batch, EventRow, RunChange, RunRow, SettingRow
 from aether.store.memory import MemoryReader, MemoryStore
 
 if TYPE_CHECKING:
@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 def batch_to_json(batch: Batch) -> list[list[Any]]:
     events = [(event.run_key, event.seq, event.at, event.kind, event.body.hex()) for event in batch.events]
-    return [[astuple(run) for run in batch.runs], [astuple(change) for change in batch.changes], events]
+    settings = [(each.name, None if each.value is None else each.value.hex()) for each in batch.settings]
+    return [[astuple(run) for run in batch.runs], [astuple(change) for change in batch.changes], events, settings]
 
 
 def batch_from_json(parts: list[list[Any]]) -> Batch:
-    runs = [RunRow(*[*columns, tuple((name, value) for name, value in tags)]) for *columns, tags in parts[0]]
+    runs = [RunRow(*[*row, tuple((name, value) for name, value in tags), error]) for *row, tags, error in parts[0]]
     events = [EventRow(*[*columns, bytes.fromhex(body)]) for *columns, body in parts[2]]
-    return Batch(runs, [RunChange(*columns) for columns in parts[1]], events)
+    settings = [SettingRow(name, None if value is None else bytes.fromhex(value)) for name, value in parts[3]]
+    return Batch(runs, [RunChange(*columns) for columns in parts[1]], events, settings)
 
 
 class LockedReader(MemoryReader):
@@ -44,5 +46,6 @@ class LockedReader(MemoryReader):
         """Answer from a copy of what there is now."""
         runs = list(self._store.runs.values())
         copy = MemoryStore(closed_max=10**9)
-        copy.commit([Batch(runs, [], [event for log in self._store.logs.values() for event in log])])
+        settings = [SettingRow(name, value) for name, value in self._store.settings.items()]
+        copy.commit([Batch(runs, [], [event for log in self._store.logs.values() for event in log], settings)])
         self._store = copy

@@ -61,6 +61,7 @@ async def fill(client: aether.Client) -> None:
         await w.lasting.options(workflow_id="lasting", run_timeout_s=10 * 365 * 24 * 3600).start()
         await until_open(client)
     async with client:
+        await client.update_queue("nightly", paused=True, reason="inventory")
         pending = w.waiting.options(workflow_id="pending", memo={"asked by": "Cy"}, priority=2)
         await pending.start("Di")
 

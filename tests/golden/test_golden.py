@@ -16,7 +16,10 @@ import apsw
 import pytest
 
 import aether
+from aether.core.effects import QueueSet
+from aether.model.filters import parse_filter
 from aether.server.audit import Audit
+from aether.server.queue_settings import setting_of
 from aether.store import sqlite_migrate
 from aether.store.interface import StoreFormat
 from aether.store.sqlite import SqliteStore
@@ -234,3 +237,39 @@ def test_golden_histories_fit_the_code_that_made_them(number):
     codes = {workflow.name: workflow for workflow in vars(workflows).values() if isinstance(workflow, aether.Workflow)}
     for run in expected(number).values():
         replay(run["history"], codes[run["type"]])
+
+
+@pytest.mark.parametrize("number", FORMATS)
+def test_failed_runs_of_an_older_database_are_found_by_their_error(number, tmp_path):
+    store = SqliteStore(str(unpack(number, tmp_path)))
+    store.open()
+    reader = store.reader()
+    failed = {name for name, run in expected(number).items() if run["state"] == "FAILED"}
+    found = reader.list_runs(parse_filter("error:*", 0), limit=99)
+    assert {row.workflow_id for row in found} == failed
+    assert {row.workflow_id for row in reader.list_runs(parse_filter("error:Refused", 0), limit=99)} == failed
+    reader.close()
+    store.close()
+
+
+def test_a_failed_run_that_is_damaged_has_no_error_and_is_no_reason_to_refuse_the_rest(tmp_path):
+    path = unpack(2, tmp_path)
+    connection = apsw.Connection(str(path))
+    key = connection.execute("SELECT key FROM runs WHERE workflow_id = 'failing'").get
+    connection.execute("UPDATE log SET body = x'ff' WHERE run_key = ?", (key,))
+    connection.close()
+    store = SqliteStore(str(path))
+    store.open()
+    reader = store.reader()
+    assert {row.workflow_id: row.error for row in reader.list_runs(limit=99)}["failing"] == ""
+    reader.close()
+    store.close()
+
+
+def test_the_golden_database_of_format_3_has_a_paused_task_queue(tmp_path):
+    store = SqliteStore(str(unpack(3, tmp_path)))
+    store.open()
+    reader = store.reader()
+    assert [setting_of(row) for row in reader.settings()] == [QueueSet("nightly", True, "inventory", 0)]
+    reader.close()
+    store.close()

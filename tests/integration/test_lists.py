@@ -142,6 +142,10 @@ async def test_the_command_line_takes_the_same_filter(server):
     assert listed("--limit", "1", "-type:bill", "-tag.customer:c0") == ["order-3"]
     assert listed("--", "-order-", "-type:x") == ["bill-1"]
     assert listed('tag.city:"New York"') == ["bill-1"]
+    assert listed("error:ValueError") == listed("error:*") == ["order-3", "order-1"]
+    refused = command("workflow", "list", "worker:w1", "--server", server.url)
+    assert refused.returncode == 2
+    assert "filter, character 1: runs can not be found by worker: who has them changes at any time" in refused.stderr
     wrong = command("workflow", "list", "-state:faild", "--server", server.url)
     assert wrong.returncode == 2
     assert wrong.stderr.startswith("aether: filter, character 8: 'faild' is no state; expected pending")

@@ -173,3 +173,25 @@ async def test_a_paused_task_queue_hands_out_nothing_until_it_is_resumed(server,
     refused = command("queue", "limit", "default", "1000000", AETHER_SERVER=server.url)
     assert refused.returncode == 2
     assert "activity_limit is 1000000; at most 100000" in refused.stderr
+
+
+@pytest.mark.parametrize("mode", ["state-action-log", "snapshot"])
+async def test_what_was_set_of_task_queues_holds_over_a_kill_of_the_server(tmp_path, mode):
+    with Server(tmp_path, "--persistence", mode) as first:
+        async with aether.Client(first.url) as client:
+            await client.update_queue("default", paused=True, reason="deploy")
+            await client.update_queue("gpu", activity_limit=2)
+            await client.update_queue("gone", paused=True)
+            await client.update_queue("gone", paused=False)
+            first.tell(signal.SIGKILL)
+            first.process.wait()
+    with Server(tmp_path, "--persistence", mode) as second, Worker(tmp_path, "a", second.url):
+        async with aether.Client(second.url) as client:
+            queues = {
+                each.task_queue: (each.paused, each.reason, each.activity_limit) for each in await client.queues()
+            }
+            assert queues == {"default": (True, "deploy", 0), "gpu": (False, "", 2)}
+            handle = await client.start(app.turn.options(workflow_id="t"), "ann", 1)
+            await until_waiting(handle, "task queue default is paused (deploy)")
+            assert command("queue", "resume", "default", AETHER_SERVER=second.url).returncode == 0
+            assert await handle.result(timeout_s=30) == 1

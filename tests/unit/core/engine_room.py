@@ -12,6 +12,7 @@ from aether.core.effects import (
     Decision,
     EndSession,
     EventRecorded,
+    QueueSet,
     Record,
     Recorded,
     Reply,
@@ -131,6 +132,7 @@ class Log:
         self.timelines: dict[int, Timeline] = {}
         self.ids: set[str] = set()
         self.touched: set[int] = set()
+        self.queues: dict[str, QueueSet] = {}
 
     def take(self, records: Iterable[Record]) -> None:
         self.touched = set()
@@ -150,6 +152,10 @@ class Log:
                 fold(self.folded[record.run_key], record.event)
                 self.timelines[record.run_key].add(record.event)
                 self.touched.add(record.run_key)
+            elif isinstance(record, QueueSet):
+                self.queues.pop(record.task_queue, None)
+                if record.is_needed:
+                    self.queues[record.task_queue] = record
             else:
                 assert isinstance(record, RunChanged)
                 run = self.folded[record.key]
@@ -158,6 +164,8 @@ class Log:
 
     def compare(self, engine: Engine) -> None:
         runs = engine.state.runs
+        set_ = {name: QueueSet(name, gate.paused, gate.reason, gate.limit) for name, gate in engine.state.gates.items()}
+        assert set_ == self.queues
         assert {key for key, run in self.folded.items() if not run.state.is_closed} == set(runs)
         for key, run in runs.items():
             assert durable(run) == durable(self.folded[key])
@@ -167,6 +175,8 @@ class Log:
     def recovered(self, epoch: int, now: int, limits: Limits) -> tuple[Engine, Decision]:
         """A new engine that has taken up what is open."""
         engine = Engine(now, epoch=epoch, next_run_key=max(self.opened, default=0) + 1, limits=limits)
+        for setting in self.queues.values():
+            engine.adopt_queue(setting)
         for opened in self.open_runs():
             engine.adopt(opened, self.histories[opened.key])
         return engine, engine.take_up(now)
@@ -178,6 +188,7 @@ class Log:
         copy = Log()
         for opened in self.open_runs():
             copy.take([opened, *(EventRecorded(opened.key, event) for event in self.histories[opened.key])])
+        copy.queues = dict(self.queues)
         copy.take(decision.records)
         copy.compare(engine)
 

@@ -153,3 +153,25 @@ def test_an_open_gate_says_nothing():
     assert gate.why_shut(TaskKind.ACTIVITY) == "task queue q has 1 of at most 1 attempts at a time"
     gate.paused = True
     assert gate.why_shut(TaskKind.WORKFLOW) == "task queue q is paused"
+
+
+def test_what_is_set_of_a_queue_outlives_the_server(room):
+    set_queue(room, paused=True, reason="deploy")
+    set_queue(room, "other", activity_limit=1)
+    set_queue(room, "third", paused=True)
+    set_queue(room, "third", paused=False)
+    room.start("a")
+    room.start("b", queue="other")
+    room.restart()
+    other, q = queue_states(room.engine.state)
+    assert (other.task_queue, other.paused, other.activity_limit) == ("other", False, 1)
+    assert (q.task_queue, q.paused, q.reason, q.activity_limit) == ("q", True, "deploy", 0)
+    room.open()
+    room.open(2, queue="other")
+    assert given(room) == ["b"]
+    assert "is paused (deploy)" in explain(room.engine.state, room.run("a")).sentence
+    room.complete(room.token("b"), activity("1", queue="other"), activity("2", queue="other"))
+    assert begun(room) == ["1"]
+    set_queue(room, paused=False)
+    room.restart()
+    assert [each.task_queue for each in queue_states(room.engine.state) if each.paused] == []

@@ -37,6 +37,7 @@ class Run:
     parent_key: int | None = None
     created_at: int = THEN
     closed_at: int | None = None
+    error: str = ""
     tags: tuple[tuple[str, str], ...] = (("customer", "c77"), ("team", "sales"))
 
 
@@ -192,6 +193,26 @@ def test_a_closed_run_is_found_by_when_it_closed():
     run = Run(closed_at=THEN + HOUR)
     assert parse_filter("closed:2026-11-20", NOW).matches(run, lambda key: None)
     assert not parse_filter("closed:<2026-11-20", NOW).matches(run, lambda key: None)
+
+
+def test_a_failed_run_is_found_by_its_error_and_others_by_having_none():
+    def means(text, error):
+        return parse_filter(text, NOW).matches(Run(error=error), lambda key: None)
+
+    assert means("error:CardDeclined,Timeout", "Timeout")
+    assert means("error:Card*", "CardDeclined")
+    assert not means("error:Card", "CardDeclined")
+    assert means("error:*", "Timeout")
+    assert not means("error:*", "")
+    assert means("-error:*", "")
+    assert means("-error:Timeout", "")
+
+
+@pytest.mark.parametrize("field", ["step", "worker", "version"])
+def test_what_no_index_answers_is_refused_with_what_to_do(field):
+    with pytest.raises(InvalidArgument, match=rf"character 3: runs can not be found by {field}: .* ask for") as caught:
+        parse_filter(f"a {field}:x", NOW)
+    assert caught.value.field == "filter"
 
 
 @given(st.text('abcs:,*"\\-<> t.age1hnone', max_size=30) | st.text(max_size=30))

@@ -40,13 +40,19 @@ def test_a_story_that_fits_has_no_faults_and_is_counted():
     assert (made.runs, made.events) == (1, 4)
     assert audit(row(state=2, closed_at=None), log(*DONE[:2]))[0] == []
     assert audit(row(state=1, closed_at=None), log(*DONE[:1]))[0] == []
-    assert audit(row(state=4), log(*DONE[:3], e.RunFailed(Failure("Boom", ""))))[0] == []
+    assert audit(row(state=4, error="Boom"), log(*DONE[:3], e.RunFailed(Failure("Boom", ""))))[0] == []
 
 
 @pytest.mark.parametrize(
     ("run", "events", "fault"),
     [
         (row(state=4), log(*DONE), "run 1: it is stored as 4, and its history leads to 3 (COMPLETED)"),
+        (row(error="Boom"), log(*DONE), "run 1: it is stored as failed of 'Boom', and by its history '' is right"),
+        (
+            row(state=4, error="Bang"),
+            log(*DONE[:3], e.RunFailed(Failure("StepFailed", "", causes=(Failure("Boom", ""),)))),
+            "run 1: it is stored as failed of 'Bang', and by its history 'Boom' is right",
+        ),
         (row(closed_at=None), log(*DONE), "run 1: it is open and has 1 ends"),
         (row(state=2), log(*DONE[:3]), "run 1: it is closed and has 0 ends"),
         (row(closed_at=T0 + 9), log(*DONE), "run 1: it is closed, and not by its last event"),
@@ -62,7 +68,7 @@ def test_a_story_that_fits_has_no_faults_and_is_counted():
         (row(), [*log(CREATED), EventRow(1, 2, T0, 2, b"")], "event 2 of run 1 can not be understood: "),
         (
             row(),
-            [attrs.evolve(event, at=1) for event in log(*DONE)],
+            [event._replace(at=1) for event in log(*DONE)],
             "event 1 of run 1: its number, time or kind is not that of its row",
         ),
     ],

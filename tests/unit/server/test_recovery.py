@@ -6,15 +6,16 @@ from pathlib import Path
 import apsw
 import pytest
 
-from aether.core.effects import Decision, EventRecorded
+from aether.core.effects import Decision, EventRecorded, QueueSet
 from aether.core.engine import Engine
 from aether.core.run import INERT_FACTS, fold
 from aether.model import events as e
 from aether.model.payload import Failure, Payload
 from aether.model.policy import DEFAULT_RETRY, NO_TIMEOUTS
 from aether.server import recovery as module
+from aether.server.queue_settings import row_of
 from aether.server.recovery import Recovery
-from aether.store.interface import Batch, EventRow, Reader, RunChange, RunRow, StoreDamaged
+from aether.store.interface import Batch, EventRow, Reader, RunChange, RunRow, SettingRow, StoreDamaged
 from aether.store.memory import MemoryStore
 from aether.store.sqlite import SqliteStore
 from aether.wire.convert import KINDS, decode_event, encode_event
@@ -142,3 +143,44 @@ def test_a_parent_hears_of_the_end_of_a_child_that_came_while_it_could_not_be_re
     news = [record.event.fact for record in decision.records if isinstance(record, EventRecorded)]
     assert news == [e.ChildCompleted("2", VALUE)]
     assert list(engine.state.runs) == [1]
+
+
+def test_task_queues_are_as_they_were_set_and_a_damaged_setting_is_told(path: str):
+    store = SqliteStore(path)
+    store.open()
+    settings = [QueueSet("a", True, "deploy", 0), QueueSet("b", False, "", 3), QueueSet("c", True, "", 1)]
+    store.commit([Batch(settings=[row_of(each) for each in settings])])
+    store.close()
+    connection = apsw.Connection(path)
+    connection.execute("UPDATE settings SET value = x'00' WHERE name = 'queue/b'")
+    connection.close()
+    assert list(store.check()) == ["setting 'queue/b' is not what was written (checksum); it counts as not set"]
+    reader = SqliteStore(path).reader()
+    engine, recovery, _ = taken_up(reader)
+    reader.close()
+    gates = engine.state.gates
+    assert {name: (gate.paused, gate.reason, gate.limit) for name, gate in gates.items()} == {
+        "a": (True, "deploy", 0),
+        "c": (True, "", 1),
+    }
+    assert [fault.partition(": ")[2] for fault in recovery.unset] == [
+        "setting 'queue/b' is not what was written (checksum); it counts as not set; set it again"
+    ]
+
+
+def test_settings_of_a_damaged_file_are_no_damaged_setting(monkeypatch: pytest.MonkeyPatch):
+    class Broken:
+        fault = StoreDamaged("the file is damaged", where="a file", advice="restore")
+
+        def __iter__(self) -> "Broken":
+            return self
+
+        def __next__(self) -> SettingRow:
+            raise self.fault
+
+    store = MemoryStore()
+    fill(store, HISTORIES)
+    reader = store.reader()
+    monkeypatch.setattr(reader, "settings", Broken)
+    with pytest.raises(StoreDamaged, match="the file is damaged"):
+        taken_up(reader)

@@ -19,6 +19,7 @@ from aether.core.inputs import (
     DescribeRun,
     Input,
     OpenSession,
+    SetQueue,
     SignalRun,
     StartRun,
     Tick,
@@ -387,3 +388,16 @@ def test_each_lease_and_each_run_gets_its_news_in_order_and_no_end_before_it_is_
 
     for seed in range(8):
         trio.run(main, seed, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def test_what_is_set_of_a_task_queue_is_on_disk_when_it_is_told() -> None:
+    async def main() -> None:
+        async with running() as it:
+            it.post(SetQueue, "pause", "default", True, "deploy")
+            await trio.sleep(COMMIT_S / 2)
+            assert (it.names, it.disk.settings) == ([], {})
+            await trio.sleep(COMMIT_S)
+            assert it.names == ["pause"]
+            assert list(it.disk.settings) == ["queue/default"]
+
+    run(main)

@@ -20,13 +20,15 @@ from aether.store.format import (
     prefix_end,
     run_checksum,
     seal,
+    setting_checksum,
     show_run,
     split_rows,
     unpack_tags,
     unseal,
     unseal_run,
+    unseal_setting,
 )
-from aether.store.interface import EventRow, RunRow, StoreDamaged
+from aether.store.interface import EventRow, RunRow, SettingRow, StoreDamaged
 
 int64 = st.integers(-(2**63), 2**63 - 1)
 events = st.builds(EventRow, int64, int64, int64, int64, st.binary(max_size=300))
@@ -90,13 +92,15 @@ runs = st.builds(
     created_at=int64,
     closed_at=st.none() | int64,
     tags=st.dictionaries(texts, texts, max_size=3).map(lambda tags: tuple(sorted(tags.items()))),
+    error=texts,
 )
 
 
 def stored_form(run: RunRow) -> StoredRun:
     names = (run.workflow_id.encode(), run.run_id.encode(), run.type.encode(), run.queue.encode())
     tags = pack_tags(run.tags).encode()
-    return run.key, *names, run.state, run.parent_key, run.created_at, run.closed_at, tags, run_checksum(run)
+    error = run.error.encode()
+    return run.key, *names, run.state, run.parent_key, run.created_at, run.closed_at, tags, error, run_checksum(run)
 
 
 @given(runs)
@@ -105,7 +109,7 @@ def test_a_run_comes_back_as_it_was(run: RunRow):
     assert show_run(stored_form(run)) == run
 
 
-@given(runs, st.sampled_from([0, 1, 2, 3, 4, 6, 7, 9, 10]), st.sampled_from([None, b"", b"\xff", 17, "text", 2**70]))
+@given(runs, st.sampled_from([0, 1, 2, 3, 4, 6, 7, 9, 11]), st.sampled_from([None, b"", b"\xff", 17, "text", 2**70]))
 def test_a_run_with_another_value_is_named_but_can_be_shown(run: RunRow, column: int, odd: object):
     row: list[object] = list(stored_form(run))
     assume(row[column] != odd)
@@ -115,12 +119,13 @@ def test_a_run_with_another_value_is_named_but_can_be_shown(run: RunRow, column:
     assert show_run(tuple(row)).state == run.state  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("column", [5, 8])
+@pytest.mark.parametrize("column", [5, 8, 10])
 def test_a_state_of_another_kind_is_damaged(column: int):
     row: list[object] = list(stored_form(RunRow(1, "w", "r", "t", "q", 1, None, 1, None)))
-    row[column] = b"text"
+    row[column] = b"text" if column != 10 else None
     with pytest.raises(StoreDamaged):
         unseal_run(tuple(row), "a file")  # type: ignore[arg-type]
+    assert show_run(tuple(row)).error == ""  # type: ignore[arg-type]
 
 
 def test_texts_that_trade_letters_are_noticed():
@@ -182,3 +187,11 @@ def test_a_log_is_checked_row_by_row_and_goes_on_behind_a_run_with_a_fault():
     assert check.take(iter(log(5, 2, 3)), found) is None, "the log of a run may come in parts"
     assert [event.seq for event in found[-2:]] == [2, 3]
     assert check.take(iter(log(6, 2)), found) is not None
+
+
+def test_a_setting_is_what_was_written_or_named():
+    stored = (b"queue/q", b"value", setting_checksum("queue/q", b"value"))
+    assert unseal_setting(stored, "a file") == SettingRow("queue/q", b"value")
+    for odd in ((b"queue/p", *stored[1:]), (stored[0], b"other", stored[2]), (stored[0], None, 0), (None, b"", 0)):
+        with pytest.raises(StoreDamaged, match=r"a file: setting .* is not what was written"):
+            unseal_setting(odd, "a file")  # type: ignore[arg-type]

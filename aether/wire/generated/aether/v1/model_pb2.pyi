@@ -184,6 +184,16 @@ class ConcurrencyLimit(_message.Message):
     limit: int
     def __init__(self, key: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
 
+class QueueSetting(_message.Message):
+    __slots__ = ("paused", "reason", "activity_limit")
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITY_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    paused: bool
+    reason: str
+    activity_limit: int
+    def __init__(self, paused: bool = ..., reason: _Optional[str] = ..., activity_limit: _Optional[int] = ...) -> None: ...
+
 class RunCreated(_message.Message):
     __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "input", "parent_workflow_id", "parent_run_id", "parent_path", "start_at_us", "expires_at_us", "priority", "tags", "memo", "labels", "concurrency", "forked_from_workflow_id", "forked_from_run_id", "forked_at_seq", "seed", "traceparent")
     class TagsEntry(_message.Message):
