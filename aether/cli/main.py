@@ -222,3 +222,29 @@ def db_migrate(
     from aether.cli.database import migrate_database
 
     migrate_database(output, database, config)
+
+
+@db.command("vacuum")
+@reported
+def db_vacuum(
+    database: _DatabaseOption = None, config: ConfigOption = None, output: OutputOption = Format.TABLE
+) -> None:
+    """Make the file as small as it can be; with the server stopped.
+
+    It is written anew, which needs as much room again for a while. A server gives back by itself what is unused beyond
+    a quarter of the file.
+    """
+    from aether.cli.database import vacuum_database
+
+    vacuum_database(output, database, config)
+
+
+@db.command("stats")
+@reported
+def db_stats(
+    database: _DatabaseOption = None, config: ConfigOption = None, output: OutputOption = Format.TABLE
+) -> None:
+    """How many runs there are in the database, and how much room it takes; may run beside a server."""
+    from aether.cli.database import show_stats
+
+    show_stats(output, database, config)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, Type
 import anyio
 
 from aether.errors import AetherError, InvalidArgument
-from aether.model.limits import SNAPSHOT_INTERVAL_S
+from aether.model.limits import CLOSED_RUNS_MAX, SNAPSHOT_INTERVAL_S
 from aether.model.policy import DEFAULT_RETRY, ActivityTimeouts, RetryPolicy
 from aether.model.runs import RunState
 from aether.sdk import rpc
 from aether.sdk.concurrency import Concurrency
 from aether.sdk.converters import UNDECLARED, Codec, Converter
-from aether.sdk.define import ActivityDecorator, Definitions, Start, Workflow, check_labels, check_name
+from aether.sdk.define import ActivityDecorator, Definitions, Start, Workflow, check_kept, check_labels, check_name
 from aether.sdk.entropy import new_id
 from aether.sdk.events import LoggedEvent, follow_events
 from aether.sdk.failures import to_failure
@@ -64,7 +64,8 @@ class Client:
     `target` is "http://host:port", "https://…" or "unix:///path"; without one it is what `AETHER_SERVER` says, and
     without that a server embedded in this process with its data at `db` ("memory" keeps nothing). `persistence` is
     what that server's answers mean: "state-action-log" (they are on disk), "snapshot" (they will be within
-    `snapshot_interval_s`), or "memory". `codec` changes payloads on their way out and back. The rest is about the
+    `snapshot_interval_s`), or "memory"; of closed runs it keeps the newest `closed_max`, for `closed_days` (0: no
+    bound). `codec` changes payloads on their way out and back. The rest is about the
     worker that `serve` runs; slots of 0 leave the number to the server.
     """
 
@@ -75,6 +76,8 @@ class Client:
         db: str | None = None,
         persistence: str | None = None,
         snapshot_interval_s: float = SNAPSHOT_INTERVAL_S,
+        closed_max: int = CLOSED_RUNS_MAX,
+        closed_days: float = 0,
         codec: Codec | None = None,
         task_queue: str = "default",
         worker_id: str | None = None,
@@ -88,6 +91,7 @@ class Client:
         self._target = target
         self._db, self._persistence = _place(db, persistence)
         self._snapshot_interval_s = snapshot_interval_s
+        self._kept = check_kept(closed_max, closed_days)
         self._worker_id = worker_id
         self._slots = (workflow_slots, activity_slots)
         # Whatever the target is; for tests, which bring their own server along.
@@ -398,7 +402,7 @@ class Client:
         else:
             from aether.sdk.embedded import Embedded
 
-            self._embedded = Embedded(self._db, self._persistence, self._snapshot_interval_s)
+            self._embedded = Embedded(self._db, self._persistence, self._snapshot_interval_s, *self._kept)
             await self._embedded.start()
             transport = Transport(self._embedded.connect)
         self._transport = await transport.__aenter__()

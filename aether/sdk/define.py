@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 IdReuse = Literal["allow", "allow_if_failed", "reject"]
 ParentClose = Literal["cancel", "terminate", "abandon"]
 _ID_REUSES = ("allow", "allow_if_failed", "reject")
+_DAYS_MAX = 36_500
 _PARENT_CLOSES = ("cancel", "terminate", "abandon")
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -301,6 +302,15 @@ def _seconds(value: float | None, what: str) -> float | None:
     if value is not None and not 0 <= value * 1000 <= DEFAULT_LIMITS.delay_max_ms:
         raise InvalidArgument(f"{what} must be from 0 seconds to ten years, not {value}", field=what)
     return value
+
+
+def check_kept(closed_max: int, closed_days: float) -> tuple[int, float]:
+    """How many closed runs are kept, and for how many days; 0 is no bound. Raises InvalidArgument."""
+    if closed_max < 0:
+        raise InvalidArgument(f"closed_max must not be negative, it is {closed_max}", field="closed_max")
+    if not 0 <= closed_days < _DAYS_MAX:
+        raise InvalidArgument(f"closed_days must be from 0 to {_DAYS_MAX}, it is {closed_days}", field="closed_days")
+    return closed_max, closed_days
 
 
 def check_name(name: str, what: str) -> str:

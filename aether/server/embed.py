@@ -13,7 +13,7 @@ from functools import partial
 import trio
 
 from aether.errors import AetherError, ServerFault
-from aether.model.limits import SNAPSHOT_INTERVAL_S
+from aether.model.limits import CLOSED_RUNS_MAX, SNAPSHOT_INTERVAL_S
 from aether.server.connection import serve_stream
 from aether.server.loop_watch import watch_loop
 from aether.server.retention import Keep
@@ -29,8 +29,17 @@ _READY_S = 60.0
 class EmbeddedServer:
     """Start it, connect as often as needed, stop it. All methods may be called from any thread."""
 
-    def __init__(self, location: str, persistence: str, *, snapshot_interval_s: float = SNAPSHOT_INTERVAL_S) -> None:
-        """`location` is what `aether.store.open.open_store` takes."""
+    def __init__(
+        self,
+        location: str,
+        persistence: str,
+        *,
+        snapshot_interval_s: float = SNAPSHOT_INTERVAL_S,
+        closed_max: int = CLOSED_RUNS_MAX,
+        closed_days: float = 0,
+    ) -> None:
+        """`location` is what `aether.store.open.open_store` takes; of closed runs so many are kept, for so long."""
+        self._keep = Keep(closed_max, closed_days)
         self._location = location
         self._tier = Tier(persistence, snapshot_interval_s)
         self._thread: threading.Thread | None = None
@@ -94,7 +103,7 @@ class EmbeddedServer:
 
     async def _run(self, started: "queue.SimpleQueue[BaseException | None]") -> None:
         store = open_store(self._location)
-        async with run_engine(store, self._tier, keep=Keep()) as running, trio.open_nursery() as connections:
+        async with run_engine(store, self._tier, keep=self._keep) as running, trio.open_nursery() as connections:
             stopping = self._take(running, connections)
             connections.start_soon(watch_loop, running.loop.metrics, running.loop.clock)
             started.put(None)

@@ -13,7 +13,7 @@ since 1970 (UTC).
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import attrs
 
@@ -118,7 +118,7 @@ class RunChange:
     error: str = ""
 
 
-@attrs.frozen
+@frozen
 class SettingRow:
     """Something of the server as a whole that was set while it ran. None: it is not set any more."""
 
@@ -303,4 +303,37 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Give up possession. Allowed twice."""
+        ...
+
+
+# What a store may offer besides: `aether db` asks for it.
+
+
+@runtime_checkable
+class ChecksItself(Protocol):
+    """It can look for damage of its own kind."""
+
+    def check(self) -> Iterator[str]:
+        """A line per fault. On a store that is not open, also while another process has it open."""
+        ...
+
+
+@runtime_checkable
+class BacksUp(Protocol):
+    """It can be copied."""
+
+    def back_up(self, target: str) -> int:
+        """Copy everything as it is at one moment to a place that was not there, whole or not at all; how many bytes.
+
+        On a store that is not open, also while another process has it open.
+        """
+        ...
+
+
+@runtime_checkable
+class Vacuums(Protocol):
+    """It can give back room that nothing uses."""
+
+    def vacuum(self) -> tuple[int, int]:
+        """Of the opened store: its bytes before and after."""
         ...

@@ -33,11 +33,13 @@ from aether.store.interface import (
     StoreFormat,
 )
 from aether.store.lock import FileLock
+from aether.store.sqlite_backup import back_up
 from aether.store.sqlite_check import check_file, find_recent_damage
 from aether.store.sqlite_errors import translate
 from aether.store.sqlite_migrate import migrate
 from aether.store.sqlite_reader import SqliteReader
 from aether.store.sqlite_retention import Sweeper
+from aether.store.sqlite_room import Room, Shrinker, vacuum
 from aether.store.sqlite_schema import NOTE
 
 CHECKPOINT_PAGES: Final = 4_000
@@ -67,6 +69,7 @@ class SqliteStore:
         self._log_pages = 0
         self._tidied_pages = 0
         self._sweeper = Sweeper()
+        self._shrinker = Shrinker()
 
     @property
     def location(self) -> str:
@@ -110,6 +113,8 @@ class SqliteStore:
         connection = self._writable()
         try:
             forgotten = self._sweeper.sweep(connection, keep, rows_max)
+            if forgotten.is_done and self._shrinker.shrink(connection):
+                forgotten = Forgotten(forgotten.counts, is_done=False)
         except apsw.Error as error:
             raise self._give_up(error) from error
         except BaseException:
@@ -148,6 +153,23 @@ class SqliteStore:
     def check(self) -> Iterator[str]:
         """Read the whole file and yield a line per fault. Works unopened and beside a running server."""
         return check_file(self._path, self._vfs)
+
+    def back_up(self, target: str) -> int:
+        """Copy the file. Works unopened and beside a running server."""
+        return back_up(self._path, target)
+
+    def room(self) -> Room:
+        """How much of the file nothing uses. Works unopened and beside a running server."""
+        with contextlib.closing(self.reader()) as reader:
+            return reader.room()
+
+    def vacuum(self) -> tuple[int, int]:
+        """Make the opened file as small as it can be; its bytes before and after. Nothing is committed meanwhile."""
+        connection = self._writable()
+        try:
+            return vacuum(connection, self._path)
+        except apsw.Error as error:
+            raise self._give_up(error) from error
 
     def close(self) -> None:
         if self._connection is not None:

@@ -51,7 +51,7 @@ def check_file(path: str, vfs: str | None) -> Iterator[str]:
     try:
         connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
         connection.set_busy_timeout(5000)
-        if read_format(connection, path) != FORMAT:
+        if _format_of(connection, path) != FORMAT:
             raise StoreFormat("it is of an older format", where=path, advice="run `aether db migrate` first")
         connection.execute("BEGIN")
         yield from _check_structure(connection)
@@ -63,6 +63,20 @@ def check_file(path: str, vfs: str | None) -> Iterator[str]:
     finally:
         if connection is not None:
             connection.close()
+
+
+def _format_of(connection: apsw.Connection, path: str) -> int:
+    try:
+        found = read_format(connection, path)
+    except apsw.NotADBError:
+        found = 0
+    if not found:
+        raise StoreFormat(
+            "this is not a database of Aether's, or its first bytes are damaged",
+            where=path,
+            advice="give another path, or restore the last good backup",
+        )
+    return found
 
 
 def _check_structure(connection: apsw.Connection) -> Iterator[str]:

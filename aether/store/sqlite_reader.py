@@ -15,6 +15,7 @@ from aether.store.format import LogCheck, StoredEvent, is_sound, lost, show_run,
 from aether.store.interface import EventRow, RunRow, SettingRow, StoreDamaged, StoreError
 from aether.store.sqlite_errors import translate
 from aether.store.sqlite_lists import Values, plan_list
+from aether.store.sqlite_room import Room, room
 from aether.store.sqlite_schema import EVENT_COLUMNS, NOTE, RUN_COLUMNS, SETTING_COLUMNS
 
 _Row = TypeVar("_Row")
@@ -114,6 +115,13 @@ class SqliteReader:
     def settings(self) -> Iterator[SettingRow]:
         rows = self._start(f"SELECT {SETTING_COLUMNS} FROM settings ORDER BY name")
         return _Stream(self, rows, lambda row: unseal_setting(row, self._path))
+
+    def room(self) -> Room:
+        """How much of the file nothing uses."""
+        try:
+            return room(self._connection)
+        except apsw.Error as error:
+            raise self._translated(error) from error
 
     def hold(self) -> None:
         self._query("BEGIN")

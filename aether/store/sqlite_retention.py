@@ -3,8 +3,8 @@
 Theory of operation. The oldest closed runs are looked at in the order in which they closed. One that has to go leaves
 with its tags and as many of its events as there is room for in one short transaction; of a longer history the rest is
 noted in `forgotten` and follows in the next ones, also after a restart. Events go from the last to the first, so that
-whoever is reading them meets an end and not a gap. The pages that become free are used again by what is written next;
-the file does not shrink.
+whoever is reading them meets an end and not a gap. The pages that become free are used again by what is written next,
+but for those that are too many: `sqlite_room.py`.
 
 A run stays while the run that started it or one that it started is open: who looks at those sees where they belong.
 """

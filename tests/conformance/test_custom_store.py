@@ -2,6 +2,7 @@
 
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -73,8 +74,52 @@ def test_a_server_finds_the_store_by_its_name_and_loses_nothing_when_it_is_kille
     checked = aether("db", "check", "--db", url, "-o", "json", PYTHONPATH=path)
     report = json.loads(checked.stdout)
     assert (report["runs"], report["events"], report["faults"]) == (5, 5, [])
-    refused = aether("db", "backup", "copy", "--db", url, cwd=tmp_path, PYTHONPATH=path)
-    assert (refused.returncode, "this is not an SQLite file" in refused.stderr) == (1, True)
+    migrated = aether("db", "migrate", "--db", url, PYTHONPATH=path)
+    assert migrated.stdout.endswith("done\tnothing to do\n")
+    counted = json.loads(aether("db", "stats", "--db", url, "-o", "json", PYTHONPATH=path).stdout)
+    assert (counted["runs"], counted["pending"], counted["newest_event"]) == (5, 5, 5)
+    for command in (["backup", "copy"], ["vacuum"]):
+        refused = aether("db", *command, "--db", url, cwd=tmp_path, PYTHONPATH=path)
+        assert refused.returncode == 1
+        assert "a store of kind journal" in refused.stderr
+        assert "use the means of what it keeps its rows in" in refused.stderr
+
+
+def test_a_store_that_one_process_reads_is_not_checked_beside_its_server_and_says_why(tmp_path: Path):
+    path = install(tmp_path / "site", "journal = journal_store:JournalStore")
+    url = f"custom+journal://{tmp_path / 'runs.journal'}"
+    with Server(tmp_path, "--db", url, PYTHONPATH=path) as server:
+        start(server, "order-1")
+        for command in (["check"], ["stats"]):
+            refused = aether("db", *command, "--db", url, PYTHONPATH=path)
+            assert refused.returncode == 1
+            assert "a store of kind journal is read by one process at a time; stop the server first" in refused.stderr
+
+
+class Generous(JournalStore):
+    """Offers all that may be offered besides."""
+
+    def check(self) -> Iterator[str]:
+        yield "run 1 smells"
+
+    def back_up(self, target: str) -> int:
+        return Path(target).write_bytes(Path(self.location).read_bytes())
+
+
+def test_a_store_that_can_check_and_copy_itself_is_asked_to(tmp_path: Path):
+    path = install(tmp_path / "site", "generous = tests.conformance.test_custom_store:Generous")
+    url = f"custom+generous://{tmp_path / 'runs.journal'}"
+    with Server(tmp_path, "--db", url, PYTHONPATH=path) as server:
+        run_id = start(server, "order-1")
+        copied = json.loads(
+            aether("db", "backup", str(tmp_path / "copy"), "--db", url, "-o", "json", PYTHONPATH=path).stdout
+        )
+        assert copied["bytes"] == (tmp_path / "copy").stat().st_size > 0
+        server.tell(signal.SIGTERM)
+        assert server.finish()[0] == 0
+    checked = aether("db", "check", "--db", url, PYTHONPATH=path)
+    assert checked.returncode == 1
+    assert f"fault\tworkflow 'order-1', run {run_id} smells\n" in checked.stdout
 
 
 def test_a_store_that_is_not_there_or_can_not_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -63,3 +63,25 @@ async def test_what_is_too_much_leaves_and_what_is_needed_stays(tmp_path):
         stop(server)
     whole = command("db", "check", "--db", str(tmp_path / "data/aether.db"))
     assert (whole.returncode, whole.stdout.count("whole")) == (0, 1), whole.stdout
+
+
+async def test_a_program_says_how_many_closed_runs_its_own_engine_keeps(tmp_path):
+    async def leaf(ctx: aether.Context, number: int) -> int:
+        return number
+
+    def embedded(**kept):
+        client = aether.Client(db=str(tmp_path / "a.db"), **kept)
+        return client, client.workflow("leaf")(leaf)
+
+    client, flow = embedded()
+    async with client.serve():
+        for number in range(6):
+            await flow.options(workflow_id=f"leaf-{number}").start_and_wait(number)
+    client, _ = embedded(closed_max=2)
+    async with client:
+        while len(left := [run.workflow_id async for run in client.list()]) > 2:
+            pass
+        assert left == ["leaf-5", "leaf-4"]
+    for wrong in ({"closed_max": -1}, {"closed_days": -1.0}, {"closed_days": float("nan")}, {"closed_days": 1e9}):
+        with pytest.raises(aether.InvalidArgument, match="closed_"):
+            aether.Client(db=str(tmp_path / "a.db"), **wrong)

@@ -6,7 +6,7 @@ import apsw
 import pytest
 
 from aether.store import sqlite_check
-from aether.store.interface import Batch, Damage, RunChange, StoreDamaged
+from aether.store.interface import Batch, Damage, RunChange, StoreDamaged, StoreFormat
 from aether.store.sqlite import SqliteStore
 from aether.testing.store_suite import log_of, run_row
 
@@ -97,4 +97,5 @@ def test_a_damaged_structure_is_found(store: SqliteStore):
 def test_a_file_that_cannot_be_read_is_a_finding(tmp_path: Path):
     assert "it cannot be opened" in "".join(SqliteStore(str(tmp_path / "nothing.db")).check())
     (tmp_path / "text.db").write_text("no database " * 400)
-    assert "this is not a database" in "".join(SqliteStore(str(tmp_path / "text.db")).check())
+    with pytest.raises(StoreFormat, match="this is not a database of Aether's"):
+        list(SqliteStore(str(tmp_path / "text.db")).check())
