@@ -1,6 +1,7 @@
 """`aether history`: the events of a run, those that there are, or as they come."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from aether.cli.call import Caller
 from aether.cli.clock import pause
@@ -26,11 +27,12 @@ _CLOSING = {"run_completed", "run_failed", "run_cancelled"}
 _AWAY_S = 0.5
 
 
-def show_history(server: str, output: Format, workflow_id: str, run_id: str, after: int) -> None:
+def show_history(server: str, output: Format, workflow_id: str, run_id: str, after: int, limit: int | None) -> None:
     # Rows tell the time since the first event, and names that earlier ones gave.
     first = after if output.is_data else 0
     request = admin_pb2.GetHistoryRequest(workflow_id=workflow_id, run_id=run_id, after_seq=first)
-    events = [model_pb2.Event.FromString(each) for each in Caller(server).stream(_PATH, request)]
+    last = None if limit is None else after - first + limit
+    events = [model_pb2.Event.FromString(each) for each in islice(Caller(server).stream(_PATH, request), last)]
     rows = zip(history_rows(events, since_start=asked_look().times is None), events, strict=True)
     show_rows(
         output,
@@ -41,8 +43,10 @@ def show_history(server: str, output: Format, workflow_id: str, run_id: str, aft
     )
 
 
-def follow_history(server: str, output: Format, workflow_id: str, run_id: str, after: int) -> None:
-    events = _follow(Caller(server), workflow_id, run_id, after if output.is_data else 0)
+def follow_history(server: str, output: Format, workflow_id: str, run_id: str, after: int, limit: int | None) -> None:
+    first = after if output.is_data else 0
+    last = None if limit is None else after - first + limit
+    events = islice(_follow(Caller(server), workflow_id, run_id, first), last)
     if output.is_data:
         # An array has no end yet.
         each = Format.JSONL if output is Format.JSON else output

@@ -107,18 +107,20 @@ def history(
     workflow_id: WorkflowArgument,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run is closed.")] = False,
     after: Annotated[int, typer.Option("--after", min=0, metavar="SEQ", help="Only events after this one.")] = 0,
+    limit: Annotated[int, typer.Option("--limit", min=0, metavar="COUNT", help="At most so many; 0: all.")] = 0,
     run_id: RunOption = "",
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,
 ) -> None:
     """Show every event of a run, oldest first.
 
-    With --follow, events are shown as they happen, also over restarts of the server, and JSON is one event a line.
+    With --follow, events are shown as they happen, also over restarts of the server, and JSON is one event a line. A
+    long history is read in pages with --limit, and --after the last event of the page before.
     """
     from aether.cli.history import follow_history, show_history
 
     show = follow_history if follow else show_history
-    show(server, output, workflow_id, run_id, after)
+    show(server, output, workflow_id, run_id, after, limit or None)
 
 
 @reading

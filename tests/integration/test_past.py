@@ -235,6 +235,13 @@ def test_a_history_may_be_shown_from_an_event_on(server, client, five_steps):
     for options in (["--after", "4"], ["--after", "4", "--follow"]):
         rest = command("history", "w", *options, AETHER_SERVER=server.url).stdout.splitlines()
         assert rest == [whole[0], *whole[5:]]
+    for options in ([], ["--follow"]):
+        page = command("history", "w", "--after", "4", "--limit", "3", *options, AETHER_SERVER=server.url).stdout
+        assert page.splitlines() == [whole[0], *whole[5:8]]
+        data = command(
+            "history", "w", "--after", "4", "--limit", "3", "-o", "jsonl", *options, AETHER_SERVER=server.url
+        )
+        assert [json.loads(line)["seq"] for line in data.stdout.splitlines()] == [5, 6, 7]
     assert command("history", "w", "--after", "999", "-o", "json", AETHER_SERVER=server.url).stdout == "[]\n"
     refused = command("history", "w", "--after", "99999999", "-o", "json", AETHER_SERVER=server.url)
     assert refused.returncode == 2

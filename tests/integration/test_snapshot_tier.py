@@ -13,8 +13,10 @@ import trio
 
 import aether
 from aether.errors import StaleLease, WorkflowNotFound
+from aether.model.events import Event
 from aether.server.settings import Persistence
 from aether.store.sqlite import SqliteStore
+from aether.wire.convert import encode_event
 from aether.wire.generated.aether.v1 import admin_pb2 as apb
 from aether.wire.generated.aether.v1 import client_pb2 as cpb
 from aether.wire.generated.aether.v1 import worker_pb2 as wpb
@@ -132,6 +134,43 @@ async def test_a_run_goes_on_where_the_disk_has_it_and_what_came_later_is_refuse
             await peer.call("WorkerService/CompleteStep", request, wpb.CompleteStepResponse)
         assert (await worker.complete(task.token, step("2", "21"))).seq == 5
         assert (await peer.history("a"))[4].step_completed.result.data == b"21"
+
+
+async def test_who_follows_a_history_is_shown_nothing_that_a_kill_takes_back(place: Place) -> None:
+    seen: list[Event] = []
+
+    async def until(count: int) -> None:
+        while len(seen) < count:  # noqa: ASYNC110 - what would tell is what is tested
+            await trio.sleep(0.005)
+
+    async def collect(url: str) -> None:
+        async with aether.Client(url) as client:
+            async for event in client.handle("a").history(follow=True):
+                seen.append(event)  # noqa: PERF401 - one by one, as they come
+
+    async with trio.open_nursery() as nursery:
+        async with place.running() as peer:
+            await peer.start("a")
+            worker = await peer.worker("t")
+            lost = (await worker.task()).token
+            nursery.start_soon(collect, f"http://{peer.address}")
+            await until(2)
+            await worker.complete(lost, step("1", "10"))
+            await peer.history("a")
+            await until(3)
+            await worker.complete(lost, step("2", "20"))
+            await worker.complete(lost, step("3", "30"))
+        assert len(seen) == 3, "the others are in memory only"
+        async with place.running() as peer:
+            worker = await peer.worker("t")
+            token = (await worker.task()).token
+            await worker.complete(token, step("2", "21"))
+            await worker.complete(token, done("1"))
+            await until(6)
+            assert [event.seq for event in seen] == [1, 2, 3, 4, 5, 6]
+            assert [encode_event(event) for event in seen] == [
+                event.SerializeToString() for event in await peer.history("a")
+            ]
 
 
 def child(path: str) -> wpb.Command:
