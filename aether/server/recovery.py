@@ -10,6 +10,7 @@ which takes half the time. A snapshot of what became of a run would save the res
 four events: most open runs have about as many, and the longest history that there may be takes a fifth of a second.
 """
 
+import gc
 from collections.abc import Iterator
 from sys import intern
 
@@ -41,6 +42,16 @@ class Recovery:
 
     def read(self, engine: Engine, reader: Reader) -> None:
         """Raises StoreError if the store as a whole can not be read."""
+        # All that is made here is kept: whoever looks for garbage meanwhile looks at everything again and again.
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            self._read(engine, reader)
+        finally:
+            if collects:
+                gc.enable()
+
+    def _read(self, engine: Engine, reader: Reader) -> None:
         self._read_settings(engine, reader.settings())
         for run, log in self._histories(reader):
             self.runs += 1

@@ -1,5 +1,6 @@
 """Claims about what a new server takes up: all that is open, in the state that its events lead to, damage left out."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -184,3 +185,23 @@ def test_settings_of_a_damaged_file_are_no_damaged_setting(monkeypatch: pytest.M
     monkeypatch.setattr(reader, "settings", Broken)
     with pytest.raises(StoreDamaged, match="the file is damaged"):
         taken_up(reader)
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_collector_of_garbage_is_as_it_was(monkeypatch: pytest.MonkeyPatch, is_on: bool):
+    def broken() -> Iterator[EventRow]:
+        assert not gc.isenabled()
+        raise StoreDamaged("the file is damaged", where="a file", advice="restore")
+        yield
+
+    store = MemoryStore()
+    fill(store, HISTORIES)
+    reader = store.reader()
+    monkeypatch.setattr(reader, "open_events", broken)
+    (gc.enable if is_on else gc.disable)()
+    try:
+        with pytest.raises(StoreDamaged):
+            taken_up(reader)
+        assert gc.isenabled() is is_on
+    finally:
+        gc.enable()
