@@ -53,7 +53,8 @@ def _head(scene: Scene) -> Line:
     if metrics is not None:
         facts += [f"v{metrics.version}", f"up {age(micros(metrics.started_at), scene.now_us)}", metrics.persistence]
         facts.append(f"node {metrics.node}")
-    right = [*freshness, *words(("  read only", "warn") if scene.ui.read_only else "", f"  {clock(scene.now_us)} ")]
+    read_only = ("  read only", "warn") if scene.ui.read_only else ""
+    right = [*words(" "), *freshness, *words(read_only, f"  {clock(scene.now_us)} ")]
     room = scene.width - length_of(right)
     if room < 12:
         return to_width(freshness, scene.width)
