@@ -143,7 +143,8 @@ def test_the_command_migrates_and_says_so(number, tmp_path):
     assert refused.returncode == 1
     assert "run `aether db migrate` first" in refused.stderr
     done = command("db", "migrate", "--db", str(path), "-o", "json")
-    assert json.loads(done.stdout) == {"database": str(path), "from_format": number, "format": FORMAT}
+    told = {"schema": "aether.database/v1", "database": str(path), "from_format": number, "format": FORMAT}
+    assert json.loads(done.stdout) == told
     again = command("db", "migrate", "--db", str(path))
     assert "done\tnothing to do\n" in again.stdout
     assert "state\twhole\n" in command("db", "check", "--db", str(path)).stdout
