@@ -117,11 +117,11 @@ class Replay:
         """How much waits for branches that are not at rest; 0: nothing. If that lasts, `pump(impatient=True)`."""
         if not self._active:
             return 0
-        records = len(self._queue)
-        if records <= BEGIN_RECORDS and all(only_begins(record) for _, record in self._queue):
-            records = 0
+        records, others = len(self._queue), len(self._new) + len(self._held) + len(self._leaving)
+        if not others and records <= BEGIN_RECORDS and all(only_begins(record) for _, record in self._queue):
+            return 0
         # They count twice: one that is delivered may become a step that is held.
-        return 2 * records + len(self._new) + len(self._held) + len(self._leaving)
+        return 2 * records + others
 
     @property
     def waits_for_server(self) -> bool:
