@@ -160,13 +160,13 @@ export function QueueDialog({ kind, queue, again, onClose }) {
   };
   if (kind === "limit") {
     return html`<${Dialog} title="Limit ${queue.task_queue}" verb="Set it" tone="primary" onClose=${onClose}
-      effect="So many attempts of activities go on at a time, over all workers of the task queue. What is under way goes on. A restart of the server forgets it."
+      effect="So many attempts of activities go on at a time, over all workers of the task queue. What is under way goes on."
       onYes=${(form) => change({ activity_limit: Number(form.get("limit")) })}>
       <label>Attempts at a time, 0 for no limit <input name="limit" type="number" min="0" defaultValue=${queue.activity_limit} required /></label><//>`;
   }
   const isPause = kind === "pause";
   return html`<${Dialog} title="${isPause ? "Pause" : "Resume"} ${queue.task_queue}" verb=${isPause ? "Pause it" : "Resume it"} tone=${isPause ? "danger" : "primary"} onClose=${onClose}
-    effect=${isPause ? "Nothing more is handed out from this task queue until it is resumed; what workers have in hand goes on. A restart of the server forgets it." : "What waits is handed out again."}
+    effect=${isPause ? "Nothing more is handed out from this task queue until it is resumed; what workers have in hand goes on." : "What waits is handed out again."}
     onYes=${(form) => change(isPause ? { paused: true, reason: form.get("reason") ?? "" } : { paused: false })}>
     ${isPause ? html`<${Reason} />` : null}<//>`;
 }

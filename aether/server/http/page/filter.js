@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from "./preact-htm.js";
 
-const KEYS = { "state:": "open, failed, completed …", "type:": "of a workflow; a * at the end is any end", "queue:": "task queue", "id:": "workflow id", "run:": "run id", "tag.": "tag.customer:c77", "started:": ">1h within the last hour, or a date", "closed:": ">24h", "age:": ">1h and older", "parent:": "who started it, or none" };
+const KEYS = { "state:": "open, failed, completed …", "type:": "of a workflow; a * at the end is any end", "queue:": "task queue", "id:": "workflow id", "run:": "run id", "tag.": "tag.customer:c77", "started:": ">1h within the last hour, or a date", "closed:": ">24h", "age:": ">1h and older", "error:": "class of the error of which it failed; * for any", "parent:": "who started it, or none" };
 const STATES = ["open", "closed", "pending", "running", "completed", "failed", "cancelled"];
 
 function offers(text, metrics) {
