@@ -11,6 +11,7 @@ Rates and latencies are worth something only beside others of the same run.
 import argparse
 import asyncio
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -182,6 +183,7 @@ def plot(rows: list[Figures], path: Path) -> None:
 
     mpl.use("svg")
     from matplotlib import pyplot as plt  # type: ignore[import-not-found,unused-ignore]
+    from matplotlib.ticker import NullFormatter  # type: ignore[import-not-found,unused-ignore]
 
     kinds = (("workflows_s", "workflows/s"), ("p50_ms", "p50, ms"), ("cpu_ms", "CPU of all processes, ms a workflow"))
     size = (4.5 * len(LOADS), 3.8 * len(kinds))
@@ -190,8 +192,13 @@ def plot(rows: list[Figures], path: Path) -> None:
         for place, load in zip(line, LOADS, strict=True):
             shown = [row for row in rows if row.load == load.name]
             colours = ["tab:blue" if row.contender.startswith(OURS) else "tab:gray" for row in shown]
-            place.barh([row.contender for row in shown], [getattr(row, name) for row in shown], color=colours)
+            values = [getattr(row, name) for row in shown]
+            bars = place.barh([row.contender for row in shown], values, color=colours)
+            place.bar_label(bars, fmt="%.3g", padding=2, fontsize=7)
             place.set_xscale("log")
+            # From a whole power of ten to one, with room for the figures: bars of a logarithmic scale begin nowhere.
+            place.set_xlim(10 ** (math.floor(math.log10(max(min(values), 0.001))) - 1), max(values) * 5)
+            place.xaxis.set_minor_formatter(NullFormatter())
             place.invert_yaxis()
             place.set_title(f"{load.name}: {title}", fontsize=8)
             place.tick_params(labelsize=7)
