@@ -420,6 +420,17 @@ def test_a_history_of_ten_thousand_events_is_seen_from_a_file_and_kept_nowhere(t
     assert tab.do("!document.querySelector('main img, main script') && document.title !== 'owned'")
     with urllib.request.urlopen(f"{site}/api/v1/workflows?filter=type:long", timeout=20) as answer:
         assert json.load(answer)["workflows"] == []
+    second = long_history(3)
+    second[0]["workflow_id"] = "the-second"
+    runs = [{"status": {}, "history": long_history(2)}, {"status": {}, "history": second}]
+    (tmp_path / "export.json").write_text(json.dumps({"schema": "aether.export/v1", "runs": runs}))
+    tab.choose_file("[type=file]", tmp_path / "export.json")
+    tab.wait("document.querySelector('.why')?.innerText.includes('5 events')")
+    tab.do(
+        "(select => { select.value = '1'; select.dispatchEvent(new Event('change', {bubbles: true})) })"
+        "(document.querySelector('[aria-label=\"Run of the file\"]'))"
+    )
+    tab.wait("document.querySelector('h1').innerText === 'the-second'")
     (tmp_path / "other.json").write_text("{}")
     tab.choose_file("[type=file]", tmp_path / "other.json")
     tab.wait("document.querySelector('[role=alert]').innerText.includes('holds no history')")
