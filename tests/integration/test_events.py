@@ -231,4 +231,4 @@ def test_tail_says_whole_events_and_what_is_wrong(server):
     wrong = command("tail", "stat:x", AETHER_SERVER=server.url)
     assert (wrong.returncode, "filter, character 1" in wrong.stderr) == (2, True)
     nowhere = command("tail", "--server", "http://127.0.0.1:1")
-    assert (nowhere.returncode, nowhere.stderr.count("\n")) == (4, 1)
+    assert (nowhere.returncode, nowhere.stderr.count("\n")) == (5, 1)
