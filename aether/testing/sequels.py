@@ -60,10 +60,15 @@ async def _make(user: User, handle: Handle[Any], at: int) -> Handle[Any] | None:
 
 
 async def _see_to_its_end(user: User, handle: Handle[Any], draws: Dice) -> None:
+    lost: WorkflowNotFound | None = None
     async with trio.open_nursery() as nursery:
         Talks(user, handle, draws).begin(nursery)
         try:
             user.judge_result(handle, await user.insist(handle.result))
         except (aether.WorkflowFailed, aether.WorkflowCancelled) as end:
             user.judge_end(handle, end)
+        except WorkflowNotFound as error:
+            lost = error
         nursery.cancel_scope.cancel()
+    if lost is not None:
+        raise lost

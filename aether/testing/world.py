@@ -225,6 +225,9 @@ class World:
         if account is None:
             if not self.plan.tier.is_ahead:
                 self.fail(Violation(f"{name} of run {run_id} is done, and the run is not on disk"))
+        elif account.row.key in self.node.disk.forgotten:
+            # Its id is as good as unused: a start that was repeated has made it anew.
+            return self.effects[run_id, name]
         elif name in account.step_names and self.witness.holder(run_id) == worker:
             self.fail(Violation(f"{name} of run {run_id} is done by {worker} again, and its outcome is on disk"))
         return self.effects[run_id, name]
