@@ -20,6 +20,7 @@ from aether.store import sqlite_schema
 from aether.store.format import ROW_SIZES, pack_tags, run_checksum, seal, setting_checksum, split_rows
 from aether.store.interface import (
     Batch,
+    EventRow,
     Forgotten,
     Opened,
     Retention,
@@ -68,6 +69,8 @@ class SqliteStore:
         self._files: tuple[tuple[int, int], ...] = ()
         self._log_pages = 0
         self._tidied_pages = 0
+        # Where the log ended before its last events were removed: the next one gets the place behind it.
+        self._lost_position: int | None = None
         self._sweeper = Sweeper()
         self._shrinker = Shrinker()
 
@@ -92,11 +95,12 @@ class SqliteStore:
     def commit(self, batches: Sequence[Batch]) -> None:
         """Write everything in one flushed transaction, or raise a StoreError and keep nothing of it."""
         connection = self._writable()
+        events = [event for batch in batches for event in batch.events]
         try:
             connection.execute("BEGIN IMMEDIATE")
             _insert_runs(connection, [run for batch in batches for run in batch.runs])
             self._change_runs(connection, {change.key: change for batch in batches for change in batch.changes})
-            _insert_events(connection, batches)
+            self._insert_events(connection, events)
             for batch in batches:
                 if batch.settings:
                     _set(connection, batch.settings)
@@ -106,6 +110,8 @@ class SqliteStore:
         except BaseException:  # a value that fits no column: our bug, and no reason to leave half of it pending
             self._roll_back(connection)
             raise
+        if events:
+            self._lost_position = None
         self._refuse_replaced_files()
 
     def forget(self, keep: Retention, rows_max: int) -> Forgotten:
@@ -115,6 +121,7 @@ class SqliteStore:
             forgotten = self._sweeper.sweep(connection, keep, rows_max)
             if forgotten.is_done and self._shrinker.shrink(connection):
                 forgotten = Forgotten(forgotten.counts, is_done=False)
+            self._lost_position = connection.execute(_LOST_POSITION).get
         except apsw.Error as error:
             raise self._give_up(error) from error
         except BaseException:
@@ -220,6 +227,7 @@ class SqliteStore:
             # A lost log must not make a file look new, nor an epoch look fresh.
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             last_key = connection.execute(_LAST_KEY).get
+            self._lost_position = connection.execute(_LOST_POSITION).get
             damage = () if created else find_recent_damage(connection, self._path)
         except (apsw.Error, UnicodeDecodeError) as error:
             raise translate(error, self._path, connection.system_errno) from error
@@ -282,6 +290,18 @@ class SqliteStore:
                     advice="this is a bug in Aether, please report it",
                 )
 
+    def _insert_events(self, connection: apsw.Connection, events: list[EventRow]) -> None:
+        done = 0
+        if events and self._lost_position is not None:
+            connection.execute(_INSERT_BEHIND, (self._lost_position + 1, *seal(events[0])))
+            done = 1
+        for size in split_rows(len(events) - done):
+            values: _Values = []
+            for event in events[done : done + size]:
+                values += seal(event)
+            connection.execute(_INSERT_EVENTS[size], values)
+            done += size
+
     def _count_log_pages(self, connection: apsw.Connection, database: str, pages: int) -> int:
         self._log_pages = pages
         if pages < self._tidied_pages:
@@ -331,6 +351,10 @@ def _rows(count: int, columns: int) -> str:
 _LAST_KEY: Final = """
     SELECT max((SELECT coalesce(max(key), 0) FROM runs), (SELECT coalesce(max(v), 0) FROM meta WHERE k = 'last_key'))
 """
+_LOST_POSITION: Final = """
+    SELECT max(v) FROM meta WHERE k = 'last_pos' AND v > (SELECT coalesce(max(pos), 0) FROM log)
+"""
+_INSERT_BEHIND: Final = "INSERT INTO log(pos, run_key, seq, at, kind, crc, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _REMEMBER: Final = "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET v = excluded.v"
 _INSERT_RUNS: Final = {
     size: "INSERT INTO runs(key, workflow_id, run_id, type, queue, state, parent_key, created_at, closed_at, crc,"
@@ -377,15 +401,4 @@ def _insert_tags(connection: apsw.Connection, tags: list[tuple[str, str, int]]) 
         for tag in tags[done : done + size]:
             values += tag
         connection.execute(_INSERT_TAGS[size], values)
-        done += size
-
-
-def _insert_events(connection: apsw.Connection, batches: Sequence[Batch]) -> None:
-    events = [event for batch in batches for event in batch.events]
-    done = 0
-    for size in split_rows(len(events)):
-        values: _Values = []
-        for event in events[done : done + size]:
-            values += seal(event)
-        connection.execute(_INSERT_EVENTS[size], values)
         done += size

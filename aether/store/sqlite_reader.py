@@ -23,6 +23,9 @@ _Row = TypeVar("_Row")
 BUSY_MS: Final = 5_000
 # Events that are read and checked in one go.
 _CHUNK: Final = 500
+_NEWEST_POSITION: Final = """
+    SELECT max((SELECT coalesce(max(pos), 0) FROM log), (SELECT coalesce(max(v), 0) FROM meta WHERE k = 'last_pos'))
+"""
 
 
 class SqliteReader:
@@ -75,7 +78,7 @@ class SqliteReader:
         return int(rows[0][0]) if rows else None
 
     def newest_position(self) -> int:
-        return int(self._query("SELECT coalesce(max(pos), 0) FROM log")[0][0])
+        return int(self._query(_NEWEST_POSITION)[0][0])
 
     def log_after(self, position: int, limit: int) -> list[tuple[int, EventRow]]:
         rows = self._query(

@@ -32,6 +32,10 @@ _OLDEST: Final = """
     WHERE closed_at >= ? AND (closed_at > ? OR key > ?) ORDER BY closed_at, key LIMIT ?
 """
 _KEEP_KEY: Final = "INSERT INTO meta VALUES ('last_key', ?) ON CONFLICT DO UPDATE SET v = max(v, excluded.v)"
+_KEEP_POSITION: Final = """
+    INSERT INTO meta SELECT 'last_pos', coalesce(max(pos), 0) FROM log WHERE true
+    ON CONFLICT DO UPDATE SET v = max(v, excluded.v)
+"""
 _DELETE_EVENTS: Final = """
     DELETE FROM log WHERE pos IN
     (SELECT pos FROM log INDEXED BY log_by_run WHERE run_key = ? ORDER BY seq DESC LIMIT ?)
@@ -52,6 +56,8 @@ class Sweeper:
             self._behind = behind
             return Forgotten({}, is_done=behind == _BEGINNING)
         connection.execute("BEGIN IMMEDIATE")
+        # Nor are positions in the log given twice: whoever reads on behind one would miss what stands there then.
+        connection.execute(_KEEP_POSITION)
         room = rows_max
         for key in rest:
             room = _delete_events(connection, key, room)

@@ -359,6 +359,29 @@ class StoreSuite:
         store.commit([Batch(changes=[RunChange(1, 3, 10), RunChange(4, 3, 10)])])
         assert forget_all(store, Retention(count=0)) == {("order", 3): 4}
 
+    def test_a_place_in_the_order_is_given_once(self, make_store: MakeStore) -> None:
+        store = make_store()
+        store.open()
+        closed = run_row(1, state=3, closed_at=5)
+        store.commit([Batch(runs=[closed], events=log_of(1, 3))])
+        reader = store.reader()
+        newest = reader.newest_position()
+        forget_all(store, Retention(count=0))
+        assert reader.newest_position() == newest
+        if store.is_durable:
+            reader.close()
+            store.close()
+            store = make_store()
+            store.open()
+            reader = store.reader()
+        store.commit([Batch(runs=[run_row(2)])])
+        store.commit([Batch(events=[event_row(2, 1), event_row(2, 2)])])
+        found = reader.log_after(newest, 10)
+        assert [event for _, event in found] == [event_row(2, 1), event_row(2, 2)]
+        assert found[0][0] > newest
+        reader.close()
+        store.close()
+
     def test_forgetting_goes_on_in_parts_and_between_commits(self, store: Store, reader: Reader) -> None:
         runs = [run_row(key, state=3, closed_at=key) for key in range(1, 101)]
         store.commit([Batch(runs=runs, events=[event for run in runs for event in log_of(run.key, 3)])])
