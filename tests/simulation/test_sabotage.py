@@ -166,7 +166,7 @@ def test_a_tier_that_tells_an_end_before_it_is_on_disk(monkeypatch):
 
     monkeypatch.setattr(Plan, "draw", ahead)
     simulate(1)
-    monkeypatch.setattr(snapshot_loop, "_closes_a_run", lambda decision: False)
+    monkeypatch.setattr(snapshot_loop, "_must_last", lambda decision: False)
     first_failure("on disk")
 
 
