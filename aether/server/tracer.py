@@ -81,10 +81,11 @@ class Tracer:
             while True:
                 listener.clear()
                 page = await self._archive.read(partial(self._page, position), is_content=True)
-                self._note(page)
+                self._note(page, position)
                 if page.spans:
                     await self._deliver(page)
                     await self._keep(page.position)
+                self._stats.behind = page.behind
                 is_at_end = page.position == position
                 position = page.position
                 if is_at_end:
@@ -111,8 +112,9 @@ class Tracer:
             # Then a server that starts now sends them again.
             log.warning("traces_not_noted", error=str(fault))
 
-    def _note(self, page: _Page) -> None:
-        self._stats.behind = page.behind
+    def _note(self, page: _Page, position: int) -> None:
+        # What is in hand waits as well until it is taken.
+        self._stats.behind = page.behind + page.position - position - page.dropped
         if page.dropped:
             self._stats.dropped += page.dropped
             log.warning("traces_dropped", events=page.dropped)
@@ -165,7 +167,7 @@ class Tracer:
             except OSError as fault:
                 self._stats.failures += 1
                 self._is_failing = True
-                log.warning("traces_not_sent", error=str(fault), behind=page.behind, again_in_s=pause_s)
+                log.warning("traces_not_sent", error=str(fault), behind=self._stats.behind, again_in_s=pause_s)
                 await trio.sleep(pause_s)
                 pause_s = min(2 * pause_s, pause_max_s)
                 continue

@@ -171,6 +171,28 @@ def test_a_collector_that_does_not_answer_is_given_up_and_asked_again(no_pauses,
     assert (stats.sent, stats.failures) == (3, 1)
 
 
+def test_what_a_dead_collector_was_not_given_is_counted_as_waiting_until_it_is_taken(no_pauses):
+    store = stored()
+    store.remember(MARK, 1)
+
+    async def script():
+        with Collector() as once:
+            port = once.port
+        tracer = made(store, f"http://127.0.0.1:{port}")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tracer.run)
+            while not tracer._stats.failures:  # noqa: ASYNC110 - nobody is told
+                await trio.sleep(0.01)
+            waiting = tracer._stats.behind
+            with Collector(port=port):
+                while tracer._stats.behind:  # noqa: ASYNC110
+                    await trio.sleep(0.01)
+            nursery.cancel_scope.cancel()
+        return waiting, tracer._stats.sent
+
+    assert within(script) == (3, 3)
+
+
 def test_the_first_server_that_sends_spans_begins_with_what_happens_now():
     store = stored()
 
