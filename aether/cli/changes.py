@@ -6,7 +6,15 @@ import typer
 
 from aether.cli.completing import complete_id, complete_type
 from aether.cli.look import looks
-from aether.cli.options import DEFAULT_SERVER, OutputOption, RunOption, ServerOption, WorkflowArgument, reported
+from aether.cli.options import (
+    DEFAULT_SERVER,
+    SEQ_MAX,
+    OutputOption,
+    RunOption,
+    ServerOption,
+    WorkflowArgument,
+    reported,
+)
 from aether.cli.output import Format
 
 _DryOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
@@ -103,7 +111,7 @@ def result(
 def fork(
     *,
     workflow_id: _AnyWorkflow = "",
-    at: Annotated[int, typer.Option(min=1, metavar="SEQ", help="The last event that both share.")],
+    at: Annotated[int, typer.Option(min=1, max=SEQ_MAX, metavar="SEQ", help="The last event that both share.")],
     new_id: Annotated[str, typer.Option("--id", metavar="NEW", help="Of the new run; made up when not given.")] = "",
     words: _FilterOption = "",
     dry_run: _DryOption = False,

@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 
 from aether.cli.completing import complete_queue
 from aether.cli.look import looks
-from aether.cli.options import DEFAULT_SERVER, OutputOption, ServerOption, reported
+from aether.cli.options import COUNT_MAX, DEFAULT_SERVER, OutputOption, ServerOption, reported
 from aether.cli.output import Format
 
 _QueueArgument = Annotated[str, typer.Argument(metavar="NAME", help="The task queue.", autocompletion=complete_queue)]
@@ -88,7 +88,9 @@ def queue_resume(
 @looks(table=True)
 def queue_limit(
     name: _QueueArgument,
-    activities: Annotated[int, typer.Argument(metavar="COUNT", min=0, help="Attempts at a time; 0: no limit.")],
+    activities: Annotated[
+        int, typer.Argument(metavar="COUNT", min=0, max=COUNT_MAX, help="Attempts at a time; 0: no limit.")
+    ],
     new: _NewOption = False,
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,

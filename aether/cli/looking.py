@@ -10,6 +10,7 @@ from aether.cli.completing import complete_id
 from aether.cli.look import looks
 from aether.cli.options import (
     DEFAULT_SERVER,
+    SEQ_MAX,
     FilteredCommand,
     OutputOption,
     RunOption,
@@ -158,7 +159,9 @@ def trace(
 @looks(times=True)
 def replay(
     workflow_id: WorkflowArgument,
-    at: Annotated[int, typer.Option("--at", min=1, metavar="SEQ", help="The event; `aether history ID` shows them.")],
+    at: Annotated[
+        int, typer.Option("--at", min=1, max=SEQ_MAX, metavar="SEQ", help="The event; `aether history ID` shows them.")
+    ],
     run_id: RunOption = "",
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,

@@ -60,6 +60,10 @@ ConfigOption = Annotated[
     typer.Option("--config", metavar="PATH", help="File of settings. [`aether config path` says which]"),
 ]
 
+# Larger ones are no number of an event, of attempts or of a position; they would not fit into a message either.
+SEQ_MAX = COUNT_MAX = 10**9
+POSITION_MAX = 10**18
+
 _EXCLUSION = re.compile(r"-[A-Za-z][\w.]*:")
 
 

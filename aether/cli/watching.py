@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from aether.cli.options import DEFAULT_SERVER, FilteredCommand, OutputOption, ServerOption, reported
+from aether.cli.options import DEFAULT_SERVER, POSITION_MAX, FilteredCommand, OutputOption, ServerOption, reported
 from aether.cli.output import Format
 
 
@@ -76,7 +76,8 @@ def tail(
         int, typer.Option("--last", "-n", min=0, max=1000, metavar="N", help="Begin among so many of the newest.")
     ] = 0,
     after: Annotated[
-        int | None, typer.Option(min=0, metavar="POSITION", help="Begin behind this position, as it was told.")
+        int | None,
+        typer.Option(min=0, max=POSITION_MAX, metavar="POSITION", help="Begin behind this position, as it was told."),
     ] = None,
     whole: Annotated[bool, typer.Option("--whole", help="Tell results, inputs and tracebacks too.")] = False,
     server: ServerOption = DEFAULT_SERVER,

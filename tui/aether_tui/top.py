@@ -68,10 +68,13 @@ def run_top(options: Options) -> int:
     terminal = find_terminal() if sys.stdout.isatty() and os.environ.get("TERM") != "dumb" else None
     if options.is_headless and options.record is None:
         raise InvalidArgument("without a screen there must be a file to record to: --record", field="--headless")
+    is_one_look = options.is_once or options.data is not None or options.export is not None
+    if options.is_plain and is_one_look:
+        raise InvalidArgument("--plain goes on, so it does not go with --once, -o or --export", field="--plain")
     if options.is_plain or options.is_headless:
         tell = (lambda text: None) if options.is_headless else write
         return trio.run(run_plain, _feed(options, recording), Known(_target(options)), ui, options.now_us, tell)
-    if options.is_once or options.data is not None or options.export is not None or terminal is None:
+    if is_one_look or terminal is None:
         return trio.run(_once, options, ui, recording)
     return _on_screen(options, ui, recording, terminal)
 
