@@ -179,11 +179,15 @@ def event_to_proto(event: e.Event) -> pb.Event:
     message = _step_to_proto(fact) if type(fact) is e.StepCompleted else _FACTS[type(fact)].event(fact)
     message.seq = event.seq
     message.at_us = event.at
+    _tell_rest(message, event)
+    return message
+
+
+def _tell_rest(message: pb.Event, event: e.Event) -> None:
     if event.parked:
         message.parked = True
         for awaited in event.awaits:
             message.awaits.add(path=awaited.path, name=awaited.name)
-    return message
 
 
 def event_from_proto(message: pb.Event) -> e.Event:
@@ -204,7 +208,8 @@ def encode_event(event: e.Event) -> bytes:
     payload = plan.large(fact)
     if payload is None:
         return event_to_proto(event).SerializeToString()
-    head = pb.Event(seq=event.seq, at_us=event.at, parked=event.parked)
+    head = pb.Event(seq=event.seq, at_us=event.at)
+    _tell_rest(head, event)
     return pack_payload(plan.levels(head.SerializeToString(), fact), payload)
 
 

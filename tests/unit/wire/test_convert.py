@@ -152,7 +152,8 @@ LARGE_COMMANDS = [command for command in map(with_large_payload, COMMANDS) if co
 
 @pytest.mark.parametrize("fact", LARGE_FACTS, ids=name)
 def test_an_event_with_a_large_payload_is_the_one_that_protobuf_would_make(fact):
-    event = e.Event(2**40, 2**52, fact, parked=True)
+    awaits = (e.AwaitedSignal("3", "go"), e.AwaitedSignal("4", "stop"))
+    event = e.Event(2**40, 2**52, fact, parked=True, awaits=awaits)
     assert pb.Event.FromString(encode_event(event)) == event_to_proto(event)
     assert decode_event(encode_event(event)) == event
 
