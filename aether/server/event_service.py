@@ -35,8 +35,9 @@ PAUSE_S: Final = 0.1
 _PAGE_BYTES: Final = 1_000_000
 _BEHIND: Final = 10_000
 _BEHIND_MAX: Final = 1_000_000
-# Where one is, is told after so many events that nobody wanted.
-_TOLD_EACH: Final = 1_000
+# Where one is, is told after so many events that nobody wanted: who asks for a moment only, and goes on where that has
+# ended, must not read the same page for ever.
+_TOLD_EACH: Final = PAGE_EVENTS
 
 
 @frozen

@@ -1,5 +1,6 @@
 """Who listens to all events is told of what is durable, of what was meant, and of how much was left out."""
 
+import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +14,9 @@ from aether.model.limits import Limits
 from aether.model.payload import Payload
 from aether.server.archive import Archive
 from aether.server.event_service import PAGE_EVENTS, PAUSE_S, EventService
-from aether.server.http.local_call import LocalCall
+from aether.server.http.happened import happened
+from aether.server.http.local_call import LocalCall, LocalClient
+from aether.server.traffic import Traffic
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
 from aether.wire.status import Code
 from tests.unit.server.test_engine_loop import Loop, running
@@ -164,15 +167,15 @@ def test_where_one_is_is_told_now_and_then_though_nothing_is_meant() -> None:
     async def main() -> None:
         async with running() as it:
             it.disk.gate.release(10_000)
-            for number in range(1_000 + PAGE_EVENTS):
+            for number in range(2 * PAGE_EVENTS):
                 start(it, f"w{number}")
-            while len(it.answers) < 1_000 + PAGE_EVENTS:
+            while len(it.answers) < 2 * PAGE_EVENTS:
                 await it.hear()
             async with trio.open_nursery() as nursery:
                 service, call = EventService(it.loop, Limits(), Archive(it.disk), nursery), Heard()
                 request = pb.FollowEventsRequest(after_position=0, filter="id:nobody")
                 service.follow_events(call, request.SerializeToString())
-                assert [(event.kind, event.position) for event in await call.until(2)] == [("", 0), ("", 1_000)]
+                assert [(event.kind, event.position) for event in await call.until(2)] == [("", 0), ("", PAGE_EVENTS)]
                 nursery.cancel_scope.cancel()
 
     trio.run(main)
@@ -218,5 +221,32 @@ def test_a_place_that_a_log_does_not_have_is_its_end() -> None:
     async def main() -> None:
         async with listening(pb.FollowEventsRequest(after_position=10**12)) as (_, (call,), _, _):
             assert (await call.until(1))[0].position == 0
+
+    trio.run(main)
+
+
+def test_who_asks_again_and_again_gets_past_what_is_not_meant() -> None:
+    async def main() -> None:
+        async with running() as it:
+            it.disk.gate.release(5_000)
+            for number in range(4 * PAGE_EVENTS):
+                start(it, f"w{number}")
+            start(it, "last", "rare")
+            while len(it.answers) <= 4 * PAGE_EVENTS:
+                await it.hear()
+            async with trio.open_nursery() as nursery:
+                service = EventService(it.loop, Limits(), Archive(it.disk), nursery)
+                methods = {method.path: method for method in service.methods()}
+                client = LocalClient(methods, Traffic())
+                told: list[dict[str, object]] = []
+                following = 0
+                while not told and following <= 4 * PAGE_EVENTS:
+                    before = following
+                    answer = json.loads(
+                        (await happened(client, {"filter": "type:rare", "after_position": str(following)})).body
+                    )
+                    told, following = answer["events"], answer["next"]
+                    assert following > before
+                assert [event["workflow_id"] for event in told] == ["last"]
 
     trio.run(main)
