@@ -7,7 +7,7 @@ each attempt is a task too. When the stream ends, all of them end: the server gi
 and nothing that they would say is heard any more.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -127,10 +127,10 @@ class Session:
         self._group: TaskGroup
         self._runs: OrderedDict[int, Run] = OrderedDict()
         self._attempts: dict[int, Attempt] = {}
-        self._dirty: dict[Run, None] = {}
+        self._dirty: OrderedDict[Run, None] = OrderedDict()
         self._fidgety: dict[Run, int] = {}
-        self._finished: list[tuple[int, c.ActivityCommand]] = []
-        self._beats: dict[int, Payload] = {}
+        self._finished: deque[tuple[int, c.ActivityCommand]] = deque()
+        self._beats: OrderedDict[int, Payload] = OrderedDict()
         self._releases: list[tuple[int, int]] = []
         self._has_fidgety = Gate()
         self._is_idle = Gate()
@@ -204,24 +204,30 @@ class Session:
         # First, for an attempt that is answered can not tell anything any more.
         self._send_beats()
         self._send_completions()
+        if self._dirty or self._finished or self._beats:
+            # More than there is room for: the rest when the server has read some of it.
+            self._stream.ask()
 
     def _send(self, message: pb.WorkerMessage) -> None:
         self._stream.send(message.SerializeToString())
 
     def _send_completions(self) -> None:
         message, size = pb.WorkerMessage(), 0
-        large: list[bytes] = []
-        while self._dirty:
-            run = self._dirty.popitem()[0]
+        stream = self._stream
+        while self._dirty and not stream.is_congested:
+            # One that has more to say than there is room for comes again behind all others.
+            run = self._dirty.popitem(last=False)[0]
             output = run.take()
             if output is None:
                 continue
             commands, is_blocked = output
             if len(commands) == 1 and has_large_payload(commands[0]):
+                self._send_what_is(message)
+                message, size = pb.WorkerMessage(), 0
                 head = pb.CompleteStepRequest(token=run.token, blocked=is_blocked, known_seq=run.known_seq)
                 if is_blocked:
                     head.awaits.extend(_awaited(run))
-                large.append(pack_completion(head, commands[0]))
+                stream.send(pack_completion(head, commands[0]))
                 continue
             request = message.completions.add(token=run.token, blocked=is_blocked, known_seq=run.known_seq)
             if is_blocked:
@@ -235,30 +241,34 @@ class Session:
             if size > _MESSAGE_BYTES:
                 self._send(message)
                 message, size = pb.WorkerMessage(), 0
-        for token, finished in self._finished:
+        self._send_finished(message, size)
+
+    def _send_finished(self, message: pb.WorkerMessage, size: int) -> None:
+        stream = self._stream
+        while self._finished and not stream.is_congested:
+            token, finished = self._finished.popleft()
             if has_large_payload(finished):
-                large.append(pack_completion(pb.CompleteStepRequest(token=token), finished))
+                stream.send(pack_completion(pb.CompleteStepRequest(token=token), finished))
                 continue
             size += _add_command(message.completions.add(token=token), finished)
             if size > _MESSAGE_BYTES:
                 self._send(message)
                 message, size = pb.WorkerMessage(), 0
-        self._finished.clear()
         for token, known_seq in self._releases:
             message.completions.add(token=token, blocked=True, known_seq=known_seq, release=True)
         self._releases.clear()
+        self._send_what_is(message)
+
+    def _send_what_is(self, message: pb.WorkerMessage) -> None:
         if message.completions:
             self._send(message)
-        for packed in large:
-            self._stream.send(packed)
 
     def _send_beats(self) -> None:
-        if self._beats:
-            beats, self._beats = self._beats, {}
-            session_id = self._registered.session_id
-            for token, details in beats.items():
-                beat = pb.HeartbeatRequest(session_id=session_id, token=token, details=payload_to_proto(details))
-                self._send(pb.WorkerMessage(heartbeats=[beat]))
+        session_id = self._registered.session_id
+        while self._beats and not self._stream.is_congested:
+            token, details = self._beats.popitem(last=False)
+            beat = pb.HeartbeatRequest(session_id=session_id, token=token, details=payload_to_proto(details))
+            self._send(pb.WorkerMessage(heartbeats=[beat]))
 
     # What comes in.
 

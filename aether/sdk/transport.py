@@ -128,6 +128,11 @@ class TransportStream:
                 return []
             await self._received.wait()
 
+    @property
+    def is_congested(self) -> bool:
+        """So much waits to be sent that whoever has more to say should wait until `give` is called again."""
+        return self._call.is_congested
+
     async def drained(self) -> None:
         """Returns when little enough waits to be sent, or the call has ended. One task at a time."""
         while self._call.is_congested:

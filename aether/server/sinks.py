@@ -6,6 +6,7 @@ order.
 """
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -24,6 +25,8 @@ from aether.wire.values import payload_to_proto, timeouts_to_proto
 # Bounds of one task of a long history; the message limit of the transport is above it.
 CHUNK_BYTES = 512 * 1024
 CHUNK_EVENTS = 2_000
+# Of what waits until a worker has read what it was sent; one that is owed more is given up by the transport.
+WAITING_BYTES = 256 * 1024 * 1024
 
 _MORE = pb.WorkflowTask(more=True).SerializeToString()
 
@@ -158,6 +161,10 @@ class SessionStream(SessionSink):
         self._stream = call
         self._parts: list[bytes] = []
         self._size = 0
+        # What is ready to be sent when the worker has read some of what went before.
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        call.on_writable = self._write
 
     def send_task(self, task: bytes) -> None:
         self._gather(pack_delivery(DELIVERY_TASK, task))
@@ -179,9 +186,19 @@ class SessionStream(SessionSink):
 
     def flush(self) -> None:
         if self._parts:
-            self._stream.send(b"".join(self._parts))
+            self._waiting.append(b"".join(self._parts))
+            self._waiting_bytes += self._size
             self._parts = []
             self._size = 0
+        self._write()
+
+    def _write(self) -> None:
+        # A worker with many slots may be owed more than its connection takes at a time.
+        waiting, stream = self._waiting, self._stream
+        while waiting and (not stream.is_congested or self._waiting_bytes > WAITING_BYTES):
+            message = waiting.popleft()
+            self._waiting_bytes -= len(message)
+            stream.send(message)
 
     def _gather(self, part: bytes) -> None:
         if self._size + len(part) > CHUNK_BYTES:
@@ -197,7 +214,7 @@ class PollStream(SessionSink):
 
     def __init__(self, session_id: int, outbox: Outbox) -> None:
         super().__init__(session_id, outbox, None)
-        self._tasks: list[bytes] = []
+        self._tasks: deque[bytes] = deque()
 
     def send_task(self, task: bytes) -> None:
         self._tasks.append(task)
@@ -205,9 +222,9 @@ class PollStream(SessionSink):
 
     def flush(self) -> None:
         if self.call is not None:
-            for task in self._tasks:
-                self.call.send(task)
-            self._tasks.clear()
+            self.call.on_writable = self.flush
+            while self._tasks and not self.call.is_congested:
+                self.call.send(self._tasks.popleft())
 
 
 def answer_call(call: Call, answer: object) -> None:

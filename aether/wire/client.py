@@ -260,10 +260,14 @@ class ClientLink(Link[ClientCall]):
 
     def pull(self) -> bytes:
         if self._givers:
-            # The flush is on its way: nothing that they send asks for another one.
+            # The flush is on its way: nothing that they send asks for another one, and what they ask for is asked anew.
             givers, self._givers = self._givers, []
             for give in givers:
                 give()
+            data = super().pull()
+            if self._givers:
+                self.want_flush()
+            return data
         return super().pull()
 
     @property

@@ -47,3 +47,19 @@ async def test_large_values_arrive_as_they_were(tmp_path: Path, make: Callable[[
         assert await (await whole.options(workflow_id="w").start()).result() == b"\xff" * LARGE
         # The run is closed, so this is read from disk.
         assert await client.handle("w", result_type=bytes).result() == b"\xff" * LARGE
+
+
+async def test_much_at_a_time_is_sent_as_there_is_room() -> None:
+    client = aether.Client(db="memory")
+
+    @client.activity("measure")
+    async def measure(data: bytes) -> int:
+        return len(data)
+
+    @client.workflow("many")
+    async def many(ctx: aether.Context, count: int) -> int:
+        return sum(await ctx.parallel([lambda: ctx.activity(measure, b"x" * 1_000_000)] * count))
+
+    # More than may wait in one stream, there and back.
+    async with client.serve():
+        assert await many.start_and_wait(40) == 40_000_000

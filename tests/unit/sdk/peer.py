@@ -22,6 +22,7 @@ class Peer:
     def __init__(self):
         self.messages = []
         self.is_half_closed = False
+        self.is_congested = False
         self.is_cancelled = False
         self._incoming = []
         self._take: Callable[[bytes], None] | None = None

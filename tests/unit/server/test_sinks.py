@@ -7,7 +7,7 @@ from attrs import define, field
 from aether.core.effects import Recorded, Revoke, RunTask, SendEvents
 from aether.errors import StaleLease
 from aether.model.payload import Failure
-from aether.server.sinks import CHUNK_BYTES, CHUNK_EVENTS, Outbox, SessionStream
+from aether.server.sinks import CHUNK_BYTES, CHUNK_EVENTS, WAITING_BYTES, Outbox, SessionStream
 from aether.wire.generated.aether.v1 import model_pb2 as mpb
 from aether.wire.generated.aether.v1 import worker_pb2 as wpb
 
@@ -18,6 +18,8 @@ class Wire:
 
     sent: list[wpb.ServerMessage] = field(factory=list)
     is_finished: bool = False
+    is_congested: bool = False
+    on_writable: Callable[[], None] | None = None
 
     def send(self, message: bytes) -> None:
         self.sent.append(wpb.ServerMessage.FromString(message))
@@ -140,3 +142,26 @@ def test_a_long_history_goes_out_in_parts_that_say_whether_more_follows() -> Non
         assert [task.run_id for task in tasks] == ["run-1"] + [""] * (len(tasks) - 1)
         assert [event.seq for task in tasks for event in task.events] == list(range(1, count + 1))
         assert all(message.ByteSize() <= 2 * CHUNK_BYTES for message in room.wire.sent)
+
+
+def test_what_a_worker_has_no_room_for_waits_in_its_order() -> None:
+    room = Room()
+    room.wire.is_congested = True
+    for token in (1, 2):
+        room.stream.revoke(Revoke(1, token, "x" * CHUNK_BYTES))
+    room.outbox.flush()
+    assert room.wire.sent == []
+    room.wire.is_congested = False
+    assert room.wire.on_writable is not None
+    room.wire.on_writable()
+    assert [delivery.task.token for delivery in room.wire.deliveries()] == [1, 2]
+
+
+def test_who_is_owed_too_much_is_left_to_the_transport() -> None:
+    room = Room()
+    room.wire.is_congested = True
+    count = WAITING_BYTES // CHUNK_BYTES + 1
+    for token in range(count):
+        room.stream.revoke(Revoke(1, token, "x" * CHUNK_BYTES))
+    room.outbox.flush()
+    assert 0 < len(room.wire.sent) < count

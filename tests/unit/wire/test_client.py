@@ -414,6 +414,26 @@ def test_who_is_asked_before_writing_speaks_in_the_same_write():
     assert server.read() == []
 
 
+def test_who_asks_again_while_it_is_asked_is_asked_again():
+    server = RawServer()
+    call, _ = opened(server)
+    server.read()
+    asked = []
+
+    def give():
+        asked.append(1)
+        if len(asked) < 2:
+            call.before_writing(give)
+
+    wakes = []
+    server.client.wake = lambda: wakes.append(1)
+    call.before_writing(give)
+    server.client.pull()
+    assert wakes == [1, 1]
+    server.client.pull()
+    assert (asked, wakes) == ([1, 1], [1, 1])
+
+
 def test_nobody_is_asked_for_a_call_that_has_ended():
     server = RawServer()
     call, _ = opened(server)
