@@ -219,6 +219,8 @@ class ClientLink(Link[ClientCall]):
         self.on_room: Callable[[], None] = _nothing
         """A call has ended, so another may be opened."""
         self._next_stream = 1
+        # Far below what ends the connection: those who wait go on one after the other.
+        self._queued_mark = limits.outbound_connection_bytes // 4
         self._givers: list[Callable[[], None]] = []
         self._answers: HeaderReader[AnswerHead] = HeaderReader(
             parse_answer, max_list=limits.header_block, memo_entries=limits.header_memo
@@ -259,6 +261,13 @@ class ClientLink(Link[ClientCall]):
         self.want_flush()
 
     def pull(self) -> bytes:
+        was_full = self.queued > self._queued_mark
+        data = self._pull()
+        if was_full and self.queued <= self._queued_mark:
+            self.on_room()
+        return data
+
+    def _pull(self) -> bytes:
         if self._givers:
             # The flush is on its way: nothing that they send asks for another one, and what they ask for is asked anew.
             givers, self._givers = self._givers, []
@@ -272,8 +281,8 @@ class ClientLink(Link[ClientCall]):
 
     @property
     def is_full(self) -> bool:
-        """As many calls are open as the server allows."""
-        return len(self.streams) >= self.max_streams
+        """As many calls are open as the server allows, or so much waits to be sent that another had to wait."""
+        return len(self.streams) >= self.max_streams or self.queued > self._queued_mark
 
     @property
     def is_spent(self) -> bool:

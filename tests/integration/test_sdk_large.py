@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import anyio
 import pytest
 
 import aether
@@ -63,3 +64,17 @@ async def test_much_at_a_time_is_sent_as_there_is_room() -> None:
     # More than may wait in one stream, there and back.
     async with client.serve():
         assert await many.start_and_wait(40) == 40_000_000
+
+
+async def test_many_starts_at_a_time_keep_their_connection(caplog: pytest.LogCaptureFixture) -> None:
+    client = aether.Client(db="memory")
+
+    @client.workflow("size")
+    async def size(ctx: aether.Context, data: bytes) -> int:
+        return len(data)
+
+    # More than may wait in one connection.
+    async with client.serve(), anyio.create_task_group() as group:
+        for _ in range(90):
+            group.start_soon(size.start_and_wait, b"x" * 1_000_000)
+    assert caplog.messages == []

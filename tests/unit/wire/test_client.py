@@ -434,6 +434,21 @@ def test_who_asks_again_while_it_is_asked_is_asked_again():
     assert (asked, wakes) == ([1, 1], [1, 1])
 
 
+def test_a_connection_is_full_while_much_waits_to_be_sent():
+    server = RawServer()
+    call, _ = opened(server)
+    server.read()
+    rooms = []
+    server.client.on_room = lambda: rooms.append(server.client.is_full)
+    size = server.client.limits.outbound_stream_bytes - 100
+    call.send(b"x" * size)
+    assert not server.client.is_full
+    server.client.open("/x").send(b"x" * 1_000)
+    assert server.client.is_full
+    server.client.pull()
+    assert rooms == [False]
+
+
 def test_nobody_is_asked_for_a_call_that_has_ended():
     server = RawServer()
     call, _ = opened(server)
