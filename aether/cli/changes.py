@@ -13,6 +13,7 @@ from aether.cli.options import (
     RunOption,
     ServerOption,
     WorkflowArgument,
+    finite,
     reported,
 )
 from aether.cli.output import Format
@@ -93,7 +94,9 @@ def signal(
 
 def result(
     workflow_id: WorkflowArgument,
-    timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Wait so long; 0: for ever.")] = 0,
+    timeout: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", callback=finite, help="Wait so long; 0: for ever.")
+    ] = 0,
     run_id: RunOption = "",
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,

@@ -10,7 +10,7 @@ import typer
 
 from aether.cli.clock import pause
 from aether.cli.moments import Times
-from aether.cli.options import gathering, looking, say, show
+from aether.cli.options import finite, gathering, looking, say, show
 from aether.cli.output import Colour, Look
 from aether.errors import AetherError
 
@@ -24,7 +24,9 @@ _COLUMNS = Annotated[str, typer.Option("--columns", metavar="NAMES", help="Only 
 _HEADERS = Annotated[bool, typer.Option("--no-headers", help="Without the line of titles.")]
 _SORT = Annotated[str, typer.Option("--sort", metavar="[-]NAME", help="Sort by this column; -NAME: backwards.")]
 _WATCH = Annotated[bool, typer.Option("--watch", help="Show it again and again; stop with Ctrl-C.")]
-_EVERY = Annotated[float, typer.Option("--every", min=0.1, metavar="SECONDS", help="How often to watch. [2]")]
+_EVERY = Annotated[
+    float, typer.Option("--every", min=0.1, metavar="SECONDS", callback=finite, help="How often to watch. [2]")
+]
 # A terminal: to the corner; clear the rest of a line; clear what is below.
 _HOME, _CLEAR_LINE, _CLEAR_BELOW, _CLEAR_ALL = "\x1b[H", "\x1b[K", "\x1b[J", "\x1b[2J"
 

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import os
 import re
 import sys
@@ -53,6 +54,13 @@ RunOption = Annotated[
 # A setting as it was typed; what it means is said by `server/settings.py`.
 Given = str | None
 WorkflowArgument = Annotated[str, typer.Argument(metavar="ID", help="The workflow's id.", autocompletion=complete_id)]
+
+
+def finite(value: float) -> float:
+    """A `callback` of options: NaN is within every range, for it compares with nothing."""
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a number of seconds.")
+    return value
 
 
 ConfigOption = Annotated[

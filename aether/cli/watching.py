@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from aether.cli.options import DEFAULT_SERVER, POSITION_MAX, FilteredCommand, OutputOption, ServerOption, reported
+from aether.cli.options import (
+    DEFAULT_SERVER,
+    POSITION_MAX,
+    FilteredCommand,
+    OutputOption,
+    ServerOption,
+    finite,
+    reported,
+)
 from aether.cli.output import Format
 
 
@@ -22,7 +30,8 @@ def top(
     run: Annotated[str, typer.Option(metavar="ID", help="Begin with this run.")] = "",
     filter_text: Annotated[str, typer.Option("--filter", metavar="FILTER", help="Only runs that it means.")] = "",
     interval: Annotated[
-        float, typer.Option(min=0.25, max=10, metavar="SECONDS", help="How often to look at the server.")
+        float,
+        typer.Option(min=0.25, max=10, metavar="SECONDS", callback=finite, help="How often to look at the server."),
     ] = 1.0,
     read_only: Annotated[bool, typer.Option("--read-only", help="Without the keys that change something.")] = False,
     once: Annotated[bool, typer.Option("--once", help="Show it once and end; so does a pipe.")] = False,

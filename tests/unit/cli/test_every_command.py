@@ -99,6 +99,17 @@ def test_every_command_says_in_one_line_that_its_server_is_not_there(tmp_path):
     assert all(json.loads(errors)["exit_code"] == code for _, code, _, errors in as_data)
 
 
+def test_seconds_that_are_no_number_are_refused():
+    asked = [
+        [*command, value]
+        for command in (["result", "w", "--timeout"], ["status", "w", "--every"], ["top", "--interval"])
+        for value in ("nan", "inf")
+    ]
+    for command, code, out, errors in ask(asked)[0]:
+        assert (code, out) == (ExitCode.USAGE, ""), command
+        assert "Traceback" not in errors
+
+
 @pytest.mark.parametrize("junk", [b"\x00\xff", b"[server\n", b"[server]\ngrpc_port = 'x'\nfoo = 1\n"])
 def test_every_command_that_reads_settings_names_what_is_wrong_with_the_file(junk, tmp_path):
     (tmp_path / "aether.toml").write_bytes(junk)
