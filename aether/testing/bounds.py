@@ -14,7 +14,7 @@ from attrs import frozen
 
 from aether.server.connection import Connection
 from aether.server.serve import Running
-from aether.server.sinks import CHUNK_BYTES, SessionStream
+from aether.server.sinks import CHUNK_BYTES, WAITING_BYTES, SessionStream
 from aether.testing.checkers import Violation
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def _of_server(running: Running) -> Iterator[Size]:
     for sink in loop.sinks.values():
         if isinstance(sink, SessionStream):
             yield Size("bytes gathered for a worker", sink._size, CHUNK_BYTES)
+            yield Size("bytes that wait for a worker to read", sink._waiting_bytes, WAITING_BYTES)
 
 
 def _of_connection(connection: Connection) -> Iterator[Size]:

@@ -145,6 +145,8 @@ async def _drive(events: Sequence[e.Event], workflow: Workflow[..., Any], answer
 class _Script:
     """The stream of the session: says the history, and listens."""
 
+    is_congested = False
+
     def __init__(self, events: Sequence[e.Event], workflow_type: str, answer: _Answer) -> None:
         self._messages = self._written(events, workflow_type)
         self._take: Callable[[bytes], None] | None = None

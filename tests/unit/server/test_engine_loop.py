@@ -164,7 +164,7 @@ def test_a_task_reaches_its_worker_with_the_bytes_that_were_stored() -> None:
             it.loop.post(OpenSession(1, "w", "default", ("t",), (), 10, 10))
             started(it, "a")
             await trio.testing.wait_all_tasks_blocked()
-            assert sink._tasks == [], "not before it is durable"
+            assert not sink._tasks, "not before it is durable"
             it.disk.gate.release(2)
             await it.hear()
             task = wpb.Task.FromString(sink._tasks[0])
