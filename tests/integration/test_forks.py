@@ -242,14 +242,14 @@ def test_the_command_line_forks_and_retries(server):
             assert (document["workflow_id"], document["at_seq"], document["run_id"] != handle.run_id) == ("f", 3, True)
             assert await local.handle("f").result() == "mended"
             assert await run("retry", "f") == (
-                "5 aether: the run is COMPLETED: there is nothing to retry; "
+                "6 aether: the run is COMPLETED: there is nothing to retry; "
                 "to go on from one of its events, fork it there\n"
             )
             assert (await run("fork", "f", "--at", "99")).startswith("2 aether: there is no event 99: the history has ")
             assert (await run("fork", "nobody", "--at", "1")).startswith("3 aether: no workflow 'nobody'")
             await steps.options(workflow_id="open").start()
             assert (await run("fork", "f", "--at", "1", "--id", "open")).startswith(
-                "5 aether: workflow id 'open' is open"
+                "6 aether: workflow id 'open' is open"
             )
 
     trio.run(main)
