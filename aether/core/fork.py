@@ -3,7 +3,7 @@
 `plan` cuts a history. What was over at the event is kept, and is over in the new run. What was not over begins anew:
 
     activities, children   their events are left out, so the code asks for them again; attempts count from 1
-    steps between attempts the same
+    steps between attempts the same, but one that the code may have given up is kept as it was
     timers                 kept, with the time at which they fire
     promises               kept open, under the token of the new run, with the time at which they expire
     signals                those that had come are kept
@@ -18,9 +18,9 @@ are recorded in one decision, so a crash leaves all of it or nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from aether.core import lifecycle
 from aether.core.effects import EventRecorded, RunChanged, Started
@@ -69,6 +69,7 @@ _GIVES_UP = (
     e.ChildCancelled,
     e.PromiseDropped,
 )
+_STEP_GOES_ON = (e.StepRetried, e.StepCompleted, e.StepFailed)
 _FAILS = (e.StepFailed, e.ActivityFailed, e.ChildFailed, e.PromiseRejected)
 _WORK = (e.StepCompleted, e.ActivityCompleted, e.ChildCompleted)
 
@@ -84,9 +85,7 @@ def plan(history: Sequence[e.Event], at_seq: int) -> tuple[e.Event, ...]:
         if isinstance(event.fact, e.CancelRequested):
             before = f"with event {event.seq} the run was asked to stop; fork at {event.seq - 1} or before"
             raise InvalidArgument(before, field="at_seq")
-    begun = _not_over(shared)
-    _refuse_what_others_rest_on(shared, [seqs[0] for seqs in begun])
-    left_out = {seq for seqs in begun for seq in seqs}
+    left_out = _left_out(history, shared)
     kept = [event for event in shared if event.seq not in left_out and not isinstance(event.fact, _PAUSES)]
     return tuple(evolve(event, seq=seq) for seq, event in enumerate(kept, start=1))
 
@@ -230,15 +229,45 @@ def _not_over(shared: Sequence[e.Event]) -> list[list[int]]:
     return list(begun.values())
 
 
-def _refuse_what_others_rest_on(shared: Sequence[e.Event], begun: Iterable[int]) -> None:
-    """Only of children does the code not always wait at once; if it has gone on, what it did rests on the child."""
-    children: dict[int, e.ChildStarted] = {}
-    for seq in begun:
-        begins_with = shared[seq - 1].fact
-        if isinstance(begins_with, e.ChildStarted):
-            children[seq] = begins_with
-    if not children:
-        return
+def _left_out(history: Sequence[e.Event], shared: Sequence[e.Event]) -> set[int]:
+    """What begins anew. Raises InvalidArgument if what the code did after it rests on a part of that."""
+    begun = _not_over(shared)
+    last_tries = {seqs[0]: _last_try(shared, seqs) for seqs in begun}
+    anew = {seq for seqs in begun for seq in seqs}
+    rested_on = _rested_on(shared, set(last_tries.values()), anew)
+    for seqs in reversed(begun):
+        begins_with = shared[seqs[0] - 1].fact
+        if isinstance(begins_with, e.ChildStarted) and seqs[0] in rested_on:
+            raise InvalidArgument(
+                f"child {begins_with.workflow_id!r} was open and the run had gone on: fork at {seqs[0] - 1} or before, "
+                "or at an event by which the child was over",
+                field="at_seq",
+            )
+    # A step that went on later had not been given up.
+    went_on = {event.fact.path for event in history[len(shared) :] if isinstance(event.fact, _STEP_GOES_ON)}
+    return {
+        seq
+        for seqs in begun
+        if last_tries[seqs[0]] not in rested_on or getattr(shared[seqs[0] - 1].fact, "path", "") in went_on
+        for seq in seqs
+    }
+
+
+def _last_try(shared: Sequence[e.Event], seqs: Sequence[int]) -> int:
+    """The event behind which the code may have gone on without this. 0: it never does."""
+    begins_with = shared[seqs[0] - 1].fact
+    if isinstance(begins_with, e.ChildStarted):
+        # Not everybody who starts one waits for it.
+        return seqs[0]
+    # A step that is cancelled between its attempts holds nobody up, and if its timer was faster nothing says so.
+    return max((seq for seq in seqs if isinstance(shared[seq - 1].fact, e.StepRetried)), default=0)
+
+
+def _rested_on(shared: Sequence[e.Event], begun: set[int], anew: set[int]) -> set[int]:
+    """Behind which of these events did the code go on, as far as can be told?"""
+    rested_on: set[int] = set()
+    if not any(begun):
+        return rested_on
     # By the branch that opened it and its own path: the number of the call that did, and when something was recorded in
     # it first.
     begins: dict[str, dict[str, tuple[int, int]]] = {}
@@ -247,23 +276,17 @@ def _refuse_what_others_rest_on(shared: Sequence[e.Event], begun: Iterable[int])
             begins.setdefault(opener, {}).setdefault(branch, (number, event.seq))
     # Of what follows an event: the greatest number in each branch.
     latest: dict[str, int] = {}
-    # Of what follows an event: branches in which something was given up, by what opened them.
-    given_up: dict[tuple[str, int], set[str]] = {}
+    given_up = _GivenUp()
     for event in reversed(shared):
-        child = children.get(event.seq)
-        if child is not None and (
-            _is_rested_on(child.path, event.seq, latest, begins) or _has_ended_others(child.path, given_up)
-        ):
-            raise InvalidArgument(
-                f"child {child.workflow_id!r} was open and the run had gone on: fork at {event.seq - 1} or before, "
-                "or at an event by which the child was over",
-                field="at_seq",
-            )
-        for branch, number in _levels(getattr(event.fact, "path", "")):
+        path = getattr(event.fact, "path", "")
+        if event.seq in begun and (_is_rested_on(path, event.seq, latest, begins) or given_up.may_rest_on(path)):
+            rested_on.add(event.seq)
+        for branch, number in _levels(path):
             latest[branch] = max(latest.get(branch, 0), number)
-        if isinstance(event.fact, _GIVES_UP):
-            for opener, number, branch in _branches(event.fact.path):
-                given_up.setdefault((opener, number), set()).add(branch)
+        # What begins anew itself is given up anew.
+        if isinstance(event.fact, _GIVES_UP) and event.seq not in anew:
+            given_up.add(path)
+    return rested_on
 
 
 def _is_rested_on(child: str, seq: int, latest: dict[str, int], begins: dict[str, dict[str, tuple[int, int]]]) -> bool:
@@ -276,13 +299,29 @@ def _is_rested_on(child: str, seq: int, latest: dict[str, int], begins: dict[str
     return False
 
 
-def _has_ended_others(child: str, given_up: dict[tuple[str, int], set[str]]) -> bool:
-    """Was something given up beside a branch of the child's? It may be because that branch had come to its end."""
-    for opener, number, branch in _branches(child):
-        ended = given_up.get((opener, number), set())
-        if ended and branch not in ended:
-            return True
-    return False
+@define
+class _GivenUp:
+    """What follows an event and was given up."""
+
+    # Branches in which something was, by what opened them.
+    _beside: dict[tuple[str, int], set[str]] = field(factory=dict)
+    # The least number in each branch.
+    _first: dict[str, int] = field(factory=dict)
+
+    def add(self, path: str) -> None:
+        for opener, number, branch in _branches(path):
+            self._beside.setdefault((opener, number), set()).add(branch)
+        for branch, number in _levels(path):
+            self._first[branch] = min(self._first.get(branch, number), number)
+
+    def may_rest_on(self, path: str) -> bool:
+        for opener, number, branch in _branches(path):
+            ended = self._beside.get((opener, number), set())
+            # Beside a branch of the path's: perhaps because that branch had come to its end.
+            if ended and branch not in ended:
+                return True
+        # What was begun before it, a deadline, say: perhaps because what the deadline is for had come to its end.
+        return any(self._first.get(branch, number) < number for branch, number in _levels(path))
 
 
 def _levels(path: str) -> Iterator[tuple[str, int]]:

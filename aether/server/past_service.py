@@ -257,12 +257,10 @@ def _cut(request: pb.ForkRequest, reader: Reader) -> ForkRun | pb.ForkResponse:
         return pb.ForkResponse(workflow_id=there.workflow_id, run_id=there.run_id, existing=True)
     row = find_row(request.workflow_id, request.run_id, reader)
     history: list[e.Event] = []
-    # Of an event that is asked for nothing behind it is needed.
-    last_seq = request.at_seq if not request.retry else 0
     while True:
         page = reader.events(row.key, len(history), PAGE_EVENTS)
         history += [decode_event(event.body) for event in page]
-        if len(page) < PAGE_EVENTS or (last_seq and len(history) >= last_seq):
+        if len(page) < PAGE_EVENTS:
             break
     at_seq = retry_point(history) if request.retry else request.at_seq
     events = plan(history, at_seq)

@@ -142,6 +142,48 @@ def test_a_child_on_which_nothing_rests_begins_anew(before, child, later):
     assert kept(2 + len(facts), *facts) == [*beside, e.SignalReceived("go", data())]
 
 
+def test_a_child_in_what_had_a_deadline_can_not_be_left_out_when_the_deadline_was_given_up():
+    begins = [e.TimerStarted("1.1.1", 9), began("2")]
+    with pytest.raises(InvalidArgument, match="child 'w/2' was open and the run had gone on: fork at 3 or before"):
+        kept(5, *begins, e.TimerCancelled("1.1.1"))
+    assert kept(4, *begins) == begins[:1]
+
+
+def retried(path, attempt=1):
+    return e.StepRetried(path, "b", BOOM, attempt, 5)
+
+
+@pytest.mark.parametrize(
+    ("step", "later"),
+    [
+        ("2", completed("3")),
+        ("1.1.2", completed("2")),
+        ("1.1.2", completed("1.1.3.1.1")),
+        ("1.2.2", e.TimerCancelled("1.1.1.1.1")),  # the branch of the step has ended, and ends the others
+        ("4", e.TimerCancelled("1.1.1")),  # a deadline around that of the step
+    ],
+)
+def test_a_step_that_was_given_up_between_attempts_is_kept(step, later):
+    """Its deadline came, and then its next attempt was due before the server had heard that nobody wants it."""
+    beside = [e.TimerStarted("1.1.1.1.1", 9), e.TimerStarted("1.1.1", 9)]
+    begins = [*beside, retried(step), e.TimerFired(step), retried(step, 2)]
+    facts = [*begins, e.TimerFired(step), later]
+    assert kept(9, *facts, e.RunCompleted(data())) == facts
+    # Nor has it heard of it yet.
+    assert kept(8, *begins, later, e.TimerCancelled(step)) == [*begins, later]
+    # As far as one can tell it has not gone on before.
+    assert kept(8, *facts) == kept(7, *facts) == beside
+
+
+def test_a_step_that_was_tried_again_later_had_not_been_given_up():
+    """What was given up beside it, a deadline that was not needed, has nothing to do with it."""
+    deadline, over = e.TimerStarted("1.1.1.1.1", 9), e.TimerCancelled("1.1.1.1.1")
+    facts = [deadline, retried("1.2.1"), over, e.TimerFired("1.2.1")]
+    for end in (e.StepCompleted("1.2.1", "b", data()), e.StepFailed("1.2.1", "b", BOOM, 2), retried("1.2.1", 2)):
+        assert kept(6, *facts, end) == [deadline, over]
+    assert kept(6, *facts, e.StepCompleted("1.2.2", "b", data())) == facts
+
+
 def test_a_run_that_failed_by_itself_is_retried_at_its_last_event():
     assert retry_point(events(completed("1"), e.RunFailed(BOOM))) == 3
     caught = Failure("KeyError", "caught")
