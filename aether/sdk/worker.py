@@ -1,6 +1,7 @@
 """The worker: one session after the other, for as long as it is wanted."""
 
 import logging
+import math
 import os
 import platform
 from collections.abc import Callable, Mapping
@@ -22,6 +23,8 @@ _PATH: Final = "/aether.v1.WorkerService/WorkSession"
 _BACKOFF_S: Final = 0.05
 _BACKOFF_FACTOR: Final = 1.3
 _BACKOFF_MAX_S: Final = 5.0
+# One that is lost sooner is no sign that the next will last.
+_LASTING_S: Final = 1.0
 # Answers that no repetition changes.
 _FATAL: Final = (Code.INVALID_ARGUMENT, Code.UNIMPLEMENTED, Code.PERMISSION_DENIED)
 
@@ -88,8 +91,11 @@ class Worker:
             await anyio.sleep(wait_s)
 
     async def _run_session(self, on_registered: Callable[[], None]) -> None:
+        registered_at = math.inf
+
         def registered() -> None:
-            self._backoff_s = _BACKOFF_S
+            nonlocal registered_at
+            registered_at = anyio.current_time()
             on_registered()
 
         stream = await self._transport.open_stream(_PATH)
@@ -103,6 +109,8 @@ class Worker:
             return
         finally:
             self._session = None
+            if anyio.current_time() - registered_at >= _LASTING_S:
+                self._backoff_s = _BACKOFF_S
         while isinstance(failure, BaseExceptionGroup):
             failure = failure.exceptions[0]
         raise failure

@@ -67,8 +67,11 @@ class Recovery:
     def _look_for_children(self, engine: Engine, reader: Reader) -> None:
         """A child is closed in one commit with its parent's knowing of it, unless the parent could not be read then."""
         for run, child in list(engine.missing_children()):
-            row = reader.run(child.workflow_id, child.run_id)
-            last = reader.last_event(row.key) if row is not None else None
+            try:
+                row = reader.run(child.workflow_id, child.run_id)
+                last = reader.last_event(row.key) if row is not None else None
+            except StoreDamaged:
+                continue  # how it ended can not be read, so the parent waits; whoever asks for the child is told
             fact = decode_event(last.body).fact if last is not None else None
             if isinstance(fact, e.RunCompleted | e.RunFailed | e.RunCancelled):
                 engine.learn_end(run, child.path, fact)

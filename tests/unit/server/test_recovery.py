@@ -146,6 +146,25 @@ def test_a_parent_hears_of_the_end_of_a_child_that_came_while_it_could_not_be_re
     assert list(engine.state.runs) == [1]
 
 
+@pytest.mark.parametrize(
+    "edit", ["UPDATE runs SET type = 'x' WHERE key = 2", "UPDATE log SET body = x'00' WHERE run_key = 2 AND seq = 3"]
+)
+def test_a_child_whose_end_can_not_be_read_keeps_nobody_from_being_served(tmp_path: Path, edit: str):
+    store = SqliteStore(str(tmp_path / "aether.db"))
+    child = e.ChildStarted("2", "w-2", "r-2", "order")
+    fill(store, {1: events_of(1, (child, True)), 2: events_of(2, e.RunCompleted(VALUE))})
+    store.commit([Batch(changes=[RunChange(2, 3, T0 + 9)])])
+    store.close()
+    connection = apsw.Connection(store.location)
+    connection.execute(edit)
+    connection.close()
+    reader = SqliteStore(store.location).reader()
+    engine, _, decision = taken_up(reader)
+    reader.close()
+    assert list(engine.state.runs) == [1]
+    assert [record for record in decision.records if isinstance(record, EventRecorded)] == []
+
+
 def test_task_queues_are_as_they_were_set_and_a_damaged_setting_is_told(path: str):
     store = SqliteStore(path)
     store.open()
