@@ -26,8 +26,6 @@ async def go_back(user: User, handle: Handle[Any], draws: Dice) -> None:
             history = await user.insist(lambda: _history(handle))
             at = 0 if retries else draws.randint(1, len(history))
             made = await user.insist(partial(_make, user, handle, at))
-            if made is None:
-                return
             await _see_to_its_end(user, made, draws)
         except WorkflowNotFound:
             # Not kept any more; or a server that is ahead of its disk has forgotten it: go back once more.
@@ -45,15 +43,18 @@ async def _history(handle: Handle[Any]) -> list[Event]:
     return [event async for event in handle.history()]
 
 
-async def _make(user: User, handle: Handle[Any], at: int) -> Handle[Any] | None:
-    """The new run. None if somebody has it under way already, which is who asked before and got no answer."""
+async def _make(user: User, handle: Handle[Any], at: int) -> Handle[Any]:
+    """The new run."""
+    workflow_id = f"fork-{user.number}" if at else handle.workflow_id
     try:
         if not at:
             made = await handle.retry()
         else:
-            made = await handle.fork(at=at, workflow_id=f"fork-{user.number}")
-    except aether.WorkflowAlreadyExists:
-        return None
+            made = await handle.fork(at=at, workflow_id=workflow_id)
+    except (aether.WorkflowAlreadyExists, WorkflowNotFound):
+        # Asked before, made, and the answer was lost for so long that this is another request; its origin may be gone.
+        there = await user.client.handle(workflow_id).status()
+        made = user.client.handle(workflow_id, there.info.run_id)
     user.world.deeds["forks" if at else "retries"] += 1
     user.world.note(f"{handle.workflow_id} goes on as {made.workflow_id} from {at or 'its failure'}")
     return made
