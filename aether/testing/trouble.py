@@ -62,7 +62,8 @@ class Trouble:
         if "paused queues" in plan.kinds:
             # Nobody else would let it go on.
             await self._resume_queue()
-        if "flipped bits on disk" in plan.kinds:
+        if "flipped bits on disk" in plan.kinds or "unreadable disk" in plan.kinds:
+            # A run whose history could not be read waits until its worker comes anew.
             self.world.mend_disk()
 
     async def _cut(self) -> None:
