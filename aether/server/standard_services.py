@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool
+from google.protobuf import descriptor_pool
 from google.protobuf.message import DecodeError
 
 from aether.errors import InvalidArgument
@@ -132,8 +132,6 @@ def _serialised(file: Any) -> Iterable[bytes]:
     while todo:
         next_file = todo.pop()
         if next_file.name not in found:
-            message = descriptor_pb2.FileDescriptorProto()
-            next_file.CopyToProto(message)
-            found[next_file.name] = message.SerializeToString()
+            found[next_file.name] = next_file.serialized_pb
             todo.extend(next_file.dependencies)
     return found.values()

@@ -1,6 +1,5 @@
 """Which store a location means: the one place that knows all of them."""
 
-from importlib.metadata import entry_points
 from typing import Final
 
 from aether.store.interface import Store, StoreError, StoreFailed
@@ -34,6 +33,8 @@ def open_store(location: str) -> Store:
 
 def _custom_store(scheme: str, location: str) -> Store:
     """The store that an installed package has under that name."""
+    from importlib.metadata import entry_points  # most servers have no use for it
+
     there = entry_points(group=GROUP)
     found = [point for point in there if point.name == scheme.removeprefix(CUSTOM)]
     where = f"{scheme}://"
