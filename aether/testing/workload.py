@@ -65,7 +65,7 @@ class Author:
         if depth < 2:
             below = depth + 1
             plain += [
-                lambda: ["parallel", self._branches(below, is_child=is_child), draws.choice([0, 1, 2])],
+                lambda: self._parallel(below, is_child=is_child),
                 lambda: ["race", self._branches(below, is_child=is_child)],
                 lambda: ["nursery", self._branches(below, is_child=is_child)],
                 lambda: ["within", draws.choice([0.5, 3, 20]), self.program(below, is_child=is_child, size_max=3)],
@@ -83,6 +83,12 @@ class Author:
             return ["fail"]
         return draws.choice(plain)()
 
+    def _parallel(self, depth: int, *, is_child: bool) -> Op:
+        branches, limit = self._branches(depth, is_child=is_child), self.draws.choice([0, 1, 2])
+        # Behind a limit a branch begins because another one has ended. When that ended with a child that nobody waits
+        # for, no history says so, and a fork may leave out the child on which the branch rests: docs/the-past.md.
+        return ["parallel", [_joined(ops) for ops in branches] if limit else branches, limit]
+
     def _branches(self, depth: int, *, is_child: bool) -> list[Program]:
         return [self.program(depth, is_child=is_child, size_max=3) for _ in range(self.draws.randint(1, 3))]
 
@@ -96,6 +102,14 @@ class Author:
     def _promise(self, name: str) -> Op:
         self.promises.append(f"p{name}")
         return ["promise", f"p{name}", self.draws.choice([0, 0, 3, 20])]
+
+
+def _joined(part: Any) -> Any:
+    """The same of a program, and every child that is spawned is waited for."""
+    if not isinstance(part, list):
+        return part
+    same = [_joined(each) for each in part]
+    return [*same[:-1], True] if part[:1] == ["spawn"] else same
 
 
 def author_of(seed: object) -> Author:

@@ -1,7 +1,8 @@
 """Simulations: the seeds that once failed, and as many new ones as fit into the budget.
 
-`AETHER_TEST_SIMULATION_SECONDS` is the budget (120 if it is not set). `tox -e sim -- --minutes 30` goes on for longer,
-and `tox -e sim -- --seed N` repeats one.
+`AETHER_TEST_SIMULATION_SECONDS` is the budget (120 if it is not set). The seeds are those from 1 on, so that what fails
+is the change's doing and not chance's; a change gives each of them another course. `tox -e sim -- --minutes 30` looks
+for new ones, and `tox -e sim -- --seed N` repeats one.
 """
 
 import os
@@ -32,9 +33,9 @@ def test_a_seed_that_once_failed_keeps_all_promises(seed):
 
 
 @pytest.mark.timeout(BUDGET_S + 120)
-def test_new_seeds_keep_all_promises():
+def test_as_many_seeds_as_fit_keep_all_promises():
     elapsed = stopwatch()
-    seed = int.from_bytes(os.urandom(4))
+    seed = 1
     facts: Counter[str] = Counter()
     deeds: Counter[str] = Counter()
     seeds = 0
