@@ -15,7 +15,7 @@ from aether.errors import AetherError, InvalidArgument, WorkflowClosed, Workflow
 from aether.model import events as e
 from aether.sdk.handle import Handle
 from aether.testing.seeded import Dice
-from aether.wire.convert import encode_event
+from aether.wire.convert import decode_event
 
 if TYPE_CHECKING:
     from aether.testing.users import User
@@ -115,7 +115,7 @@ class Talks:
             seen += 1
             if event.seq != seen:
                 raise self.user.broken(f"event {event.seq} of run {run_id} is followed by {seen}")
-            if account is None or encode_event(event) != account.bodies[seen - 1]:
+            if account is None or event != decode_event(account.bodies[seen - 1]):
                 raise self.user.broken(f"event {seen} of run {run_id} is shown and is not what is on disk")
 
     async def _look(self) -> None:

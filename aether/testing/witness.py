@@ -16,6 +16,7 @@ from aether.model.runs import RunState
 from aether.testing.checkers import Account, Journal, Violation
 from aether.wire.calls import Call, Method
 from aether.wire.generated.aether.v1 import client_pb2 as cpb
+from aether.wire.generated.aether.v1 import model_pb2 as mpb
 from aether.wire.generated.aether.v1 import worker_pb2 as wpb
 
 _CLIENT: Final = "/aether.v1.ClientService/"
@@ -140,7 +141,8 @@ class Witness:
         for event in task.events:
             if event.seq > len(account.bodies):
                 raise Violation(f"event {event.seq} of run {account.row.run_id} is handed out and not on disk")
-            if event.SerializeToString() != account.bodies[event.seq - 1]:
+            # As messages: the entries of a map are written in any order.
+            if event != mpb.Event.FromString(account.bodies[event.seq - 1]):
                 raise Violation(f"event {event.seq} of run {account.row.run_id} is not what is on disk")
 
     def _grant(self, run_id: str, path: str, token: int, worker: str) -> None:
