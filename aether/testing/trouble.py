@@ -18,8 +18,6 @@ from aether.wire.status import Code
 if TYPE_CHECKING:
     from aether.testing.world import World
 
-# What was sent before is there, or is never.
-_UNDER_WAY_S: Final = 60
 _UPDATE_QUEUE: Final = "/aether.v1.AdminService/UpdateQueue"
 _COMPLETE: Final = "/aether.v1.WorkerService/CompleteStep"
 
@@ -62,9 +60,7 @@ class Trouble:
         plan.is_healed = True
         self.world.note("all trouble is over")
         if "paused queues" in plan.kinds:
-            # Nobody else would let it go on. The last who paused it was cut short, and may be heard after us.
-            await self._resume_queue()
-            await trio.sleep(_UNDER_WAY_S)
+            # Nobody else would let it go on.
             await self._resume_queue()
         if "flipped bits on disk" in plan.kinds or "unreadable disk" in plan.kinds:
             # A run whose history could not be read waits until its worker comes anew.
