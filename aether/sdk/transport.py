@@ -45,10 +45,9 @@ _TRIES: Final = 3  # of a call that the server did not start on
 class TransportStream:
     """A call with many messages. Leaving it with `async with` cancels it if it is open still."""
 
-    def __init__(self, call: ClientCall, received: Gate, room: Gate) -> None:
+    def __init__(self, call: ClientCall) -> None:
         self._call = call
-        self._received = received
-        self._room = room
+        self._received = Gate()
         self._take: Callable[[bytes], None] | None = None
         self._give: Callable[[], None] | None = None
         self._is_asked = self._is_in_line = False
@@ -67,7 +66,6 @@ class TransportStream:
             self._line_up()
         if self._take is None or call.status is not None:
             self._received.open()
-        self._room.open()
 
     def hand_over(self, take: Callable[[bytes], None], give: Callable[[], None]) -> None:
         """No task is to stand between this call and the connection, which costs a scheduler pass each way.
@@ -132,11 +130,6 @@ class TransportStream:
     def is_congested(self) -> bool:
         """So much waits to be sent that whoever has more to say should wait until `give` is called again."""
         return self._call.is_congested
-
-    async def drained(self) -> None:
-        """Returns when little enough waits to be sent, or the call has ended. One task at a time."""
-        while self._call.is_congested:
-            await self._room.wait()
 
     async def __aenter__(self) -> Self:
         return self
@@ -287,7 +280,7 @@ class Transport:
         """Opens a call with many messages either way. Raises RpcError when there is no server."""
         deadline = math.inf if timeout_s is None else self._clock() + timeout_s
         call = await self._open(path, metadata, deadline)
-        return TransportStream(call, Gate(), Gate())
+        return TransportStream(call)
 
     async def _open(self, path: str, metadata: Sequence[MetadataItem], deadline: float) -> ClientCall:
         connection = self._connection

@@ -143,26 +143,6 @@ async def test_losing_the_server_fails_open_calls_at_once_and_the_next_call_reco
                 assert await transport.unary("/test.Echo/Unary", b"again", timeout_s=20) == b"again"
 
 
-async def test_a_stream_slows_its_sender_down(server: RunningServer) -> None:
-    async with Transport(f"http://{server.address}") as transport:
-        stream = await transport.open_stream("/test.Echo/Bidi")
-        sent = got = 0
-
-        async def read() -> None:
-            nonlocal got
-            while messages := await stream.receive():
-                got += sum(map(len, messages))
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(read)
-            for _ in range(100):
-                stream.send(b"x" * 50_000)
-                sent += 50_000
-                await stream.drained()
-            stream.half_close()
-    assert got == sent
-
-
 async def test_a_handed_over_stream_takes_and_gives_without_a_task(server: RunningServer) -> None:
     async with Transport(f"http://{server.address}") as transport:
         stream = await transport.open_stream("/test.Echo/Bidi")
