@@ -39,6 +39,8 @@ _PAGE_IN_MEMORY: Final = 25
 BEHIND_MAX: Final = 100_000
 # Runs of which it is known what they have begun; of others it is read when they go on.
 _RUNS_MAX: Final = 10_000
+# In the place of a run with an event that cannot be read: what follows rests on it, and no more is told of the run.
+_UNREADABLE: Final = RunSpans()
 # What happens in this time is sent together.
 _GATHER_S: Final = 1.0
 _PAUSES_S: Final = (1.0, 60.0)
@@ -133,9 +135,13 @@ class Tracer:
             position = at
             try:
                 spans += self._spans(row, reader)
-            except StoreDamaged as fault:
-                self._runs.pop(row.run_key, None)
-                log.error("trace_unreadable", run_key=row.run_key, error=str(fault))
+            except Exception as fault:
+                if isinstance(fault, StoreError) and not isinstance(fault, StoreDamaged):
+                    raise  # of the disk, and not of this row
+                self._keep_run(row.run_key, _UNREADABLE)
+                log.error(
+                    "trace_unreadable", run_key=row.run_key, seq=row.seq, error=f"{type(fault).__name__}: {fault}"
+                )
         if not spans:
             return _Page(position, newest - position, dropped, 0, b"")
         document = json.dumps(request_of(spans, VERSION, self._node), separators=(",", ":"))
@@ -143,18 +149,23 @@ class Tracer:
 
     def _spans(self, row: EventRow, reader: Reader) -> list[Span]:
         run = self._runs.get(row.run_key)
+        if run is _UNREADABLE:
+            return []
         if run is None or run.last_seq != row.seq - 1:
             run = _known(row, reader)
             if run is None:
                 return []  # removed since
-            self._runs[row.run_key] = run
-            if len(self._runs) > _RUNS_MAX:
-                self._runs.popitem(last=False)
-        self._runs.move_to_end(row.run_key)
+        self._keep_run(row.run_key, run)
         spans = run.add(decode_event(row.body))
         if run.is_over:
             del self._runs[row.run_key]
         return spans
+
+    def _keep_run(self, run_key: int, run: RunSpans) -> None:
+        self._runs[run_key] = run
+        self._runs.move_to_end(run_key)
+        if len(self._runs) > _RUNS_MAX:
+            self._runs.popitem(last=False)
 
     # Sending.
 

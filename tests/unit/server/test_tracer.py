@@ -19,7 +19,7 @@ from aether.server.tally import Tally
 from aether.server.trace_stats import TraceStats
 from aether.server.tracer import MARK, Tracer
 from aether.server.writer import DirectWriter
-from aether.store.interface import Batch, EventRow, RunRow
+from aether.store.interface import Batch, EventRow, RunRow, StoreFailed
 from aether.store.memory import MemoryStore
 from aether.wire.convert import KINDS, encode_event
 from tests.integration.collector import Collector
@@ -123,6 +123,40 @@ def test_what_is_known_of_runs_is_bounded(monkeypatch):
         return tracer._runs
 
     assert list(within(script)) == [4, 5]
+
+
+BAD = {
+    "no message": b"\xff",
+    "a fact of a later version": b"\x08\x02",
+    "about what nobody has begun": encode_event(e.Event(2, 2_000, e.ActivityStarted("9", 1, "worker"))),
+}
+
+
+@pytest.mark.parametrize("body", BAD.values(), ids=BAD.keys())
+def test_a_row_that_cannot_be_read_is_told_once_and_left_behind(body, caplog):
+    store = stored(runs=2)
+    bad = store.logs[1][1]._replace(body=body)
+    store.logs[1][1] = store.newest[1] = bad
+
+    async def script():
+        tracer = made(store)
+        first = tracer._page(0, store.reader())
+        store.commit([Batch([], [], [row(1, 5, e.StepCompleted("4", "step-4", NOTHING))])])
+        return first, tracer._page(first.position, store.reader())
+
+    first, second = within(script)
+    assert (names(first.body), first.position) == (["step step-1", "step step-2", "step step-3"], 8)
+    assert (second.spans, second.position) == (0, 9)
+    assert [record.message for record in caplog.records] == ["trace_unreadable"]
+
+
+def test_a_disk_that_cannot_be_read_costs_no_row(monkeypatch):
+    def broken(*_):
+        raise StoreFailed("input/output error", where="disk", advice="")
+
+    monkeypatch.setattr(tracers, "_known", broken)
+    with pytest.raises(StoreFailed):
+        page(stored(), 2)
 
 
 def told(store: MemoryStore, collector: Collector) -> TraceStats:
