@@ -66,7 +66,7 @@ class EngineLoop:
         self.histories = histories
         self.tally = tally
         limits = engine.state.limits
-        self.followers = Followers(limits.followers_max, limits.listeners_max)
+        self.followers = Followers(limits.followers_max)
         self.metrics = Metrics(engine.state, engine.state.limits.problems_max)
         self.outbox: Outbox
         self.burst = Burst()

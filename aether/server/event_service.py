@@ -14,16 +14,15 @@ from typing import Final
 import trio
 from attrs import define, field, frozen
 
-from aether.errors import InvalidArgument, ServerUnavailable
+from aether.errors import InvalidArgument, LimitExceeded
 from aether.model.filters import RunFilter, parse_filter
 from aether.model.limits import Limits
 from aether.server.archive import Archive
 from aether.server.engine_loop import EngineLoop
-from aether.server.replies import room, stream_later
+from aether.server.replies import EndlessStreams, room, stream_later
 from aether.server.requests import refusing
 from aether.store.interface import Reader, RunRow
 from aether.wire.calls import Call, Method
-from aether.wire.errors import status_of
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
 from aether.wire.logged import KIND_NUMBERS, NAMING_NUMBERS, EventNames, logged_event
 
@@ -64,7 +63,8 @@ class EventService:
         self._limits = limits
         self._archive = archive
         self._nursery = nursery
-        self._following: dict[Call, trio.CancelScope] = {}
+        self._streams = EndlessStreams()
+        self.drain = self._streams.drain
 
     def methods(self) -> list[Method]:
         return [Method(_PATH, self.follow_events, "unary")]
@@ -94,30 +94,21 @@ class EventService:
         )
 
     async def _follow(self, call: Call, wanted: _Wanted, begin: Callable[[Reader], int]) -> None:
-        with self._loop.followers.listen() as listener, trio.CancelScope() as scope:
-            self._following[call] = scope
-            call.on_closed = lambda reason: scope.cancel()
-            try:
-                position = await self._archive.read(begin)
-                place = _Place(position, position)
-                call.send(pb.LoggedEvent(position=position).SerializeToString())
-                while True:
-                    listener.clear()
-                    before = place.position
-                    for event in await self._archive.read(partial(_page, wanted, place), is_content=True):
-                        await room(call)
-                        call.send(event.SerializeToString())
-                    await trio.sleep(PAUSE_S)
-                    if place.position == before:
-                        await listener.news.wait()
-            finally:
-                del self._following[call]
-
-    def drain(self) -> None:
-        """The next server goes on where this one was."""
-        for call, scope in list(self._following.items()):
-            call.finish(status_of(ServerUnavailable("the server is stopping; ask again")))
-            scope.cancel()
+        if len(self._streams) >= self._limits.listeners_max:
+            raise LimitExceeded(f"{len(self._streams)} programs listen to all events; no room for another")
+        with self._streams.keep(call), self._loop.followers.listen() as listener:
+            position = await self._archive.read(begin)
+            place = _Place(position, position)
+            call.send(pb.LoggedEvent(position=position).SerializeToString())
+            while True:
+                listener.clear()
+                before = place.position
+                for event in await self._archive.read(partial(_page, wanted, place), is_content=True):
+                    await room(call)
+                    call.send(event.SerializeToString())
+                await trio.sleep(PAUSE_S)
+                if place.position == before:
+                    await listener.news.wait()
 
 
 def _begin(request: pb.FollowEventsRequest, reader: Reader) -> int:

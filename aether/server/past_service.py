@@ -17,7 +17,7 @@ from aether.core.inputs import ExplainRun, ForkRun
 from aether.core.past import PastRun
 from aether.core.timeline import Timeline
 from aether.core.validate import check_name
-from aether.errors import InvalidArgument, ServerUnavailable, WorkflowNotFound
+from aether.errors import InvalidArgument, WorkflowNotFound
 from aether.model import events as e
 from aether.model.limits import Limits
 from aether.model.runs import RunState
@@ -27,12 +27,20 @@ from aether.server.archive import PAGE_EVENTS, Archive
 from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
 from aether.server.readiness import Readiness
-from aether.server.replies import fail, find_closed, find_row, refuse, respond_later, room, stream_later
+from aether.server.replies import (
+    EndlessStreams,
+    fail,
+    find_closed,
+    find_row,
+    refuse,
+    respond_later,
+    room,
+    stream_later,
+)
 from aether.server.requests import of_run, refusing
 from aether.store.interface import EventRow, Reader, RunRow
 from aether.wire.calls import Call, Method
 from aether.wire.convert import KINDS, decode_event
-from aether.wire.errors import status_of
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
 
 _SERVICE = "/aether.v1.AdminService/"
@@ -52,7 +60,8 @@ class PastService:
         self._archive = archive
         self._readiness = readiness
         self._nursery = nursery
-        self._following: dict[Call, trio.CancelScope] = {}
+        self._streams = EndlessStreams()
+        self.drain = self._streams.drain
 
     def methods(self) -> list[Method]:
         return [
@@ -108,26 +117,14 @@ class PastService:
         return bool(timeline.last_seq) and not timeline.run.state.is_open
 
     async def _follow(self, call: Call, row: RunRow, send: Callable[[], Awaitable[bool]]) -> None:
-        with self._loop.followers.follow(row.key, self._loop.last_ticket) as follower, trio.CancelScope() as scope:
-            self._following[call] = scope
-            call.on_closed = lambda reason: scope.cancel()
-            call.is_timed = False
-            try:
-                while True:
-                    if await send() or row.closed_at is not None:
-                        return
-                    # A run that goes on quickly is told of in pieces, and not event by event.
-                    await trio.sleep(_PAUSE_S)
-                    await follower.news.wait()
-                    follower.clear()
-            finally:
-                del self._following[call]
-
-    def drain(self) -> None:
-        """Those who follow may ask the next server for the rest."""
-        for call, scope in list(self._following.items()):
-            call.finish(status_of(ServerUnavailable("the server is stopping; ask again")))
-            scope.cancel()
+        with self._streams.keep(call), self._loop.followers.follow(row.key, self._loop.last_ticket) as follower:
+            while True:
+                if await send() or row.closed_at is not None:
+                    return
+                # A run that goes on quickly is told of in pieces, and not event by event.
+                await trio.sleep(_PAUSE_S)
+                await follower.news.wait()
+                follower.clear()
 
     @refusing
     def get_timeline(self, call: Call, message: bytes) -> None:

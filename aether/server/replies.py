@@ -1,11 +1,19 @@
 """How calls are answered when it is not just a message: refusals, and answers that need the disk."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import trio
 from google.protobuf.message import DecodeError
 
-from aether.errors import AetherError, InvalidArgument, ServerFault, StorageUnavailable, WorkflowNotFound
+from aether.errors import (
+    AetherError,
+    InvalidArgument,
+    ServerFault,
+    ServerUnavailable,
+    StorageUnavailable,
+    WorkflowNotFound,
+)
 from aether.server.archive import PAGE_EVENTS
 from aether.server.telemetry import Log
 from aether.store.interface import Reader, RunRow, StoreDamaged, StoreError
@@ -65,6 +73,34 @@ async def stream_later(call: Call, produce: Callable[[], Awaitable[None]]) -> No
         fail(call, fault)
     else:
         call.finish()
+
+
+class EndlessStreams:
+    """Answers that go on until the call ends, or the server."""
+
+    def __init__(self) -> None:
+        self._scopes: dict[Call, trio.CancelScope] = {}
+
+    def __len__(self) -> int:
+        return len(self._scopes)
+
+    @contextmanager
+    def keep(self, call: Call) -> Iterator[None]:
+        """What is done inside ends with the call."""
+        with trio.CancelScope() as scope:
+            self._scopes[call] = scope
+            call.on_closed = lambda reason: scope.cancel()
+            call.is_timed = False
+            try:
+                yield
+            finally:
+                del self._scopes[call]
+
+    def drain(self) -> None:
+        """The next server goes on where this one was."""
+        for call, scope in list(self._scopes.items()):
+            call.finish(status_of(ServerUnavailable("the server is stopping; ask again")))
+            scope.cancel()
 
 
 async def room(call: Call) -> None:

@@ -217,6 +217,24 @@ def test_what_can_not_be_told_is_refused(request_: pb.FollowEventsRequest, words
     trio.run(main)
 
 
+def test_so_many_may_listen_and_the_server_itself_takes_no_seat_of_theirs() -> None:
+    async def main() -> None:
+        requests = [pb.FollowEventsRequest()] * (Limits().listeners_max + 1)
+        async with listening(*requests) as (it, calls, _, _):
+            await trio.testing.wait_all_tasks_blocked()
+            refused = [call.status for call in calls if call.status is not None]
+            assert [(status.code, status.message) for status in refused] == [
+                (Code.RESOURCE_EXHAUSTED, "100 programs listen to all events; no room for another")
+            ]
+            assert not any(call.is_timed for call in calls if call.status is None)
+            with it.loop.followers.listen() as listener:
+                start(it, "a")
+                it.disk.gate.release()
+                await listener.news.wait()
+
+    trio.run(main)
+
+
 def test_a_place_that_a_log_does_not_have_is_its_end() -> None:
     async def main() -> None:
         async with listening(pb.FollowEventsRequest(after_position=10**12)) as (_, (call,), _, _):
