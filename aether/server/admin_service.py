@@ -68,10 +68,10 @@ class AdminService:
         self._nursery.start_soon(stream_later, call, stream)
 
     async def _survey(self, rows: list[RunRow]) -> dict[int, Doing]:
-        """What the engine knows of those that are open; nothing while its answers wait behind a stuck disk."""
+        """What the engine knows of those that are open; nothing while it has no room, or answers wait for the disk."""
         loop = self._report.loop
         keys = tuple(row.key for row in rows if row.closed_at is None)
-        if not keys or self._report.readiness.writer.fault:
+        if not keys or loop.is_full or self._report.readiness.writer.fault:
             return {}
         answered, survey = trio.Event(), dict[int, Doing]()
 

@@ -190,6 +190,7 @@ class PastService:
         async def begin() -> None:
             try:
                 cut = await self._archive.read(partial(_cut, request))
+                self._readiness.check_writable()
             except Exception as fault:  # noqa: BLE001 - contained: one answer is lost, everybody else carries on
                 fail(call, fault)
                 return
