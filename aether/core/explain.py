@@ -196,15 +196,17 @@ def _line(state: State, item: Item) -> Reason:
     """Why nobody takes it."""
     key = key_of(item)
     what = f"{key.kind.name.lower()} {key.type!r} in task queue {key.task_queue!r}"
+    shut = why_shut(state, item)
+    also = f", and {shut}" if shut else ""
     if turn := awaited_turn(state, item):
-        return Reason(ReasonKind.LIMIT, f"{what} {turn}")
+        return Reason(ReasonKind.LIMIT, f"{what} {turn}{also}")
     takers = takers_of(state, key)
     if not takers:
-        return Reason(ReasonKind.NO_WORKER, f"no worker is connected that has {what}")
+        return Reason(ReasonKind.NO_WORKER, f"no worker is connected that has {what}{also}")
     lacking = lacking_labels(takers, item.labels)
     if lacking:
-        return Reason(ReasonKind.NO_WORKER, f"no worker that has {what} has {lacking}")
-    if shut := why_shut(state, item):
+        return Reason(ReasonKind.NO_WORKER, f"no worker that has {what} has {lacking}{also}")
+    if shut:
         return Reason(ReasonKind.QUEUE, f"{what}: {shut}")
     place, count = state.queues.place(key, item, _LOOK_MAX), state.queues.count(key)
     where = f"number {place} of {count}" if place else f"one of {count}"

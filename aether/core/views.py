@@ -173,15 +173,19 @@ def takers_of(state: State, key: QueueKey) -> list[Session]:
 
 def why_queued(state: State, item: Run | Activity) -> str:
     """Why no worker has what waits in a task queue, in words for people."""
+    reasons = filter(None, (_why_not_taken(state, item), why_shut(state, item)))
+    return ", and ".join(reasons) or f"waits in task queue {item.task_queue}"
+
+
+def _why_not_taken(state: State, item: Run | Activity) -> str:
+    """Empty if somebody would take it for whom its task queue is open."""
     if turn := awaited_turn(state, item):
         return turn
     takers = takers_of(state, key_of(item))
     if not takers:
         return "no worker has its type"
     lacking = lacking_labels(takers, item.labels)
-    if lacking:
-        return f"no worker has {lacking}"
-    return why_shut(state, item) or f"waits in task queue {item.task_queue}"
+    return f"no worker has {lacking}" if lacking else ""
 
 
 def why_shut(state: State, item: Run | Activity) -> str:

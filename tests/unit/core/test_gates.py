@@ -56,6 +56,18 @@ def test_a_paused_queue_hands_out_nothing_and_what_is_in_hand_goes_on(room):
     room.complete(room.token("b"), done())
 
 
+def test_a_paused_queue_is_named_also_while_no_worker_has_what_waits_in_it(room):
+    room.start("a")
+    set_queue(room, paused=True, reason="deploy")
+    assert describe(room.engine.state, room.run("a")).pending[-1].name == (
+        "no worker has its type, and task queue q is paused (deploy)"
+    )
+    assert explain(room.engine.state, room.run("a")).sentence == (
+        "workflow 'a' waits for a worker: no worker is connected that has workflow 'order' in task queue 'q', "
+        "and task queue q is paused (deploy)."
+    )
+
+
 def test_a_run_in_memory_at_a_worker_of_a_paused_queue_waits_there(room):
     room.open()
     room.start()
