@@ -66,6 +66,9 @@ class SessionSink(ABC):
         self._outbox = outbox
         # What waits behind events that are being fetched, by lease.
         self._fetching: dict[int, list[Callable[[], None]]] = {}
+        # What is ready to be sent when the worker polls, and has read some of what went before.
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
 
     def send_events(self, effect: SendEvents, events: list[bytes] | None) -> None:
         """`events` are those that the effect names, or None if they have to be fetched."""
@@ -128,6 +131,18 @@ class SessionSink(ABC):
     def flush(self) -> None:
         """Send what was gathered."""
 
+    def _owe(self, message: bytes) -> None:
+        self._waiting.append(message)
+        self._waiting_bytes += len(message)
+
+    def _write(self) -> None:
+        # A worker with many slots may be owed more than its connection takes at a time.
+        call, waiting = self.call, self._waiting
+        while waiting and call is not None and (not call.is_congested or self._waiting_bytes > WAITING_BYTES):
+            message = waiting.popleft()
+            self._waiting_bytes -= len(message)
+            call.send(message)
+
     def _fetched(self, effect: SendEvents, events: list[bytes]) -> None:
         waiting = self._fetching.pop(effect.token, None)
         if waiting is None:
@@ -158,12 +173,8 @@ class SessionStream(SessionSink):
 
     def __init__(self, session_id: int, outbox: Outbox, call: Call) -> None:
         super().__init__(session_id, outbox, call)
-        self._stream = call
         self._parts: list[bytes] = []
         self._size = 0
-        # What is ready to be sent when the worker has read some of what went before.
-        self._waiting: deque[bytes] = deque()
-        self._waiting_bytes = 0
         call.on_writable = self._write
 
     def send_task(self, task: bytes) -> None:
@@ -186,19 +197,10 @@ class SessionStream(SessionSink):
 
     def flush(self) -> None:
         if self._parts:
-            self._waiting.append(b"".join(self._parts))
-            self._waiting_bytes += self._size
+            self._owe(b"".join(self._parts))
             self._parts = []
             self._size = 0
         self._write()
-
-    def _write(self) -> None:
-        # A worker with many slots may be owed more than its connection takes at a time.
-        waiting, stream = self._waiting, self._stream
-        while waiting and (not stream.is_congested or self._waiting_bytes > WAITING_BYTES):
-            message = waiting.popleft()
-            self._waiting_bytes -= len(message)
-            stream.send(message)
 
     def _gather(self, part: bytes) -> None:
         if self._size + len(part) > CHUNK_BYTES:
@@ -214,17 +216,15 @@ class PollStream(SessionSink):
 
     def __init__(self, session_id: int, outbox: Outbox) -> None:
         super().__init__(session_id, outbox, None)
-        self._tasks: deque[bytes] = deque()
 
     def send_task(self, task: bytes) -> None:
-        self._tasks.append(task)
+        self._owe(task)
         self._outbox.dirty[self] = None
 
     def flush(self) -> None:
         if self.call is not None:
-            self.call.on_writable = self.flush
-            while self._tasks and not self.call.is_congested:
-                self.call.send(self._tasks.popleft())
+            self.call.on_writable = self._write
+            self._write()
 
 
 def answer_call(call: Call, answer: object) -> None:

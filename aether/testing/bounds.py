@@ -91,7 +91,7 @@ def _of_server(running: Running) -> Iterator[Size]:
     for sink in loop.sinks.values():
         if isinstance(sink, SessionStream):
             yield Size("bytes gathered for a worker", sink._size, CHUNK_BYTES)
-            yield Size("bytes that wait for a worker to read", sink._waiting_bytes, WAITING_BYTES)
+        yield Size("bytes that wait for a worker to read", sink._waiting_bytes, WAITING_BYTES)
 
 
 def _of_connection(connection: Connection) -> Iterator[Size]:

@@ -164,10 +164,10 @@ def test_a_task_reaches_its_worker_with_the_bytes_that_were_stored() -> None:
             it.loop.post(OpenSession(1, "w", "default", ("t",), (), 10, 10))
             started(it, "a")
             await trio.testing.wait_all_tasks_blocked()
-            assert not sink._tasks, "not before it is durable"
+            assert not sink._waiting, "not before it is durable"
             it.disk.gate.release(2)
             await it.hear()
-            task = wpb.Task.FromString(sink._tasks[0])
+            task = wpb.Task.FromString(sink._waiting[0])
             row = it.disk.reader().run("a", None)
             assert row is not None
             stored = [event.body for event in it.disk.reader().events(row.key, 0, 10)]

@@ -7,7 +7,7 @@ from attrs import define, field
 from aether.core.effects import Recorded, Revoke, RunTask, SendEvents
 from aether.errors import StaleLease
 from aether.model.payload import Failure
-from aether.server.sinks import CHUNK_BYTES, CHUNK_EVENTS, WAITING_BYTES, Outbox, SessionStream
+from aether.server.sinks import CHUNK_BYTES, CHUNK_EVENTS, WAITING_BYTES, Outbox, PollStream, SessionStream
 from aether.wire.generated.aether.v1 import model_pb2 as mpb
 from aether.wire.generated.aether.v1 import worker_pb2 as wpb
 
@@ -165,3 +165,34 @@ def test_who_is_owed_too_much_is_left_to_the_transport() -> None:
         room.stream.revoke(Revoke(1, token, "x" * CHUNK_BYTES))
     room.outbox.flush()
     assert 0 < len(room.wire.sent) < count
+
+
+@define(eq=False)
+class PolledWire(Wire):
+    """The far end of `PollTasks`: a message is a task."""
+
+    tokens: list[int] = field(factory=list)
+
+    def send(self, message: bytes) -> None:
+        self.tokens.append(wpb.Task.FromString(message).token)
+
+
+def test_a_worker_that_polls_and_does_not_read_is_owed_as_much_and_no_more() -> None:
+    wire = PolledWire(is_congested=True)
+    outbox = Outbox(Room().fetch, Room().block)
+    stream = PollStream(1, outbox)
+    for token in (1, 2):
+        stream.revoke(Revoke(1, token, "x" * CHUNK_BYTES))
+    outbox.flush()
+    stream.call = wire  # type: ignore[assignment]  # all of a call that it uses
+    stream.flush()
+    assert wire.tokens == []
+    wire.is_congested = False
+    assert wire.on_writable is not None
+    wire.on_writable()
+    assert wire.tokens == [1, 2]
+    wire.is_congested = True
+    for token in range(WAITING_BYTES // CHUNK_BYTES + 1):
+        stream.revoke(Revoke(1, token, "x" * CHUNK_BYTES))
+    outbox.flush()
+    assert 2 < len(wire.tokens) < 6

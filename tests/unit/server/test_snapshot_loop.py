@@ -90,7 +90,7 @@ class It:
 
     def tasks(self, number: int) -> list[tuple[str, list[str]]]:
         """What a worker was sent: of which run, and which facts."""
-        tasks = [wpb.Task.FromString(task).workflow for task in self.sinks[number]._tasks]
+        tasks = [wpb.Task.FromString(task).workflow for task in self.sinks[number]._waiting]
         return [(task.workflow_id, [str(event.WhichOneof("fact")) for event in task.events]) for task in tasks]
 
     @property
