@@ -10,6 +10,9 @@ exception other than `StoreFull` and `StoreBusy` the store must not be written t
 system kept of the last write is unknown, and only a fresh start that reads the disk can tell. In a run `seq`
 counts from 1 without a gap; `key` numbers runs in the order they were started. All times are microseconds
 since 1970 (UTC).
+
+A run is known by its `key`. Its names are chosen by clients: a store takes two runs of the same ones, and finds the
+newest, for no client may make a commit fail.
 """
 
 from collections.abc import Iterator, Sequence
@@ -220,7 +223,7 @@ class Reader(Protocol):
         ...
 
     def run(self, workflow_id: str, run_id: str | None) -> RunRow | None:
-        """One run of a workflow id; the newest when `run_id` is None."""
+        """The newest run of these names; of the workflow id alone when `run_id` is None."""
         ...
 
     def run_by_key(self, key: int) -> RunRow | None:

@@ -49,7 +49,6 @@ class MemoryStore:
         self.logs: dict[int, list[EventRow]] = {}
         self.keys_by_workflow: defaultdict[str, list[int]] = defaultdict(list)
         self.keys_by_parent: defaultdict[int, list[int]] = defaultdict(list)
-        self.key_by_names: dict[tuple[str, str], int] = {}
         # By what lists ask for: a state, a type, a tag with its value.
         self._keys_by_name: defaultdict[object, set[int]] = defaultdict(set)
         self._closed: OrderedDict[int, None] = OrderedDict()
@@ -148,15 +147,12 @@ class MemoryStore:
 
     def _refuse_conflicts(self, batches: Sequence[Batch]) -> None:
         fresh_keys: set[int] = set()
-        fresh_ids: set[tuple[str, str]] = set()
         fresh_events: set[tuple[int, int]] = set()
         for batch in batches:
             for run in batch.runs:
-                names = (run.workflow_id, run.run_id)
-                if run.key in self.runs or run.key in fresh_keys or names in fresh_ids or names in self.key_by_names:
+                if run.key in self.runs or run.key in fresh_keys:
                     raise _conflict(f"run {run.key} ({run.workflow_id}, {run.run_id}) is stored already")
                 fresh_keys.add(run.key)
-                fresh_ids.add(names)
             for event in batch.events:
                 name = (event.run_key, event.seq)
                 if name in fresh_events or self._has_event(*name):
@@ -176,7 +172,6 @@ class MemoryStore:
     def _add_run(self, run: RunRow) -> None:
         self.runs[run.key] = run
         self._last_key = max(self._last_key, run.key)
-        self.key_by_names[run.workflow_id, run.run_id] = run.key
         insort(self.keys, run.key)
         insort(self.keys_by_workflow[run.workflow_id], run.key)
         if run.parent_key is not None:
@@ -202,7 +197,6 @@ class MemoryStore:
     def _forget(self, key: int) -> None:
         run = self.runs.pop(key)
         self.logs.pop(key, None)
-        del self.key_by_names[run.workflow_id, run.run_id]
         _remove(self.keys, key)
         _remove_under(self.keys_by_workflow, run.workflow_id, key)
         if run.parent_key is not None:
@@ -249,10 +243,9 @@ class MemoryReader:
         return list(enumerate(islice(newest, first, first + limit), gone + first + 1))
 
     def run(self, workflow_id: str, run_id: str | None) -> RunRow | None:
-        if run_id is not None:
-            return self.run_by_key(self._store.key_by_names.get((workflow_id, run_id), -1))
-        keys = self._store.keys_by_workflow.get(workflow_id)
-        return self._store.runs[keys[-1]] if keys else None
+        runs = self._store.runs
+        newest_first = reversed(self._store.keys_by_workflow.get(workflow_id, ()))
+        return next((runs[key] for key in newest_first if run_id in (None, runs[key].run_id)), None)
 
     def run_by_key(self, key: int) -> RunRow | None:
         return self._store.runs.get(key)

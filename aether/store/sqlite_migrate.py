@@ -12,7 +12,7 @@ from zlib import crc32
 import apsw
 
 from aether.store.format import StoredEvent, is_sound, pack_tags
-from aether.store.sqlite_schema import ADDITIONS_2, ADDITIONS_3, EVENT_COLUMNS, FORMAT
+from aether.store.sqlite_schema import ADDITIONS_2, ADDITIONS_3, ADDITIONS_4, EVENT_COLUMNS, FORMAT
 
 _PAGE: Final = 1_000
 _FAILED: Final = 4
@@ -113,4 +113,10 @@ def _errors_in_events(connection: apsw.Connection) -> Iterator[tuple[int, str]]:
             yield run_key, error_name(fact.failure)
 
 
-_STEPS: Final[dict[int, Callable[[apsw.Connection], None]]] = {1: _from_1, 2: _from_2}
+def _from_3(connection: apsw.Connection) -> None:
+    """Format 4 takes two runs of one name."""
+    connection.execute("DROP INDEX runs_by_name")
+    connection.execute(ADDITIONS_4)
+
+
+_STEPS: Final[dict[int, Callable[[apsw.Connection], None]]] = {1: _from_1, 2: _from_2, 3: _from_3}

@@ -91,7 +91,10 @@ class SqliteReader:
             return self._one_run(
                 "INDEXED BY runs_by_workflow WHERE workflow_id = ? ORDER BY key DESC LIMIT 1", (workflow_id,)
             )
-        return self._one_run("INDEXED BY runs_by_name WHERE workflow_id = ? AND run_id = ?", (workflow_id, run_id))
+        return self._one_run(
+            "INDEXED BY runs_by_name WHERE workflow_id = ? AND run_id = ? ORDER BY key DESC LIMIT 1",
+            (workflow_id, run_id),
+        )
 
     def run_by_key(self, key: int) -> RunRow | None:
         return self._one_run("WHERE key = ?", (key,))

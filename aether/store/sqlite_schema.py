@@ -8,6 +8,7 @@ of its rowids is the order in which things became durable. Clustering it by run 
 kept by triggers, because counting a million closed runs at every start takes longer than all else. `forgotten` has
 runs that are gone but for some of their events, which are removed in small parts. `runs.error` is for
 looking up: like the state it is not protected, for the events tell it. `settings` is of the server as a whole.
+No index says that names are unique: they are chosen by clients, and none of them may make a commit fail.
 
 A change of the tables is a new format: `FORMAT` counts up, `sqlite_migrate.py` learns the step from the one before, and
 a database of the one before joins `tests/golden`.
@@ -20,7 +21,7 @@ import apsw
 from aether.store.interface import StoreFailed, StoreFormat
 
 APPLICATION_ID: Final = 0x41455448  # "AETH", in the file header: `file` and we know it by that
-FORMAT: Final = 3
+FORMAT: Final = 4
 NOTE: Final = "noted:"  # names in `meta` of what `remember` was told begin so
 SQLITE_OLDEST: Final = (3, 51, 3)
 
@@ -65,6 +66,11 @@ CREATE TABLE settings(
 ) STRICT, WITHOUT ROWID;
 """
 
+# What format 4 has instead of an index that made names unique.
+ADDITIONS_4: Final = """
+CREATE INDEX runs_by_name ON runs(workflow_id, run_id);
+"""
+
 TABLES: Final = (
     """
 CREATE TABLE meta(
@@ -85,7 +91,6 @@ CREATE TABLE runs(
     tags TEXT NOT NULL DEFAULT '',
     error TEXT NOT NULL DEFAULT ''
 ) STRICT;
-CREATE UNIQUE INDEX runs_by_name ON runs(workflow_id, run_id);
 CREATE INDEX runs_by_workflow ON runs(workflow_id);
 CREATE INDEX runs_by_type ON runs(type);
 CREATE INDEX runs_by_state ON runs(state);
@@ -105,6 +110,7 @@ INSERT INTO meta(k, v) VALUES ('epoch', 0);
 """
     + ADDITIONS_2
     + ADDITIONS_3
+    + ADDITIONS_4
 )
 
 # Read through casts: a flipped bit in a row's header makes a number a text of anything, which must reach our checksum

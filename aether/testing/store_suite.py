@@ -309,14 +309,12 @@ class StoreSuite:
         "second",
         [
             Batch(runs=[run_row(9), run_row(1, workflow_id="other")]),
-            Batch(runs=[run_row(9), run_row(8, workflow_id="order-1", run_id="run-1")]),
             Batch(runs=[run_row(9)], events=[event_row(9, 1), event_row(1, 1)]),
             Batch(runs=[run_row(9)], events=[event_row(9, 1), event_row(9, 1)]),
             Batch(runs=[run_row(9), run_row(9, workflow_id="other")]),
-            Batch(runs=[run_row(9), run_row(8, workflow_id="order-9", run_id="run-9")]),
             Batch(runs=[run_row(9)], changes=[RunChange(1, 5, None), RunChange(77, 5, None)]),
         ],
-        ids=["key", "name", "event", "event twice", "key twice", "name twice", "unknown run"],
+        ids=["key", "event", "event twice", "key twice", "unknown run"],
     )
     def test_a_contradiction_is_refused_and_nothing_of_its_commit_kept(
         self, store: Store, reader: Reader, second: Batch
@@ -327,6 +325,15 @@ class StoreSuite:
             store.commit([Batch(runs=[run_row(6)], events=[event_row(1, 2)]), second])
         assert reader.list_runs(limit=10) == first.runs
         assert reader.events(1, 0, 10) == first.events
+
+    def test_two_runs_of_the_same_names_are_kept_and_the_newest_is_found(self, store: Store, reader: Reader) -> None:
+        first, second, third = (run_row(key, workflow_id="same", run_id="same", closed_at=key) for key in (1, 2, 3))
+        store.commit([Batch(runs=[first])])
+        store.commit([Batch(runs=[second, third], events=[event_row(3, 1)])])
+        assert (reader.run("same", "same"), reader.run("same", None)) == (third, third)
+        assert reader.list_runs(limit=9) == [third, second, first]
+        forget_all(store, Retention(count=1))
+        assert (reader.run("same", "same"), reader.run_by_key(1)) == (third, None)
 
     def test_closed_runs_are_forgotten_from_the_oldest_on(self, store: Store, reader: Reader) -> None:
         runs = [run_row(key, state=3, closed_at=100 + key, tags=(("t", str(key % 2)),)) for key in range(1, 11)]

@@ -48,17 +48,13 @@ commits = st.lists(st.tuples(st.lists(batches, max_size=3), st.sampled_from([Tru
 def mend(group: list[Batch], reader: Reader) -> list[Batch]:
     """Leave out what contradicts the store, so that most commits are taken."""
     fresh_keys: set[int] = set()
-    fresh_names: set[tuple[str, str]] = set()
     mended = []
     for batch in group:
         runs = []
         for run in batch.runs:
-            name = (run.workflow_id, run.run_id)
-            is_known = run.key in fresh_keys or name in fresh_names
-            if not is_known and reader.run_by_key(run.key) is None and reader.run(*name) is None:
+            if run.key not in fresh_keys and reader.run_by_key(run.key) is None:
                 runs.append(run)
                 fresh_keys.add(run.key)
-                fresh_names.add(name)
         mended.append(attrs.evolve(batch, runs=runs))
     return [
         attrs.evolve(batch, changes=[c for c in batch.changes if c.key in fresh_keys or reader.run_by_key(c.key)])
