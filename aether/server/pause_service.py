@@ -15,7 +15,7 @@ from aether.server.actions import asked
 from aether.server.archive import Archive
 from aether.server.engine_loop import EngineLoop
 from aether.server.readiness import Readiness
-from aether.server.replies import find_row, refuse, respond_later
+from aether.server.replies import find_closed, refuse, refuse_just_started, respond_later
 from aether.server.requests import of_run, refusing
 from aether.wire.calls import Call, Method
 from aether.wire.generated.aether.v1 import client_pb2 as pb
@@ -71,6 +71,7 @@ class PauseService:
             refuse(call, answer)
 
     async def _of_closed(self, closed: NotOpen) -> bytes:
-        row = await self._archive.read(partial(find_row, closed.workflow_id, closed.run_id))
+        row = await self._archive.read(partial(find_closed, closed.workflow_id, closed.run_id))
+        refuse_just_started(row)
         state = RunState(row.state).name
         raise WorkflowClosed(f"workflow {row.workflow_id!r} (run {row.run_id}) is {state} already")

@@ -211,7 +211,8 @@ async def check_damaged(client: aether.Client, workflow: aether.Workflow[[str], 
     """Nobody who asks for it waits, is told of a state that it is not in, or does its work twice."""
     handle = client.handle("two")
     told = r"damaged on disk: event 1 of run 2 is not what was written \(checksum\); restore a backup"
-    for ask in (handle.status, handle.result, handle.cancel, lambda: handle.signal("s"), lambda: handle.read("k")):
+    changes = (handle.cancel, handle.pause, handle.resume, lambda: handle.signal("s"))
+    for ask in (handle.status, handle.result, lambda: handle.read("k"), *changes):
         with pytest.raises(ServerFault, match=told):
             await ask()
     with pytest.raises(
