@@ -1,9 +1,11 @@
 """What happens on a server, over all runs, for programs that listen."""
 
+import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
 
+import anyio
 from attrs import frozen
 
 from aether.errors import AetherError
@@ -53,11 +55,12 @@ async def follow_events(transport: Transport, request: pb.FollowEventsRequest) -
     backoff = rpc.Backoff()
     dropped = 0
     while True:
+        begun_at = math.inf
         try:
             async with aclosing(rpc.stream(transport, _PATH, request, pb.LoggedEvent.FromString)) as messages:
                 async for message in messages:
+                    begun_at = min(begun_at, anyio.current_time())
                     request.after_position = message.position
-                    backoff.reset()
                     dropped += message.dropped
                     if message.kind:
                         told, dropped = dropped, 0
@@ -65,6 +68,7 @@ async def follow_events(transport: Transport, request: pb.FollowEventsRequest) -
         except AetherError as error:
             if not error.is_retryable:
                 raise
+        backoff.reset_if_lasting(begun_at)
         await backoff.wait()
 
 

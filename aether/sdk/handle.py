@@ -1,9 +1,12 @@
 """A run from outside: ask about it, wait for it, cancel it. Any process may have started it."""
 
+import math
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
+
+import anyio
 
 from aether.errors import AetherError, InvalidArgument
 from aether.model.events import Event, RunCancelled, RunCompleted, RunFailed
@@ -224,17 +227,19 @@ class Handle(Generic[R]):
         followed = FollowedTimeline()
         path = "/aether.v1.AdminService/GetTimeline"
         while True:
+            begun_at = math.inf
             try:
                 pieces = rpc.batches(self._client.transport, path, request, timeline_row_from_proto)
                 async with aclosing(pieces):
                     async for rows in pieces:
-                        backoff.reset()
+                        begun_at = min(begun_at, anyio.current_time())
                         yield followed.take(rows)
             except AetherError as error:
                 if not error.is_retryable:
                     raise
             if followed.is_over:
                 return
+            backoff.reset_if_lasting(begun_at)
             await backoff.wait()
 
     async def at(self, seq: int) -> PastState:

@@ -21,20 +21,33 @@ _log = logging.getLogger("aether.client")
 _BACKOFF_S: Final = 0.05
 _BACKOFF_FACTOR: Final = 1.3
 _BACKOFF_MAX_S: Final = 2.0
+# A stream or a session that is lost sooner is no sign that the next will last.
+_LASTING_S: Final = 1.0
 
 
 class Backoff:
     """The pauses between requests that are repeated: longer each time, and not the same for everybody."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_s: float = _BACKOFF_MAX_S) -> None:
         self.next_s = _BACKOFF_S
+        self._max_s = max_s
 
     def reset(self) -> None:
         self.next_s = _BACKOFF_S
 
+    def reset_if_lasting(self, begun_at: float) -> None:
+        """What has just been lost had begun then; infinity: it never had."""
+        if anyio.current_time() - begun_at >= _LASTING_S:
+            self.reset()
+
+    def take(self) -> float:
+        """The next pause in seconds, for those who make it themselves."""
+        pause_s = self.next_s * (0.5 + draw())
+        self.next_s = min(self.next_s * _BACKOFF_FACTOR, self._max_s)
+        return pause_s
+
     async def wait(self) -> None:
-        await anyio.sleep(self.next_s * (0.5 + draw()))
-        self.next_s = min(self.next_s * _BACKOFF_FACTOR, _BACKOFF_MAX_S)
+        await anyio.sleep(self.take())
 
 
 async def call(

@@ -13,18 +13,14 @@ from aether.errors import InvalidArgument
 from aether.model.runs import Labels
 from aether.sdk.converters import Converter
 from aether.sdk.define import Activity, Workflow
-from aether.sdk.entropy import draw
+from aether.sdk.rpc import Backoff
 from aether.sdk.session import Outcomes, Session, WorkerSettings
 from aether.sdk.transport import Transport, TransportStream
 from aether.wire.errors import error_from_status
 from aether.wire.status import Code, RpcError
 
 _PATH: Final = "/aether.v1.WorkerService/WorkSession"
-_BACKOFF_S: Final = 0.05
-_BACKOFF_FACTOR: Final = 1.3
 _BACKOFF_MAX_S: Final = 5.0
-# One that is lost sooner is no sign that the next will last.
-_LASTING_S: Final = 1.0
 # Answers that no repetition changes.
 _FATAL: Final = (Code.INVALID_ARGUMENT, Code.UNIMPLEMENTED, Code.PERMISSION_DENIED)
 
@@ -66,7 +62,7 @@ class Worker:
         self._converter = converter
         self._outcomes = Outcomes()
         self._session: Session | None = None
-        self._backoff_s = _BACKOFF_S
+        self._backoff = Backoff(_BACKOFF_MAX_S)
 
     async def run(self, on_registered: Callable[[], None]) -> None:
         """Until it is cancelled. `on_registered` is called after each registration.
@@ -83,8 +79,7 @@ class Worker:
                 if error.code in _FATAL:
                     raise error_from_status(error.code, error.message, error.details) from error
                 reason = str(error)
-            wait_s = self._backoff_s * (0.5 + draw())
-            self._backoff_s = min(self._backoff_s * _BACKOFF_FACTOR, _BACKOFF_MAX_S)
+            wait_s = self._backoff.take()
             worker_id = self._settings.worker_id
             told = {"event": "session_lost", "fields": {"worker_id": worker_id, "again_in_s": round(wait_s, 1)}}
             _log.warning("worker %s: %s; again in %.1f s", worker_id, reason, wait_s, extra=told)
@@ -109,8 +104,7 @@ class Worker:
             return
         finally:
             self._session = None
-            if anyio.current_time() - registered_at >= _LASTING_S:
-                self._backoff_s = _BACKOFF_S
+            self._backoff.reset_if_lasting(registered_at)
         while isinstance(failure, BaseExceptionGroup):
             failure = failure.exceptions[0]
         raise failure
