@@ -96,10 +96,13 @@ class Talks:
 
     def _pauser(self, seconds: float) -> Talk:
         async def talk() -> None:
-            if not self.user.world.plan.is_healed:
+            world = self.user.world
+            if not world.plan.is_healed:
                 await self.user.insist(lambda: self.handle.pause("the user thinks"))
+                world.note(f"{self.handle.workflow_id} is paused for {seconds} s")
                 await trio.sleep(seconds)
             await self.user.insist(self.handle.resume)
+            world.note(f"{self.handle.workflow_id} goes on")
 
         return talk
 

@@ -11,6 +11,7 @@ from attrs import define
 from aether.sdk.transport import RpcError, Transport
 from aether.testing.checkers import Violation
 from aether.testing.strangers import visit
+from aether.testing.wires import ClientEnd, Wire
 from aether.wire.generated.aether.v1 import admin_pb2 as apb
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.status import Code
@@ -59,12 +60,12 @@ class Trouble:
             nursery.cancel_scope.cancel()
         plan.is_healed = True
         self.world.note("all trouble is over")
-        if "paused queues" in plan.kinds:
-            # Nobody else would let it go on.
-            await self._resume_queue()
         if "flipped bits on disk" in plan.kinds or "unreadable disk" in plan.kinds:
             # A run whose history could not be read waits until its worker comes anew.
             self.world.mend_disk()
+        if "paused queues" in plan.kinds:
+            # Nobody else would let it go on; and a server that is ahead of its disk may forget what it was told before.
+            await self._resume_queue()
 
     async def _cut(self) -> None:
         wires = self.world.node.wires
@@ -156,13 +157,24 @@ class Trouble:
             await trio.sleep(1)
 
     async def _update(self, request: apb.UpdateQueueRequest) -> bool:
+        """Whether it was heard. When this is over, however it ends, it is not heard any more."""
         self.world.note(f"the queue is paused: {request.paused}, its limit: {request.activity_limit}")
-        async with Transport(self.world.node.connect) as transport:
-            try:
+        wires: list[Wire] = []
+
+        async def connect() -> ClientEnd:
+            end = await self.world.node.connect()
+            wires.append(end.wire)
+            return end
+
+        try:
+            async with Transport(connect) as transport:
                 await transport.unary(_UPDATE_QUEUE, request.SerializeToString(), timeout_s=20)
-            except RpcError as refusal:
-                self.world.note(f"that is refused: {Code(refusal.code).name}")
-                return False
+        except RpcError as refusal:
+            self.world.note(f"that is refused: {Code(refusal.code).name}")
+            return False
+        finally:
+            for wire in wires:
+                wire.cut()
         return True
 
     async def _come_late(self) -> None:
