@@ -352,7 +352,8 @@ async def test_the_document_of_the_api_names_all_there_is_and_nothing_else():
                 .replace("{seq}", "1")
             )
             for verb in verbs - operations.keys():
-                assert (await site.send(verb.upper(), target)).status == 405, (verb, path)
+                for kind in ("application/json", ""):
+                    assert (await site.send(verb.upper(), target, b"", content_type=kind)).status == 405, (verb, path)
             for verb, operation in operations.items():
                 # Something that is there answers, or tells what is wrong with the question.
                 kind = next(iter(operation.get("requestBody", {}).get("content", ())), "")

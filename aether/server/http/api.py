@@ -262,19 +262,19 @@ class Api:
     def __init__(self, client: LocalClient) -> None:
         self._client = client
 
-    async def handle(self, request: Request, segments: tuple[str, ...]) -> Response:
-        """`segments` are the parts of the path below the prefix, decoded."""
+    def find(self, request: Request, segments: tuple[str, ...]) -> tuple[Route, Parts]:
+        """`segments` are the parts of the path below the prefix, decoded. Raises HttpError if none fits."""
         verb = "GET" if request.method == "HEAD" else request.method
         fitting = [(route, parts) for route in ROUTES if (parts := route.match(segments)) is not None]
         for route, parts in fitting:
             if route.verb == verb:
-                return await self._ask(route, parts, request)
+                return route, parts
         if fitting:
             verbs = ", ".join(route.verb for route, _ in fitting)
             raise HttpError(405, f"only {verbs}", headers=(("allow", verbs),))
         raise HttpError(404, f"there is no such path; {PREFIX}/openapi.json lists all")
 
-    async def _ask(self, route: Route, parts: Parts, request: Request) -> Response:
+    async def ask(self, route: Route, parts: Parts, request: Request) -> Response:
         message = route.request()
         if route.is_change:
             fill(message, json_of(request.body))

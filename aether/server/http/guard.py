@@ -74,11 +74,8 @@ class Guard:
         is_right = hmac.compare_digest(shown.strip().encode("utf-8", "replace"), self._secret)
         return not self._secret or (is_right and scheme.lower() == "bearer")
 
-    def check(self, request: Request, *, only_looks: bool = False, kind: str = "application/json") -> None:
-        """Raises HttpError for what the API must not answer.
-
-        `only_looks`: it changes nothing, whatever its method. `kind` is what its body has to be: no form can send that.
-        """
+    def check_known(self, request: Request) -> None:
+        """Raises HttpError for who does not show the secret."""
         if not self.is_known(request):
             # Told after twice as many each time, so that who guesses does not fill the log. A page asks once without.
             self._refused += "authorization" in request.headers
@@ -86,6 +83,12 @@ class Guard:
                 log.warning("web_token_refused", times=self._refused)
             headers = (("www-authenticate", 'Bearer realm="aether"'),)
             raise HttpError(401, "this server asks for its token: Authorization: Bearer …", headers=headers)
+
+    def check(self, request: Request, *, only_looks: bool = False, kind: str = "application/json") -> None:
+        """Raises HttpError for what the API must not do.
+
+        `only_looks`: it changes nothing, whatever its method. `kind` is what its body has to be: no form can send that.
+        """
         if request.method in _READS:
             return
         if self.read_only and not only_looks:

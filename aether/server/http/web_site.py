@@ -97,10 +97,12 @@ class WebSite:
         return response if self._guard.is_known(request) else Response(response.status, b"")
 
     async def _below_api(self, request: Request, segments: tuple[str, ...]) -> Response:
+        self._guard.check_known(request)
         extra = _EXTRAS.get("/" + "/".join(segments))
         if extra is None:
+            route, parts = self._api.find(request, segments)
             self._guard.check(request)
-            return await self._api.handle(request, segments)
+            return await self._api.ask(route, parts, request)
         verbs = ("GET", "HEAD") if extra.verb == "GET" else (extra.verb,)
         if request.method not in verbs:
             raise HttpError(405, f"only {extra.verb}", headers=(("allow", ", ".join(verbs)),))
