@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,18 @@ def test_a_server_without_windows_imports_nothing_for_them(tmp_path: Path) -> No
         code, said = server.finish()
     assert code == 0
     assert said.splitlines()[-1].strip() == "modules"
+
+
+def test_who_does_not_know_the_token_is_refused_before_a_large_body_has_come(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("0123456789abcdef")
+    (tmp_path / "token").chmod(0o600)
+    with Server(
+        tmp_path, "--http-port", "0", "--web-token-file", str(tmp_path / "token"), AETHER_WEB_ENABLED="true"
+    ) as server:
+        port = int(server.wait_for("web ").split()[1].strip("/").rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as peer:
+            peer.sendall(b"POST /api/v1/workflows HTTP/1.1\r\nhost: localhost\r\ncontent-length: 8000000\r\n\r\n{")
+            assert peer.recv(100).startswith(b"HTTP/1.1 401 ")
 
 
 def test_a_page_is_served_where_the_server_says(tmp_path: Path) -> None:

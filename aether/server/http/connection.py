@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote
 
 import h11
 import trio
+from attrs import evolve
 
 from aether.server.http.limits import HttpLimits
 from aether.server.http.messages import Handler, HttpError, Request, Response, Send
@@ -25,16 +26,32 @@ _FIELDS_MAX = 50
 _BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError, OSError)
 
 
+Admit = Callable[[Request], None]
+
+
+def admit_everybody(request: Request) -> None:
+    pass
+
+
 class HttpConnection:
     """Serves one stream until it ends.
+
+    `admit` raises HttpError for who may not send a large body, and is asked before that has come.
 
     `waiting_since` is when it began to wait for the request that it has not got yet: when it was opened, had answered
     the one before, or saw the first byte. It is None while a request is in hand.
     """
 
-    def __init__(self, stream: trio.abc.Stream, handler: Handler, limits: HttpLimits) -> None:
+    def __init__(
+        self,
+        stream: trio.abc.HalfCloseableStream,
+        handler: Handler,
+        limits: HttpLimits,
+        admit: Admit = admit_everybody,
+    ) -> None:
         self._stream = stream
         self._handler = handler
+        self._admit = admit
         self._limits = limits
         self._wire = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_max)
         self._is_first = True
@@ -72,6 +89,8 @@ class HttpConnection:
         method, taken = received
         answer = await self._answer(taken) if isinstance(taken, Request) else taken
         is_whole = await self._send(answer, method)
+        if self._wire.their_state is h11.SEND_BODY:
+            await self._linger()
         may_stay = not self._waiting.cancel_called
         return may_stay and is_whole and self._wire.our_state is h11.DONE and self._wire.their_state is h11.DONE
 
@@ -96,16 +115,32 @@ class HttpConnection:
     async def _read(self, head: h11.Request) -> Request | Response:
         """The whole request, or what it is refused with; then the connection is of no more use."""
         body = bytearray()
-        while not isinstance(event := await self._next_event(), h11.EndOfMessage):
-            if not isinstance(event, h11.Data):
-                raise trio.BrokenResourceError
-            body += event.data
-            if len(body) > self._limits.body_max:
-                return _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         try:
-            return _request(head, bytes(body))
+            request = _request(head)
+            self._check_size(request, int(request.headers.get("content-length", "0")))
+            while not isinstance(event := await self._next_event(), h11.EndOfMessage):
+                if not isinstance(event, h11.Data):
+                    raise trio.BrokenResourceError
+                body += event.data
+                self._check_size(request, len(body))
+        except HttpError as error:
+            return error.response()
         except ValueError:
             return _refusal(HTTPStatus.BAD_REQUEST)
+        return evolve(request, body=bytes(body))
+
+    def _check_size(self, request: Request, size: int) -> None:
+        if size > self._limits.stranger_body_max:
+            self._admit(request)
+        if size > self._limits.body_max:
+            raise HttpError(413, f"the body has more than {self._limits.body_max} bytes")
+
+    async def _linger(self) -> None:
+        """Closed on what the peer still sends, the connection would break before it has read the answer."""
+        with trio.move_on_after(self._limits.linger_s):
+            await self._stream.send_eof()
+            while await self._stream.receive_some(_RECEIVE):
+                pass
 
     async def _answer(self, request: Request) -> Response:
         try:
@@ -184,7 +219,7 @@ def _refusal(status: int) -> Response:
     return HttpError(status, HTTPStatus(status).phrase.lower()).response()
 
 
-def _request(head: h11.Request, body: bytes) -> Request:
+def _request(head: h11.Request) -> Request:
     """Raises ValueError for what is not text."""
     target = head.target.decode("ascii")
     if not target.startswith("/"):
@@ -193,7 +228,7 @@ def _request(head: h11.Request, body: bytes) -> Request:
     pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_FIELDS_MAX, errors="strict")
     headers = {name.decode("ascii"): value.decode("latin-1") for name, value in head.headers}
     segments = tuple(unquote(part, errors="strict") for part in path.split("/")[1:])
-    return Request(head.method.decode("ascii"), "/" + "/".join(segments), segments, dict(pairs), headers, body)
+    return Request(head.method.decode("ascii"), "/" + "/".join(segments), segments, dict(pairs), headers)
 
 
 def _date() -> str:

@@ -6,7 +6,7 @@ from operator import itemgetter
 
 import trio
 
-from aether.server.http.connection import HttpConnection
+from aether.server.http.connection import Admit, HttpConnection, admit_everybody
 from aether.server.http.limits import DEFAULT_HTTP_LIMITS, HttpLimits
 from aether.server.http.messages import Handler
 from aether.server.listener import tune
@@ -21,10 +21,13 @@ _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.
 class HttpDoor:
     """Has at most so many connections; one that waits for a request gives way to a new one when all are taken."""
 
-    def __init__(self, handler: Handler, limits: HttpLimits = DEFAULT_HTTP_LIMITS) -> None:
+    def __init__(
+        self, handler: Handler, limits: HttpLimits = DEFAULT_HTTP_LIMITS, admit: Admit = admit_everybody
+    ) -> None:
         self._open: set[HttpConnection] = set()
         self._handler = handler
         self._limits = limits
+        self._admit = admit
 
     async def serve(self, bound: socket.socket) -> None:
         """Accept until cancelled. The socket stays open: whoever bound it closes it."""
@@ -48,7 +51,7 @@ class HttpDoor:
                 except OSError:
                     client.close()
                     continue
-                connection = HttpConnection(stream, self._handler, self._limits)
+                connection = HttpConnection(stream, self._handler, self._limits, self._admit)
                 self._open.add(connection)
                 connections.start_soon(self._serve, connection)
 

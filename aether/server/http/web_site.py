@@ -66,7 +66,7 @@ class WebSite:
     async def serve(self, bound: socket.socket) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.feed.run)
-            await HttpDoor(self.handle).serve(bound)
+            await HttpDoor(self.handle, admit=self._guard.check_known).serve(bound)
 
     async def handle(self, request: Request) -> Response:
         try:

@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 import trio
 import trio.testing
+from attrs import evolve
 
 from aether.server.http.connection import HttpConnection
 from aether.server.http.limits import HttpLimits
@@ -200,6 +201,42 @@ def test_the_head_of_a_request_comes_within_a_bound(pieces, every_s, ended, stat
     clock = trio.testing.MockClock(autojump_threshold=0.02)
     at, received = trio.run(partial(_until_closed, pieces=pieces, every_s=every_s), clock=clock)
     assert (round(at, 3), [status for status, _ in answers(received)]) == (ended, statuses)
+
+
+def friends(request: Request) -> None:
+    if request.headers["host"] != "friend":
+        raise HttpError(401, "who are you?")
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"POST / HTTP/1.1\r\nhost: friend\r\ncontent-length: 1001\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 101\r\n\r\n", 401),
+        (b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n65\r\n" + b"x" * 101, 401),
+    ],
+)
+def test_a_body_that_will_not_be_taken_is_not_waited_for(data, status):
+    async def main() -> None:
+        ours, theirs = trio.testing.memory_stream_pair()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(HttpConnection(theirs, handle, evolve(LIMITS, stranger_body_max=100), friends).run)
+            began = trio.current_time()
+            await ours.send_all(data)
+            answer = b""
+            while chunk := await ours.receive_some():
+                answer += bytes(chunk)
+            assert [each for each, _ in answers(answer)] == [status]
+            assert trio.current_time() == began
+            # A connection that is closed on what the peer still sends would take the answer away from it.
+            await ours.send_all(b"x" * 100_000)
+            await trio.testing.wait_all_tasks_blocked()
+            await ours.send_all(b"x")
+            await trio.sleep(LIMITS.linger_s + 1)
+            with pytest.raises(trio.BrokenResourceError):
+                await ours.send_all(b"x")
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.02))
 
 
 def test_an_upgrade_is_not_made_and_what_follows_it_does_no_harm():
