@@ -20,6 +20,7 @@ flushes what is left. A second signal cuts the deadline short.
 
 import os
 import signal
+import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -67,6 +68,7 @@ from aether.wire.calls import Method
 
 # How often a stopping server looks whether its workers have finished.
 _DRAIN_LOOK_S = 0.02
+_OTHERS_READ = stat.S_IRGRP | stat.S_IROTH
 # A smaller step of the machine's clock is not worth a line in the log.
 _CLOCK_TOLD_US = 1_000_000
 REAL = Machine()
@@ -252,6 +254,8 @@ async def serve(
                     )
                 if settings.traces_endpoint is not None:
                     doors.start_soon(keep_open, "traces", _tracer(running, settings.traces_endpoint))
+                if settings.web_token_file is not None and settings.web_token_file.stat().st_mode & _OTHERS_READ:
+                    log.warning("token_readable", path=str(settings.web_token_file), advice="chmod 600")
                 task_status.started(listener.address)
                 await serve_connections([listener], running.methods, drain=drain, traffic=running.report.traffic)
                 doors.cancel_scope.cancel()

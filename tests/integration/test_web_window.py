@@ -70,6 +70,17 @@ def test_a_server_without_windows_imports_nothing_for_them(tmp_path: Path) -> No
     assert said.splitlines()[-1].strip() == "modules"
 
 
+@pytest.mark.parametrize(("mode", "told"), [(0o600, False), (0o640, True), (0o604, True)])
+def test_a_token_that_others_can_read_is_a_warning(tmp_path: Path, mode: int, told: bool) -> None:
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef")
+    token.chmod(mode)
+    with Server(tmp_path, "--web-token-file", str(token)) as server:
+        server.tell()
+        code, said = server.finish()
+    assert (code, "token_readable" in said) == (0, told)
+
+
 def test_who_does_not_know_the_token_is_refused_before_a_large_body_has_come(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("0123456789abcdef")
     (tmp_path / "token").chmod(0o600)
