@@ -54,8 +54,9 @@ def list_workflows(
 ) -> None:
     """List runs, newest first.
 
-    Terms of the filter must all hold: id, run, type, queue, tag.NAME, state, parent, started, closed and age, each with
-    a colon and a value behind it; commas mean or, a leading - means not. A word by itself is how an id begins.
+    Terms of the filter must all hold: id, run, type, queue, tag.NAME, state, error, parent, started, closed and age,
+    each with a colon and a value behind it; commas mean or, a leading - means not. A word by itself is how an id
+    begins.
     """
     from aether.cli.runs import ALL, list_runs
 

@@ -135,7 +135,7 @@ _TEXT_FIELDS: Final[dict[str, TextField]] = {
     "error": "error",
 }
 _TIME_FIELDS: Final[dict[str, TimeField]] = {"started": "started", "closed": "closed"}
-_FIELDS: Final = ("id", "run", "type", "queue", "state", "error", "parent", "started", "closed", "age", "tag.NAME")
+FIELDS: Final = ("id", "run", "type", "queue", "state", "error", "parent", "started", "closed", "age", "tag.NAME")
 # What people ask for and no index answers: to look through all runs would take minutes.
 _NOT_FOUND_BY: Final = {
     "step": "their steps are in their histories only; ask for state: or error:, or give runs a tag, ask for tag.NAME:",
@@ -307,8 +307,8 @@ def _term(scanner: _Scanner, name: _Word, excluded: bool, now: int) -> Term:
         return ParentTerm(tuple(_parent(word) for word in _values(scanner)), excluded)
     if field in _NOT_FOUND_BY:
         raise _wrong(name.at, f"runs can not be found by {field}: {_NOT_FOUND_BY[field]}")
-    near = get_close_matches(field, _FIELDS, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_FIELDS)}"
+    near = get_close_matches(field, FIELDS, 1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(FIELDS)}"
     raise _wrong(name.at, f'{name.text!r} is no field, {hint} (an id with a : in it is put in quotes, "like:this")')
 
 

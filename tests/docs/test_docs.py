@@ -11,9 +11,12 @@ import pytest
 
 from aether import errors
 from aether.cli.exit_codes import MEANINGS
+from aether.core.explain import ReasonKind
+from aether.model.filters import FIELDS as TERMS
 from aether.server import metric_names
 from aether.server.openmetrics import Family
 from aether.server.settings import OPTIONS, Settings
+from aether.store.sqlite_schema import FORMAT
 from tests.processes import ROOT, Child, aether, environment
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -139,6 +142,32 @@ def test_the_first_two_commands_of_the_readme_are_what_continuous_integration_ru
     assert "examples/main_job.py" in job
     assert "tox" in tests
     assert Path(ROOT / ".ci/run").read_text().count("$(block ") == 2
+
+
+def test_every_event_of_the_servers_log_is_explained():
+    text = (ROOT / "docs/monitoring.md").read_text()
+    sources = "".join(file.read_text() for file in (ROOT / "aether/server").rglob("*.py"))
+    logged = set(re.findall(r'log\.(?:info|warning|error)\(\s*"(\w+)"', sources))
+    assert "serving" in logged
+    assert not [event for event in sorted(logged) if f"`{event}`" not in text]
+
+
+def test_every_kind_of_reason_is_told():
+    for page in ("docs/the-past.md", "protos/aether/v1/admin.proto"):
+        text = (ROOT / page).read_text().replace('"', "`")
+        assert not [kind for kind in ReasonKind if f"`{kind}`" not in text], page
+
+
+def test_every_term_of_a_filter_is_told():
+    page, shown = (ROOT / "docs/finding-runs.md").read_text(), help_of("workflow", "list")
+    assert not [term for term in TERMS if f"{term}:" not in page.replace("tag.customer", "tag.NAME")]
+    assert not [
+        term for term in TERMS if not re.search(rf"(?<![\w.]){re.escape(term)}(?![\w.])", shown.partition("Terms")[2])
+    ]
+
+
+def test_the_format_of_databases_is_this_one():
+    assert f"this program reads formats up to {FORMAT};" in (ROOT / "docs/durability.md").read_text()
 
 
 def test_every_metric_is_documented_as_it_is():

@@ -235,4 +235,4 @@ def test_whatever_is_in_quotes_is_meant_as_it_is(value, is_prefix):
 
 def test_the_fields_of_the_grammar_are_those_of_its_description():
     described = filters.__doc__ or ""
-    assert not [name for name in filters._FIELDS if name not in described]
+    assert not [name for name in filters.FIELDS if name not in described]
