@@ -190,7 +190,7 @@ def fork_run(
 ) -> None:
     """Fork it at an event, or, without one, where it was before it failed."""
     answer = ask_for_fork(Caller(server), workflow_id, run_id, new_id, at=at, dry_run=dry_run)
-    fields = [("workflow", answer.workflow_id), ("run", answer.run_id), ("shares events", f"1 to {answer.at_seq}")]
+    fields = [("workflow", answer.workflow_id), ("run", answer.run_id), ("forked at", f"event {answer.at_seq}")]
     show_fields(output, "fork", fields, plain(answer), [answer.workflow_id])
 
 

@@ -234,6 +234,7 @@ def test_the_command_line_forks_and_retries(server):
             assert (await run("fork", "f", "--at", "3", "--dry-run")).startswith("0 workflow\tf-fork-")
             said = await run("fork", "f", "--at", "3", "--id", "g")
             assert said.startswith("0 workflow\tg\nrun\t")
+            assert said.endswith("\nforked at\tevent 3\n")
             assert await local.handle("g").result() == "mended"
             shown = await run("status", "g")
             assert f"forked from\tf (run {handle.run_id}) at event 3\n" in shown
