@@ -87,4 +87,6 @@ def _row(queue: pb.QueueInfo) -> Row:
 def _hands_out(queue: pb.QueueInfo) -> str:
     if queue.paused:
         return "nothing, paused" + (f": {queue.reason}" if queue.reason else "")
-    return f"at most {queue.activity_limit} activities" if queue.activity_limit else "all"
+    if not queue.activity_limit:
+        return "all"
+    return f"at most {queue.activity_limit} {'activity' if queue.activity_limit == 1 else 'activities'}"

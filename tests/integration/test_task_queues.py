@@ -160,6 +160,7 @@ async def test_a_paused_task_queue_hands_out_nothing_until_it_is_resumed(server,
             assert queue("list") == [["default", "nothing, paused: deploy", "1", "1", "0", "0", "0"]]
             assert queue("resume", "default")[0][1] == "all"
             assert await handle.result(timeout_s=30) == 1
+            assert queue("limit", "default", "1")[0][1] == "at most 1 activity"
             assert queue("limit", "default", "2")[0][1] == "at most 2 activities"
             (listed,) = json.loads(command("queue", "list", "-o", "json", AETHER_SERVER=server.url).stdout)
             assert (listed["task_queue"], listed["activity_limit"], listed["workers"]) == ("default", 2, 1)

@@ -126,7 +126,9 @@ async def _resume_queue(queue: Queue, answers: tuple[str, ...]) -> str:
 
 async def _limit_queue(queue: Queue, answers: tuple[str, ...]) -> str:
     limit = (await queue.client.update_queue(queue.name, activity_limit=int(answers[0]))).activity_limit
-    return f"at most {limit} activities at a time" if limit else "no limit"
+    if not limit:
+        return "no limit"
+    return f"at most {limit} {'activity' if limit == 1 else 'activities'} at a time"
 
 
 def _is_limit(answer: str) -> str:

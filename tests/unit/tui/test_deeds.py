@@ -96,8 +96,10 @@ def test_a_queue_is_paused_resumed_and_limited():
         done(client, Intent("limit-queue", queue="gpu", answers=("8",)))[1]["gpu"][1]
         == "at most 8 activities at a time"
     )
+    one = done(client, Intent("limit-queue", queue="gpu", answers=("1",)))[1]["gpu"][1]
+    assert one == "at most 1 activity at a time"
     assert done(client, Intent("limit-queue", queue="gpu", answers=("0",)))[1]["gpu"][1] == "no limit"
-    assert client.done == [("gpu", True, None), ("gpu", False, None), ("gpu", None, 8), ("gpu", None, 0)]
+    assert client.done == [("gpu", True, None), ("gpu", False, None), *(("gpu", None, limit) for limit in (8, 1, 0))]
 
 
 def test_of_many_each_is_told_and_few_are_done_at_once():
