@@ -57,5 +57,5 @@ def write_project(name: str, output: Path | None, template: str, *, force: bool)
     except OSError as error:
         say(f"aether: {error.filename or folder} can not be written: {error.strerror}")
         raise typer.Exit(1) from None
-    commands = f"cd {folder}", f"python start.py{kind.argument}", "python -m pytest"
+    commands = f"cd {folder}", f"python start.py{kind.argument}", "python -m pip install pytest", "python -m pytest"
     say("\n  ".join((f"wrote {folder}: {', '.join(sources)}; now:", *commands)))
