@@ -63,7 +63,10 @@ class _Dev:
             nursery.start_soon(self._work, url)
             async for line in lines:
                 say(f"aether dev: {line}")
-        await server.wait()
+        code = await server.wait()
+        say(
+            f"aether dev: the server ended with {code}, and the worker ends with it; start both again with this command"
+        )
         nursery.cancel_scope.cancel()
 
     async def _work(self, url: str) -> None:

@@ -1,5 +1,7 @@
 """`aether dev`: server and worker in one command, and code that changes under open runs."""
 
+import os
+import re
 import signal
 
 from aether.cli.exit_codes import ExitCode
@@ -43,6 +45,17 @@ def test_a_server_that_can_not_start_ends_it(tmp_path, free_port):
         code, said = dev.finish()
     assert code == ExitCode.FAILED
     assert str(free_port) in said
+
+
+def test_a_server_that_dies_ends_it_and_is_told_of(tmp_path):
+    (tmp_path / "flow.py").write_text(FLOW.format(word="first"))
+    with Child("-m", "aether.cli", "dev", "flow:client", "--grpc-port", "0", cwd=tmp_path) as dev:
+        dev.wait_for("serving flow:client")
+        (server,) = re.findall(r"\bpid (\d+)", (tmp_path / "data" / "aether.db.lock").read_text())
+        os.kill(int(server), signal.SIGKILL)
+        code, said = dev.finish()
+    assert code == ExitCode.FAILED
+    assert "aether dev: the server ended with -9" in said
 
 
 def test_a_kill_leaves_no_server_and_no_worker_behind(tmp_path):
