@@ -9,7 +9,7 @@ from anyio.abc import TaskGroup
 from attrs import define
 
 from aether.errors import InvalidArgument
-from aether.sdk.failures import is_failure
+from aether.sdk.failures import failure_in
 from aether.sdk.run import PLACE, Run
 from aether.sdk.waiters import Branch, Fork
 
@@ -56,10 +56,10 @@ class Family:
             await self.run.begin(branch)
             await function()
         except BaseException as error:
-            if not is_failure(error):
+            if (failure := failure_in(error)) is None:
                 raise
             # It is raised by whoever opened the branches.
-            await self.fail(branch.prefix, error, group)
+            await self.fail(branch.prefix, failure, group)
         finally:
             self.run.close_branch(self.fork, branch)
 

@@ -21,7 +21,7 @@ from aether.sdk.branches import Deadline, Family, Nursery, refuse_coroutines
 from aether.sdk.converters import UNDECLARED, Converter
 from aether.sdk.define import Activity, Workflow, check_name
 from aether.sdk.detached import Promise, Spawned, child_result
-from aether.sdk.failures import from_failure, is_failure
+from aether.sdk.failures import failure_in, from_failure
 from aether.sdk.meanings import Kind
 from aether.sdk.run import Run
 from aether.sdk.steps import StepRules
@@ -371,10 +371,9 @@ class Context:
                 with block:
                     yield deadline
             except BaseException as error:
-                if not is_failure(error):
-                    raise
                 # Raised below, outside of the group that would wrap it.
-                failure = error
+                if (failure := failure_in(error)) is None:
+                    raise
             finally:
                 await family.cancel(timer)
                 self._run.join(family.fork)
@@ -415,9 +414,9 @@ class Context:
             try:
                 yield Nursery(family, group)
             except BaseException as error:
-                if not is_failure(error):
+                if (failure := failure_in(error)) is None:
                     raise
-                await family.fail("", error, group)
+                await family.fail("", failure, group)
             finally:
                 self._run.join(family.fork)
         if failures := family.failures_in_order():

@@ -8,7 +8,7 @@ from aether.model.payload import Failure, Payload
 from aether.model.runs import ParentClosePolicy
 from aether.sdk.converters import Converter, is_scalar
 from aether.sdk.define import Workflow
-from aether.sdk.failures import is_failure, to_failure
+from aether.sdk.failures import failure_in, to_failure
 from aether.sdk.steps import StepRules
 from aether.sdk.waiters import OVER, Waiter
 
@@ -31,9 +31,9 @@ async def outcome_of(
         if not is_scalar(value, arguments.returned):
             converter.decode(result, place, arguments.returned)
     except BaseException as error:
-        if not is_failure(error):
+        if (failure := failure_in(error)) is None:
             raise
-        return c.FailRun(to_failure(error))
+        return c.FailRun(to_failure(failure))
     return c.CompleteRun(result)
 
 
@@ -72,9 +72,9 @@ async def compensate(run: "Run", end: c.RunCommand) -> c.RunCommand | None:
             try:
                 await run.step(run.replay.root, name, function, StepRules(args))
             except BaseException as error:
-                if not is_failure(error):
+                if (failure := failure_in(error)) is None:
                     raise
-                failures.append(to_failure(error))
+                failures.append(to_failure(failure))
     if run.is_dropped:
         return None
     if not failures:

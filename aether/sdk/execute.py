@@ -25,7 +25,7 @@ from aether.model.limits import DEFAULT_LIMITS
 from aether.model.payload import Payload
 from aether.sdk.converters import Converter
 from aether.sdk.define import Activity
-from aether.sdk.failures import is_failure, to_failure
+from aether.sdk.failures import failure_in, to_failure
 from aether.sdk.steps import Lane
 from aether.sdk.traces import enter
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
@@ -119,9 +119,9 @@ class Attempt:
                 value = await self._port.attempts.call(partial(self.activity.function, *args))
             return c.CompleteActivity(converter.encode(value, f"the result of {arguments.subject}", arguments.returned))
         except BaseException as error:
-            if not is_failure(error):
+            if (failure := failure_in(error)) is None:
                 raise
-            return c.FailActivity(to_failure(error))
+            return c.FailActivity(to_failure(failure))
 
     def _read_info(self) -> ActivityInfo:
         task, last = self._task, None

@@ -23,17 +23,29 @@ _THREAD: Final = "in_thread"
 E = TypeVar("E", bound=RunError)
 
 
-def is_failure(error: BaseException) -> bool:
-    """Whether what user code lets out is its failure, and not the end of whoever called it.
+def failure_in(error: BaseException) -> BaseException | None:
+    """The failure in what user code lets out. None: it is the end of whoever called it, and has to go on.
 
-    `SystemExit` is: libraries that are made for commands raise it, and a step that ended its worker would end every
-    worker that it is given to. So is a cancel that nobody known here has asked for, as of a future that was cancelled.
+    `SystemExit` is a failure: libraries that are made for commands raise it, and a step that ended its worker would end
+    every worker that it is given to. So is a cancel that nobody known here has asked for, as of a future that was
+    cancelled. Of a group it is what remains without the cancels that were asked for: the scope that is cancelled would
+    take them out too, and let the rest through to its worker.
     """
     if isinstance(error, (Exception, SystemExit)):
-        return True
+        return error
     if isinstance(error, BaseExceptionGroup):
-        return all(map(is_failure, error.exceptions))
-    return isinstance(error, anyio.get_cancelled_exc_class()) and anyio.current_effective_deadline() > -inf
+        _, rest = error.split(_is_asked_cancel)
+        return None if rest is None or rest.subgroup(_ends_process) is not None else rest
+    return None if _is_asked_cancel(error) or _ends_process(error) else error
+
+
+def _is_asked_cancel(error: BaseException) -> bool:
+    return isinstance(error, anyio.get_cancelled_exc_class()) and anyio.current_effective_deadline() == -inf
+
+
+def _ends_process(error: BaseException) -> bool:
+    known = (Exception, SystemExit, BaseExceptionGroup, anyio.get_cancelled_exc_class())
+    return not isinstance(error, known)
 
 
 def to_failure(error: BaseException, limits: Limits = DEFAULT_LIMITS) -> Failure:

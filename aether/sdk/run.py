@@ -21,7 +21,7 @@ from aether.model.limits import DEFAULT_LIMITS
 from aether.sdk.converters import Converter
 from aether.sdk.define import Workflow, check_name
 from aether.sdk.ending import compensate, end_spawned, end_stray, outcome_of
-from aether.sdk.failures import from_failure, is_failure, to_failure
+from aether.sdk.failures import failure_in, from_failure, to_failure
 from aether.sdk.gate import Event
 from aether.sdk.meanings import Kind
 from aether.sdk.replay import ABORTED, Replay
@@ -309,10 +309,10 @@ class Run:
                 value = await call(plan, function, rules.args, rules.timeout_s, port.steps)
                 command = completed(waiter, value, plan.returned, started_at, port.converter)
             except BaseException as error:
-                if not is_failure(error):
+                if (failure := failure_in(error)) is None:
                     raise
-                waiter.cause = error
-                command = failed(waiter, to_failure(error), rules.retry, started_at)
+                waiter.cause = failure
+                command = failed(waiter, to_failure(failure), rules.retry, started_at)
             finally:
                 PLACE.reset(token)
                 if span is not None:

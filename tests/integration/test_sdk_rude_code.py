@@ -117,6 +117,45 @@ async def test_a_cancel_that_comes_from_nobody_we_know_is_a_failure_of_the_attem
     assert (failure.type, failure.causes[0].type) == ("ActivityFailed", "CancelledError")
 
 
+@pytest.mark.parametrize("where", ["workflow", "branch", "step", "activity"])
+async def test_code_that_fails_while_it_is_cancelled_ends_its_run_alone(where: str) -> None:
+    """Its group holds the cancel of one task and the failure of another one."""
+    rude, waits = Rude(), anyio.Event()
+
+    async def clean_up_badly(wait: Callable[[], Awaitable[object]]) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.sleep_forever)
+            try:
+                waits.set()
+                await wait()
+            finally:
+                raise ValueError("in the way out")
+
+    async def forever() -> None:
+        await clean_up_badly(anyio.sleep_forever)
+
+    act = rude.client.activity("act")(forever)
+    places: dict[str, Callable[[aether.Context], Awaitable[object]]] = {
+        "workflow": lambda ctx: clean_up_badly(lambda: ctx.sleep(days=1)),
+        "branch": lambda ctx: ctx.parallel([lambda: clean_up_badly(lambda: ctx.sleep(days=1))]),
+        "step": lambda ctx: ctx.step("wait", forever),
+        "activity": lambda ctx: ctx.activity(act),
+    }
+    rude.code = places[where]
+    async with rude.client.serve():
+        handle = await rude.rude.start()
+        with anyio.fail_after(10):
+            await waits.wait()
+            await handle.cancel()
+            with pytest.raises((aether.WorkflowFailed, aether.WorkflowCancelled)) as caught:
+                await handle.result()
+            assert await rude.polite.start_and_wait() == "hello"
+    if where == "workflow":
+        failure = caught.value.failure
+        assert failure is not None
+        assert [cause.type for cause in failure.causes] == ["ValueError"]
+
+
 @pytest.mark.parametrize("name", ["", "x" * 201, "a\nb"])
 async def test_a_compensation_that_can_not_be_a_step_is_refused_where_it_is_registered(name: str) -> None:
     failure = await Rude().failure_of(lambda ctx: ctx.on_failure(name, print))

@@ -1,6 +1,7 @@
 """Exceptions as data: the whole chain, bounded, with the user's frames."""
 
 import asyncio
+from typing import Any
 
 import anyio
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from aether.errors import InvalidArgument, NonRetryable, RetryAfter, StepFailed
 from aether.model.limits import Limits
 from aether.model.payload import Failure
-from aether.sdk.failures import clip, from_failure, is_failure, to_failure
+from aether.sdk.failures import clip, failure_in, from_failure, to_failure
 
 ASYNCIO = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 
@@ -132,21 +133,27 @@ def test_a_broken_exception_is_still_a_failure():
     ],
 )
 async def test_what_ends_the_process_is_no_failure_and_what_only_wants_to_is(error, is_of_the_user):
-    assert is_failure(error) is is_of_the_user
+    assert repr(failure_in(error)) == repr(error if is_of_the_user else None)
 
 
 @ASYNCIO
 @pytest.mark.anyio
 async def test_a_cancel_that_somebody_asked_for_is_no_failure():
-    told = []
+    wrong = ValueError()
+    told: list[Any] = []
     with anyio.CancelScope() as scope:
         scope.cancel()
         try:
             await anyio.sleep(1)
         except BaseException as error:
-            told.append(is_failure(error))
+            told.append(failure_in(error))
+            told.append(failure_in(BaseExceptionGroup("", [error])))
+            told.append(failure_in(BaseExceptionGroup("", [error, KeyboardInterrupt()])))
+            told.append(failure_in(BaseExceptionGroup("g", [error, ExceptionGroup("", [wrong])])))
             raise
-    assert told == [False]
+    assert told[:3] == [None, None, None]
+    assert isinstance(told[3], ExceptionGroup)
+    assert (str(told[3].message), told[3].exceptions[0].exceptions) == ("g", (wrong,))
 
 
 def size_of(failure):
