@@ -156,6 +156,66 @@ async def test_code_that_fails_while_it_is_cancelled_ends_its_run_alone(where: s
         assert [cause.type for cause in failure.causes] == ["ValueError"]
 
 
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+async def interrupted(*_: object) -> None:
+    interrupt()
+
+
+async def compensated(ctx: aether.Context) -> None:
+    await ctx.on_failure("undo", interrupt)
+    raise ValueError("no")
+
+
+async def in_a_nursery(ctx: aether.Context) -> None:
+    async with ctx.nursery():
+        interrupt()
+
+
+async def with_a_deadline(ctx: aether.Context) -> None:
+    async with ctx.move_on_after(60):
+        interrupt()
+
+
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        interrupted,
+        compensated,
+        in_a_nursery,
+        with_a_deadline,
+        lambda ctx: ctx.step("interrupted", interrupt),
+        lambda ctx: ctx.parallel([interrupted, lambda: ctx.sleep(days=1)]),
+    ],
+    ids=["workflow", "compensation", "nursery", "deadline", "step", "branch"],
+)
+async def test_who_interrupts_a_program_ends_it_wherever_its_code_is(
+    code: Callable[[aether.Context], Awaitable[object]],
+) -> None:
+    await is_interrupted(Rude(), code)
+
+
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+async def test_who_interrupts_a_program_ends_it_in_the_middle_of_an_attempt() -> None:
+    rude = Rude()
+    act = rude.client.activity("act")(interrupted)
+    await is_interrupted(rude, lambda ctx: ctx.activity(act))
+
+
+async def is_interrupted(rude: Rude, code: Callable[[aether.Context], Awaitable[object]]) -> None:
+    rude.code = code
+    with pytest.raises(BaseException) as caught, anyio.fail_after(10):
+        async with rude.client.serve():
+            await rude.rude.start_and_wait()
+    error = caught.value
+    while isinstance(error, BaseExceptionGroup):
+        (error,) = error.exceptions
+    assert isinstance(error, KeyboardInterrupt)
+
+
 @pytest.mark.parametrize("name", ["", "x" * 201, "a\nb"])
 async def test_a_compensation_that_can_not_be_a_step_is_refused_where_it_is_registered(name: str) -> None:
     failure = await Rude().failure_of(lambda ctx: ctx.on_failure(name, print))
