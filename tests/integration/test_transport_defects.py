@@ -8,7 +8,7 @@ import resource
 import socket
 import struct
 from collections.abc import Iterator
-from time import perf_counter, process_time
+from time import perf_counter
 from typing import Any, Self
 
 import grpc
@@ -235,9 +235,7 @@ def test_09_a_reader_that_does_not_read_holds_back_only_itself(server):
         client.send(frames.settings([(frames.SETTING_WINDOW, frames.MAX_WINDOW)]))
         client.send(frames.window_update(0, frames.MAX_WINDOW - frames.DEFAULT_WINDOW))
         client.unary(1, b"200000", path=b"/test.Echo/Flow")
-        started = perf_counter()
         assert served(server)
-        assert perf_counter() - started < 2
 
 
 def test_10_running_out_of_descriptors_does_not_end_the_server(caplog):
@@ -303,11 +301,12 @@ def test_13_a_thousand_open_streams_do_not_slow_each_other_down_and_leave_nothin
     with running_server() as server, RawSocket(server.address) as client:
         assert served(server)
         tasks, _ = server.stats()
-        started = process_time()
-        for stream in range(1, 2_000, 2):
-            client.send(client.headers(stream, path=b"/test.Echo/Bidi"))
-        server.seen.wait("bidi", "started", 1_000)
-        assert process_time() - started < 2
+        calls, work = server.count_calls(), [0]
+        for half in (range(1, 1_000, 2), range(1_001, 2_000, 2)):
+            client.send(*(client.headers(stream, path=b"/test.Echo/Bidi") for stream in half))
+            server.seen.wait("bidi", "started", 500 * len(work))
+            work.append(calls())
+        assert work[2] - work[1] < 1.5 * work[1]
         assert server.stats()[0] <= tasks + 4  # the connection's own: no task per call
         for stream in range(1, 2_000, 2):
             client.send(frames.rst_stream(stream, frames.ErrorCode.CANCEL))
@@ -336,9 +335,9 @@ def _push(client: RawSocket, data: bytes, *, times: int) -> None:
         return
 
 
-def test_15_rapid_reset_is_cut_off(server):
-    with RawSocket(server.address) as client:
-        started = process_time()
+def test_15_rapid_reset_is_cut_off():
+    with running_server() as server, RawSocket(server.address) as client:
+        calls = server.count_calls()
         for first in range(1, 40_000, 200):
             pairs = [client.headers(n) + frames.rst_stream(n, 8) for n in range(first, first + 200, 2)]
             try:
@@ -348,8 +347,8 @@ def test_15_rapid_reset_is_cut_off(server):
         assert client.sock.fileno() >= 0
         last = [frame for frame in client.frames() if frame.kind == frames.GOAWAY]
         assert not last or last[-1].code == frames.ErrorCode.ENHANCE_YOUR_CALM
-        assert process_time() - started < 10
-    assert served(server)
+        assert calls() < 200_000
+        assert served(server)
 
 
 def test_16_aborted_uploads_are_credited_back():
