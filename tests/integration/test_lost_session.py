@@ -1,9 +1,6 @@
 """A worker whose session is taken away changes nothing any more: no clean-up that nobody asked for, and no hanging."""
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import pytest
 import aether
 from aether.server.settings import Persistence
 from tests.integration.peers import ServerProcess
+from tests.processes import Child
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90), pytest.mark.parametrize("anyio_backend", ["trio"])]
 
@@ -28,18 +26,15 @@ class Place:
         self.effects.touch()
         self.server = self.start_server(0)
         self.url = f"http://{self.server.address}"
-        self.workers: list[subprocess.Popen[str]] = []
+        self.workers: list[Child] = []
 
     def start_server(self, port: int) -> ServerProcess:
         return ServerProcess.start(self.folder / "aether.db", Persistence.STATE_ACTION_LOG, port, session_timeout_s=1.5)
 
-    def start_worker(self) -> "subprocess.Popen[str]":
-        command = [sys.executable, str(SCRIPT), self.url, str(self.effects), self.loop]
-        environ = {**os.environ, "PYTHONPATH": str(Path.cwd())}
-        worker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ)
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == "ready\n"
+    def start_worker(self) -> Child:
+        worker = Child(str(SCRIPT), self.url, str(self.effects), self.loop, cwd=self.folder)
         self.workers.append(worker)
+        worker.wait_for("ready")
         return worker
 
     def words(self) -> list[str]:
@@ -51,10 +46,7 @@ class Place:
 
     def close(self) -> None:
         for worker in self.workers:
-            worker.kill()
-            worker.wait(10)
-            assert worker.stdout is not None
-            worker.stdout.close()
+            worker.__exit__()
         self.server.kill()
 
 
@@ -73,7 +65,15 @@ def waits(client: aether.Client) -> aether.Workflow[[str], str]:
     return workflow
 
 
-FIRST_WORD = {"sleep": "reserved", "child": "reserved", "activity": "attempt", "step": "step"}
+# What is on disk, and done, when the run waits.
+FACT = {"sleep": "TimerStarted", "child": "ChildStarted", "activity": "ActivityStarted", "step": "StepCompleted"}
+WORD = {"sleep": "reserved", "child": "reserved", "activity": "attempt", "step": "step"}
+
+
+async def until_waiting(place: Place, handle: aether.Handle[str], kind: str) -> None:
+    while FACT[kind] not in [type(event.fact).__name__ async for event in handle.history()]:  # noqa: ASYNC110 - another process brings it about
+        await anyio.sleep(0.01)
+    await place.until(WORD[kind])
 
 
 @pytest.mark.parametrize(("kind", "loop"), CASES)
@@ -82,10 +82,9 @@ async def test_when_the_server_dies_nothing_is_cleaned_up_and_the_worker_comes_b
     client = aether.Client(place.url)
     async with client:
         handle = await waits(client).start(kind)
-        await place.until(FIRST_WORD[kind])
-        await anyio.sleep(0.2)
+        await until_waiting(place, handle, kind)
         place.server.kill()
-        await anyio.sleep(0.5)
+        worker.wait_for("again in")
         assert "released" not in place.words(), "the run was not cancelled"
         place.server = place.start_server(place.server.port)
         with anyio.fail_after(30):
@@ -94,8 +93,8 @@ async def test_when_the_server_dies_nothing_is_cleaned_up_and_the_worker_comes_b
     assert place.words().count("released") == 1
     assert place.words().count("reserved") == 1
     assert [type(event.fact).__name__ for event in history][-2:] == ["StepCompleted", "RunCompleted"]
-    worker.send_signal(signal.SIGTERM)
-    assert worker.wait(10) == 0
+    worker.tell()
+    assert worker.finish()[0] == 0
 
 
 @pytest.mark.parametrize(("kind", "loop"), CASES)
@@ -106,19 +105,18 @@ async def test_a_worker_that_is_frozen_beyond_its_session_changes_nothing_when_i
     client = aether.Client(place.url)
     async with client:
         handle = await waits(client).start(kind)
-        await place.until(FIRST_WORD[kind])
-        await anyio.sleep(0.2)
-        frozen.send_signal(signal.SIGSTOP)
+        await until_waiting(place, handle, kind)
+        frozen.tell(signal.SIGSTOP)
         place.start_worker()
         with anyio.fail_after(30):
             assert await handle.result() == "done"
         before = place.words()
-        frozen.send_signal(signal.SIGCONT)
-        await anyio.sleep(0.5)
+        frozen.tell(signal.SIGCONT)
+        frozen.wait_for("again in")
         assert place.words() == before
         assert before.count("released") == 1
-    frozen.send_signal(signal.SIGTERM)
-    assert frozen.wait(10) == 0
+    frozen.tell()
+    assert frozen.finish()[0] == 0
 
 
 @pytest.mark.parametrize(("kind", "loop"), CASES)
@@ -127,10 +125,9 @@ async def test_a_worker_that_is_told_to_stop_hands_its_run_on_and_ends(place: Pl
     client = aether.Client(place.url)
     async with client:
         handle = await waits(client).start(kind)
-        await place.until(FIRST_WORD[kind])
-        await anyio.sleep(0.2)
-        stopping.send_signal(signal.SIGTERM)
-        assert stopping.wait(20) == 0
+        await until_waiting(place, handle, kind)
+        stopping.tell()
+        assert stopping.finish()[0] == 0
         if kind in ("sleep", "child"):
             assert "released" not in place.words(), "the run goes on elsewhere"
         place.start_worker()
