@@ -5,6 +5,7 @@ import signal
 
 import apsw
 
+from aether.store.sqlite_schema import FORMAT
 from tests.integration.test_cli_runs import start
 from tests.processes import Server, aether
 
@@ -104,7 +105,7 @@ def test_the_room_that_a_database_takes_is_told_and_given_back(tmp_path):
         for number in range(3):
             start(running, f"order-{number}")
         report = json.loads(aether("db", "stats", "--db", "a.db", "-o", "json", cwd=tmp_path).stdout)
-        assert (report["runs"], report["pending"], report["newest_event"], report["format"]) == (3, 3, 3, 3)
+        assert (report["runs"], report["pending"], report["newest_event"], report["format"]) == (3, 3, 3, FORMAT)
         assert report["bytes"] >= report["bytes_unused"] >= 0
         assert report["bytes_of_log"] > 0
         refused = aether("db", "vacuum", "--db", "a.db", cwd=tmp_path)
