@@ -53,7 +53,7 @@ LIBRARIES = {
     "asyncio": ("aether/sdk/gate.py",),
     "socket": ("aether/server", "aether/cli", "aether/sdk/dial.py", "aether/sdk/embedded.py", "aether/testing"),
     "ssl": ("aether/server", "aether/cli", "aether/sdk/dial.py", "aether/sdk/transport.py"),
-    "threading": ("aether/server", "aether/sdk", "aether/testing", "aether/cli/leash.py"),
+    "threading": ("aether/server", "aether/sdk", "aether/testing", "aether/cli/leash.py", "aether/cli/reader.py"),
     "subprocess": ("aether/cli/dev.py",),
     "apsw": ("aether/store", "aether/cli/doctor.py"),
     "sqlite3": (),

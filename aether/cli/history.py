@@ -8,6 +8,7 @@ from aether.cli.clock import pause
 from aether.cli.options import asked_look, say, show, show_rows
 from aether.cli.options import screen as stdout_screen
 from aether.cli.output import Column, Format, Row, render_data, render_row
+from aether.cli.reader import end_with_reader
 from aether.cli.records import fact_name, history_rows
 from aether.errors import ServerUnavailable, StorageUnavailable
 from aether.wire.documents import event_document
@@ -44,6 +45,7 @@ def show_history(server: str, output: Format, workflow_id: str, run_id: str, aft
 
 
 def follow_history(server: str, output: Format, workflow_id: str, run_id: str, after: int, limit: int | None) -> None:
+    end_with_reader()
     first = after if output.is_data else 0
     last = None if limit is None else after - first + limit
     events = islice(_follow(Caller(server), workflow_id, run_id, first), last)

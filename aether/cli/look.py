@@ -12,6 +12,7 @@ from aether.cli.clock import pause
 from aether.cli.moments import Times
 from aether.cli.options import finite, gathering, looking, say, show
 from aether.cli.output import Colour, Look
+from aether.cli.reader import end_with_reader
 from aether.errors import AetherError
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -83,6 +84,7 @@ def _watch(ask: Callable[[], object], every_s: float) -> None:
     """On a terminal it is shown in place; elsewhere only when it is something else than before."""
     before, is_away = "", False
     is_screen = sys.stdout.isatty()
+    end_with_reader()
     show(_CLEAR_ALL if is_screen else "")
     while True:
         with gathering() as texts:

@@ -9,6 +9,7 @@ from aether.cli.clock import pause
 from aether.cli.options import say, show
 from aether.cli.options import screen as stdout_screen
 from aether.cli.output import Column, Format, render_data, render_row
+from aether.cli.reader import end_with_reader
 from aether.cli.records import failure_line
 from aether.errors import ServerUnavailable, StorageUnavailable
 from aether.wire.documents import event_document
@@ -45,6 +46,7 @@ def follow(
     )
     if after is not None:
         request.after_position = after
+    end_with_reader()
     screen = stdout_screen(output)
     if not output.is_data:
         show(render_row(_COLUMNS, [column.title for column in _COLUMNS], screen))

@@ -204,6 +204,27 @@ def test_tail_is_json_lines_in_a_pipe_and_goes_on_after_a_restart(tmp_path):
     assert "\x1b" not in "".join(tailing.said)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tail", "-n", "1"),
+        ("history", "open-1", "--follow", "-o", "jsonl"),
+        ("metrics", "--watch", "-o", "jsonl", "--every", "3600"),
+    ],
+)
+def test_what_is_shown_as_it_comes_ends_when_nobody_reads_it_any_more(server, words):
+    assert command("start", "mail", "--id", "open-1", AETHER_SERVER=server.url).returncode == 0
+    shown = [sys.executable, "-m", "aether.cli", *words, "--server", server.url]
+    with subprocess.Popen(shown, stdout=subprocess.PIPE, env=environment(), text=True) as showing:
+        assert showing.stdout is not None
+        try:
+            assert showing.stdout.readline()
+            showing.stdout.close()
+            assert showing.wait(20) == 1
+        finally:
+            showing.kill()
+
+
 def test_tail_on_a_terminal_is_a_table_that_can_not_be_fooled(server):
     filled(server)
     controller, terminal = pty.openpty()
