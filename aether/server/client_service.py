@@ -106,7 +106,9 @@ class ClientService:
         try:
             same = await self._archive.read(lambda reader: reader.run(item.workflow_id, item.run_id))
             row = await self._archive.read(lambda reader: reader.run(item.workflow_id, None))
+            self._readiness.check_writable()
         except Exception as fault:  # noqa: BLE001 - contained
+            self._waiting.pop(call, None)
             fail(call, fault)
             return
         if item.awaited and call not in self._waiting:
@@ -116,7 +118,7 @@ class ClientService:
             closed = NotOpen(item.workflow_id, item.run_id)
             self._started(call, closed if item.awaited else Started(item.workflow_id, item.run_id, existing=True))
         elif row is not None and row.closed_at is not None and not may_reuse(item.reuse, RunState(row.state)):
-            refuse(call, id_is_used(item.workflow_id, RunState(row.state)))
+            self._started(call, id_is_used(item.workflow_id, RunState(row.state)))
         else:
             self._loop.post(item)
 
@@ -156,6 +158,7 @@ class ClientService:
 
     @refusing
     def await_result(self, call: Call, message: bytes) -> None:
+        self._readiness.check_room()
         request = of_run(pb.AwaitResultRequest, self._limits, message)
         item = AwaitRun(partial(self._closed, call), request.workflow_id, request.run_id)
         self._keep(call, item)

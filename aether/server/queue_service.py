@@ -10,6 +10,7 @@ from aether.errors import InvalidArgument
 from aether.model.limits import Limits
 from aether.server.actions import asked
 from aether.server.engine_loop import EngineLoop
+from aether.server.readiness import Readiness
 from aether.server.replies import refuse
 from aether.server.requests import refusing
 from aether.wire.calls import Call, Method
@@ -19,9 +20,10 @@ _SERVICE = "/aether.v1.AdminService/"
 
 
 class QueueService:
-    def __init__(self, loop: EngineLoop, limits: Limits) -> None:
+    def __init__(self, loop: EngineLoop, limits: Limits, readiness: Readiness) -> None:
         self._loop = loop
         self._limits = limits
+        self._readiness = readiness
 
     def methods(self) -> list[Method]:
         return [
@@ -35,6 +37,7 @@ class QueueService:
 
     @refusing
     def update_queue(self, call: Call, message: bytes) -> None:
+        self._readiness.check_writable()
         request = pb.UpdateQueueRequest.FromString(message)
         check_name(self._limits, request.task_queue, "task_queue")
         check_name(self._limits, request.reason, "reason", required=False)

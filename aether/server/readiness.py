@@ -45,7 +45,7 @@ class Readiness:
 
     def check_told(self) -> None:
         """Raises what a question about an open run is answered with while its answer would wait behind a stuck disk."""
-        self._check_room()
+        self.check_room()
         if self.writer.fault:
             raise StorageUnavailable(f"{self.writer.fault}; until then the server tells nobody what is not on disk")
 
@@ -55,8 +55,9 @@ class Readiness:
             raise ServerUnavailable("the server is stopping; ask again")
         if self.writer.fault:
             raise StorageUnavailable(self.writer.fault)
-        self._check_room()
+        self.check_room()
 
-    def _check_room(self) -> None:
+    def check_room(self) -> None:
+        """Raises what a request that may wait for long is answered with."""
         if self.loop.is_full:
             raise ServerUnavailable("too many requests wait; ask again in a moment")

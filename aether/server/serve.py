@@ -161,7 +161,7 @@ def _services(
     health = HealthService(readiness)
     past = PastService(loop, limits, archive, readiness, readers)
     events = EventService(loop, limits, archive, readers)
-    services = (client, worker, admin, QueueService(loop, limits), past, events, health)
+    services = (client, worker, admin, QueueService(loop, limits, readiness), past, events, health)
     methods = [*(method for service in services for method in service.methods()), *reflection_methods()]
     by_path = {method.path: method for method in methods}
     return Running(by_path, client, past, events, worker, health, readiness, loop, report, archive)
