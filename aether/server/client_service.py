@@ -130,7 +130,7 @@ class ClientService:
             )
             call.respond(response.SerializeToString())
         elif isinstance(answer, Closed):
-            call.respond(answers.start_of_closed(answer))
+            self._respond_closed(call, answer, answers.start_of_closed)
         elif isinstance(answer, NotOpen):
             self._respond_from_disk(call, answer, answers.start_of_closed)
         else:
@@ -177,12 +177,19 @@ class ClientService:
     def _closed(self, call: Call, answer: object) -> None:
         self._waiting.pop(call, None)
         if isinstance(answer, Closed):
-            call.respond(answers.result(answer))
-            return
-        if isinstance(answer, NotOpen):
+            self._respond_closed(call, answer, answers.result)
+        elif isinstance(answer, NotOpen):
             self._respond_from_disk(call, answer, answers.result)
         else:
             refuse(call, answer)
+
+    def _respond_closed(self, call: Call, closed: Closed, respond: Callable[[Closed], bytes]) -> None:
+        message = respond(closed)
+        if call.has_room_for(message):
+            call.respond(message)
+        else:
+            # Many large results at a time: what does not fit is on disk, where it takes no memory while it waits.
+            self._respond_from_disk(call, NotOpen(closed.workflow_id, closed.run_id), respond)
 
     def _respond_from_disk(self, call: Call, closed: NotOpen, respond: Callable[[Closed], bytes]) -> None:
         async def look_up() -> bytes:

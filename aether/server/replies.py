@@ -58,11 +58,25 @@ def refuse(call: Call, fault: object) -> None:
 
 
 async def respond_later(call: Call, produce: Callable[[], Awaitable[bytes]]) -> None:
-    """A unary answer that needs the disk."""
+    """A unary answer that needs the disk. Where much is unread it is made again when there is room for it."""
     try:
-        call.respond(await produce())
+        answer = await produce()
+        while not call.has_room_for(answer):
+            del answer
+            await _room(call)
+            answer = await produce()
+        call.respond(answer)
     except Exception as fault:  # noqa: BLE001 - contained: one answer is lost, everybody else carries on
         fail(call, fault)
+
+
+async def _room(call: Call) -> None:
+    """Until there is room for a large answer, or nobody waits for it any more."""
+    told = trio.Event()
+    call.on_writable = told.set
+    call.on_closed = lambda reason: told.set()
+    call.await_room()
+    await told.wait()
 
 
 async def stream_later(call: Call, produce: Callable[[], Awaitable[None]]) -> None:

@@ -97,7 +97,7 @@ def _of_server(running: Running) -> Iterator[Size]:
 def _of_connection(connection: Connection) -> Iterator[Size]:
     link = connection._link
     limits = link.limits
-    yield Size("bytes unsent on a connection", link.queued, limits.outbound_connection_bytes)
+    yield Size("bytes unsent on a connection", link.queued, limits.outbound_unread_bytes)
     yield Size("bytes of unfinished requests", link.partial_bytes, limits.partial_bytes)
     yield Size("calls of a connection", len(link.streams), limits.streams)
     yield Size("bytes unsent to control frames", link._out_bytes, limits.control_bytes + limits.write_bytes)

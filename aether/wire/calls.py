@@ -33,6 +33,7 @@ _DRAIN_PING: Final = b"aethdrai"
 _REQUEST_ID_MAX: Final = 100
 _EXPIRED: Final = Status(Code.DEADLINE_EXCEEDED, "deadline exceeded")
 _TOO_MUCH_HELD: Final = Status(Code.RESOURCE_EXHAUSTED, "too many unfinished requests on this connection")
+_NO_ROOM: Final = Status(Code.UNAVAILABLE, "too many answers on this connection wait to be read; ask again")
 _TOO_SLOW: Final = Status(Code.RESOURCE_EXHAUSTED, "answers are not read")
 
 UnaryHandler = Callable[["Call", bytes], None]
@@ -79,7 +80,7 @@ class Call(Stream):
     on_closed: Callable[[str], None] = staticmethod(_ignore)
     """The call ended by RESET, LOST or DEADLINE. Called once, at once, and never after `finish`."""
     on_writable: Callable[[], None] = staticmethod(_ignore)
-    """What waits to be written is below the mark again."""
+    """What waits to be written is below the mark again, or there is the room that `await_room` asked for."""
 
     is_timed = True
     """How long it takes says something of the server. Handlers that wait for long set it to False."""
@@ -92,6 +93,7 @@ class Call(Stream):
     _trailing_metadata = b""
     _trailers = b""
     _held = 0  # octets of a request that cannot be acted on yet
+    _large = 0  # octets of a large answer, until the end of the call
 
     def __init__(self, link: ServerLink, stream_id: int, head: RequestHead[Method], method: Method) -> None:
         Stream.__init__(self, link, stream_id)
@@ -153,9 +155,28 @@ class Call(Stream):
         self._end_with(block)
 
     def respond(self, message: bytes) -> None:
-        """Sends `message` and ends the call with OK."""
+        """Sends `message` and ends the call with OK; where there is no room for it, with a status that says so."""
+        if not self.has_room_for(message):
+            self.finish(_NO_ROOM)
+            return
+        size = len(message)
+        if size > self._link.limits.outbound_mark and not self._is_finishing:
+            self._large = size
+            self._link.large_bytes += size
         self.send(message)
         self.finish()
+
+    def has_room_for(self, message: bytes) -> bool:
+        """Whether `respond` takes it: small ones always, large ones while not too much of them is under way."""
+        size = len(message)
+        link = self._link
+        limits = link.limits
+        has_room = size <= limits.outbound_mark or link.large_bytes + size <= limits.outbound_large_bytes
+        return has_room or self._is_finishing
+
+    def await_room(self) -> None:
+        """Has `on_writable` called when there is room for large answers again. What waits should hold nothing large."""
+        self.awaits_room = self._link.is_crowded = True
 
     def _tell_end(self, code: int) -> None:
         self._server.told(self.path, code, self._began_at if self.is_timed else None)
@@ -180,8 +201,14 @@ class Call(Stream):
         self._server.forget(self.stream_id)
 
     def _release(self) -> None:
-        self._link.partial_bytes -= self._held
+        link = self._link
+        link.partial_bytes -= self._held
         self._held = 0
+        if self._large:
+            link.large_bytes -= self._large
+            self._large = 0
+            if link.is_crowded:
+                link.want_flush()
 
     def refuse(self, status: Status, http_status: int = 200) -> None:
         """Ends a call that no handler has seen."""

@@ -220,7 +220,7 @@ class ClientLink(Link[ClientCall]):
         """A call has ended, so another may be opened."""
         self._next_stream = 1
         # Far below what ends the connection: those who wait go on one after the other.
-        self._queued_mark = limits.outbound_connection_bytes // 4
+        self._queued_mark = limits.outbound_unread_bytes // 8
         self._givers: list[Callable[[], None]] = []
         self._answers: HeaderReader[AnswerHead] = HeaderReader(
             parse_answer, max_list=limits.header_block, memo_entries=limits.header_memo

@@ -26,8 +26,10 @@ class TransportLimits:
     """A stream with more than this unsent is congested: four frames, enough to keep a socket busy."""
     outbound_stream_bytes: int = 16 * MIB
     """A stream that ignores the mark up to here is reset; four of the largest messages."""
-    outbound_connection_bytes: int = 64 * MIB
-    """Unsent answers of a whole connection; beyond it the peer asks but does not read, and is cut off."""
+    outbound_large_bytes: int = 48 * MIB
+    """Unary answers above the mark that are under way at a time: less than a client of ours may hold unfinished."""
+    outbound_unread_bytes: int = 128 * MIB
+    """Unsent on a whole connection, small answers and streams too; beyond it the peer does not read, and is cut off."""
     write_bytes: int = 256 * KIB
     """Taken from the streams for one write to the socket; keeps turns short when many streams are ready."""
     header_list: int = 16 * KIB

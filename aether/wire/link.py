@@ -51,6 +51,10 @@ class Link(Generic[AnyStream]):
         self.ready: deque[Stream] = deque()
         self.relieved: list[Stream] = []
         self.queued = 0
+        self.large_bytes = 0
+        """Of large unary answers under way, each counted whole until its end: the peer holds what it has of them."""
+        self.is_crowded = False
+        """Large answers wait for room."""
         self.partial_bytes = 0
         self.peer_window = frames.DEFAULT_WINDOW
         self.send_window = frames.DEFAULT_WINDOW
@@ -208,6 +212,8 @@ class Link(Generic[AnyStream]):
                 self._tell_relieved()
             if ready and self.send_window > 0:
                 self.want_flush()
+        if self.is_crowded and self.large_bytes <= self.limits.outbound_large_bytes // 2:
+            self._tell_crowd()
         if not out:
             return b""
         self._out = []
@@ -217,6 +223,13 @@ class Link(Generic[AnyStream]):
         relieved, self.relieved = self.relieved, []
         for stream in relieved:
             stream.on_relieved()
+
+    def _tell_crowd(self) -> None:
+        self.is_crowded = False
+        for stream in list(self.streams.values()):
+            if stream.awaits_room:
+                stream.awaits_room = False
+                stream.on_relieved()
 
     def reset(self, stream: AnyStream, error: ErrorCode) -> None:
         """Ends a stream from this side without further ado."""

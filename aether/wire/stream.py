@@ -26,6 +26,8 @@ class Outlet(Protocol):
     partial_bytes: int
     ready: deque[Stream]
     relieved: list[Stream]
+    large_bytes: int
+    is_crowded: bool
 
     def write(self, data: bytes) -> None:
         """Queue frames that are not flow-controlled."""
@@ -45,6 +47,8 @@ class Stream:
 
     is_congested = False
     """More than the high-water mark waits to be written."""
+    awaits_room = False
+    """To be told when the connection has room for a large answer."""
     expires_at: float | None = None
     _queued = 0
     _head = b""  # rest of messages that did not fit in one frame, already joined
@@ -73,7 +77,7 @@ class Stream:
             self.is_congested = True
             if self._queued > limits.outbound_stream_bytes:
                 return False
-        if link.queued > limits.outbound_connection_bytes:
+        if link.queued > limits.outbound_unread_bytes:
             link.fail(ErrorCode.ENHANCE_YOUR_CALM, "peer does not read what it is sent")
             return True
         if not self._is_ready and self.send_window > 0:

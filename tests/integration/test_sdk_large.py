@@ -78,3 +78,31 @@ async def test_many_starts_at_a_time_keep_their_connection(caplog: pytest.LogCap
         for _ in range(90):
             group.start_soon(size.start_and_wait, b"x" * 1_000_000)
     assert caplog.messages == []
+
+
+async def test_many_results_at_a_time_keep_their_connection(caplog: pytest.LogCaptureFixture) -> None:
+    client = aether.Client(db="memory")
+
+    @client.workflow("large")
+    async def large(ctx: aether.Context) -> bytes:
+        await ctx.wait_signal("go")
+        return b"x" * 1_000_000
+
+    received: list[int] = []
+
+    async def receive(handle: aether.Handle[bytes]) -> None:
+        received.append(len(await handle.result()))
+
+    # More than may wait in one connection.
+    async with client.serve():
+        handles = await client.start_many([large.prepare() for _ in range(100)])
+        for handle in handles:
+            await handle.signal("go")
+        for handle in handles:
+            await handle.result()
+        async with anyio.create_task_group() as group:
+            for handle in handles:
+                group.start_soon(receive, handle)
+        assert received == [1_000_000] * 100
+    told = {record.message for record in caplog.records}
+    assert told == set()

@@ -15,7 +15,9 @@ def test_limits_cannot_be_changed_behind_a_connection():
 
 
 def test_the_largest_message_can_be_sent_and_received():
-    assert LIMITS.message_bytes < LIMITS.outbound_stream_bytes <= LIMITS.outbound_connection_bytes
+    assert LIMITS.message_bytes < LIMITS.outbound_stream_bytes <= LIMITS.outbound_large_bytes
+    assert LIMITS.outbound_large_bytes < LIMITS.partial_bytes
+    assert LIMITS.outbound_large_bytes + LIMITS.streams * LIMITS.outbound_mark < LIMITS.outbound_unread_bytes
     assert LIMITS.message_bytes < LIMITS.partial_bytes
 
 

@@ -97,7 +97,7 @@ def test_a_stream_that_ignores_the_mark_is_ended():
 
 
 def test_a_peer_that_reads_nothing_of_many_streams_is_cut_off():
-    limits = TransportLimits(outbound_connection_bytes=10_000)
+    limits = TransportLimits(outbound_unread_bytes=10_000)
     client = RawClient(limits=limits, settings=[(frames.SETTING_WINDOW, 0)])
     for stream in range(1, 9, 2):
         client.open(stream).send(b"x" * 3_000)
@@ -105,6 +105,51 @@ def test_a_peer_that_reads_nothing_of_many_streams_is_cut_off():
     assert client.read()[-1].code == ErrorCode.ENHANCE_YOUR_CALM
     assert sorted(client.closed) == [(1, "lost"), (3, "lost"), (5, "lost"), (7, "lost")]
     assert client.server.queued == 0
+
+
+def crowded():
+    """A connection on which no more than one large answer may wait, and does."""
+    limits = TransportLimits(outbound_mark=100, outbound_large_bytes=4_000)
+    client = RawClient(limits=limits, settings=[(frames.SETTING_WINDOW, 0)])
+    client.open(1).respond(b"x" * 3_000)
+    return client
+
+
+def test_a_large_answer_for_which_there_is_no_room_is_refused_and_nothing_else_is():
+    client = crowded()
+    for stream in (3, 5):
+        client.open(stream)
+    large, small = client.calls[-2:]
+    assert not large.has_room_for(b"y" * 3_000)
+    large.respond(b"y" * 3_000)
+    assert client.status(client.read()) == ("200", "14")
+    small.respond(b"z" * 100)
+    sent = client.feed(*(frames.window_update(stream, 9_000) for stream in (1, 5)))
+    assert data_of(sent) == message(b"x" * 3_000) + message(b"z" * 100)
+    assert not client.closed
+
+
+@pytest.mark.parametrize("how", ["read", "reset"])
+def test_who_waits_for_room_is_told_when_most_of_what_was_under_way_is_gone(how):
+    client = crowded()
+    client.open(3)
+    call = client.open(5)
+    told = []
+    call.on_writable = lambda: told.append(call.has_room_for(b"y" * 3_000))
+    call.await_room()
+    client.feed(frames.window_update(1, 2_000))
+    assert told == []
+    client.feed(frames.window_update(1, 1_005) if how == "read" else frames.rst_stream(1, ErrorCode.CANCEL))
+    assert told == [True]
+    client.feed(frames.window_update(5, 5))
+    assert told == [True]
+
+
+def test_a_call_that_has_ended_waits_for_no_room():
+    client = crowded()
+    call = client.open(3)
+    client.feed(frames.rst_stream(3, ErrorCode.CANCEL))
+    assert call.has_room_for(b"y" * 3_000)
 
 
 def test_a_window_that_shrinks_below_zero_holds_back_until_it_has_grown_again():
