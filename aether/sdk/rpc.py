@@ -76,22 +76,23 @@ async def call_until(
     """
     deadline = None if timeout_s is None else anyio.current_time() + timeout_s
     backoff = Backoff()
-    unreachable: ServerUnavailable | None = None
+    cause: AetherError | None = None
+    is_told = False
     while True:
         left_s = None if deadline is None else deadline - anyio.current_time()
         try:
             return await call(transport, path, request, parse, timeout_s=left_s)
         except AetherError as error:
             is_late = deadline is not None and anyio.current_time() + backoff.next_s >= deadline
-            if isinstance(error, DeadlineExceeded) and is_late and unreachable is not None:
+            if isinstance(error, DeadlineExceeded) and is_late and cause is not None:
                 # That the time is over says less than why nothing came of it.
-                raise unreachable from error
+                raise cause from error
             if not error.is_retryable or is_late:
                 raise
-            if isinstance(error, ServerUnavailable):
-                if unreachable is None:
-                    _log.warning("%s; trying again", error, extra={"event": "server_unreachable", "fields": {}})
-                unreachable = error
+            if isinstance(error, ServerUnavailable) and not is_told:
+                is_told = True
+                _log.warning("%s; trying again", error, extra={"event": "server_unreachable", "fields": {}})
+            cause = error
         await backoff.wait()
         if before_again is not None:
             before_again()

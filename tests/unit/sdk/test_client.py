@@ -4,7 +4,14 @@ import anyio
 import pytest
 
 import aether
-from aether.errors import InvalidArgument, ServerUnavailable, WorkflowAlreadyExists, WorkflowCancelled, WorkflowFailed
+from aether.errors import (
+    InvalidArgument,
+    ServerUnavailable,
+    StorageUnavailable,
+    WorkflowAlreadyExists,
+    WorkflowCancelled,
+    WorkflowFailed,
+)
 from aether.model.runs import RunState
 from aether.sdk import rpc
 from aether.wire.errors import status_of
@@ -121,6 +128,25 @@ async def test_repeating_ends_at_the_deadline():
         await client.handle("id").result(timeout_s=0.2)
     assert 1 < len(wire.asked) < 100
     assert wire.asked[-1][2] < 0.2
+
+
+class Silent(Wire):
+    """Does not answer any more when its answers are used up."""
+
+    async def unary(self, path, message, *, timeout_s=None):
+        if not self.answers:
+            await anyio.sleep(timeout_s)
+            raise RpcError(Code.DEADLINE_EXCEEDED, "deadline exceeded")
+        return await super().unary(path, message, timeout_s=timeout_s)
+
+
+@pytest.mark.parametrize("error", [ServerUnavailable("nobody is there"), StorageUnavailable("the disk is full")])
+async def test_when_the_time_is_over_the_reason_why_nothing_came_of_it_is_told(error):
+    client, w, _ = connected()
+    client._transport = Silent(failed(error))
+    client.timeout_s = 0.2
+    with pytest.raises(type(error), match=str(error)):
+        await w.start(5)
 
 
 async def test_a_result_is_awaited_over_every_failure_that_passes():
