@@ -105,6 +105,8 @@ class EndlessStreams:
             self._scopes[call] = scope
             call.on_closed = lambda reason: scope.cancel()
             call.is_timed = False
+            if call.has_ended:
+                scope.cancel()
             try:
                 yield
             finally:
@@ -118,7 +120,9 @@ class EndlessStreams:
 
 
 async def room(call: Call) -> None:
-    """Wait until the peer has read enough of what it was sent."""
+    """Wait until the peer has read enough of what it was sent. Raises ServerUnavailable when it has gone."""
+    if call.has_ended:
+        raise ServerUnavailable("nobody listens any more")
     if not call.is_congested:
         return
     writable, told = trio.Event(), call.on_closed

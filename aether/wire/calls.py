@@ -121,6 +121,11 @@ class Call(Stream):
     def metadata(self) -> Metadata:
         return self._request_head.metadata
 
+    @property
+    def has_ended(self) -> bool:
+        """By `finish`, or by what `on_closed` is told of; whoever sets that now will not hear of it."""
+        return self._is_finishing
+
     def set_answer_metadata(self, items: Iterable[MetadataItem]) -> None:
         """Sent before the first message; too late after it. Raises ValueError for what cannot be sent."""
         self._answer_metadata = encode_metadata(items)
@@ -224,9 +229,6 @@ class Call(Stream):
         self._end_with(trailers_block(status) if self._has_answered else trailers_only_block(status))
         self._server.run(self, self.on_closed, reason)
 
-    def _has_ended(self) -> bool:
-        return self._is_finishing
-
     # From the connection
 
     def on_data(self, data: bytes, at: int, stop: int, *, is_last: bool) -> None:
@@ -260,7 +262,7 @@ class Call(Stream):
             self._take_request(messages, is_last=is_last)
             return
         for message in messages:
-            if self._has_ended():
+            if self.has_ended:
                 return
             self._server.run(self, self.on_message, message)
         if is_last:

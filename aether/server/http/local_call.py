@@ -52,6 +52,10 @@ class LocalCall(Call):
     def request_id(self) -> str:
         return self._request_id
 
+    @property
+    def has_ended(self) -> bool:
+        return self.status is not None
+
     def send(self, message: bytes) -> None:
         if self.status is not None:
             # Whoever goes on producing for nobody stops here.
