@@ -21,7 +21,7 @@ import attrs
 from anyio.abc import ByteStream
 from anyio.streams.tls import TLSAttribute
 
-from aether.errors import InvalidArgument
+from aether.errors import AetherError, InvalidArgument
 from aether.sdk.channel import Channel
 from aether.sdk.gate import Gate, loop_clock
 from aether.sdk.pipe import GONE, ConnectedSocket, Pipe, pipe_over
@@ -229,6 +229,8 @@ class Transport:
         self._connection: Channel | None = None
         self._dialing: anyio.Event | None = None
         self._dial_failure = ""
+        # There is no server, and there will be none: what whoever opens connections has said.
+        self._dial_refusal: AetherError | None = None
         self._dial_not_before = -math.inf
         self._backoff_s = _BACKOFF_S
         self._is_open = False
@@ -310,7 +312,10 @@ class Transport:
         raise RpcError(Code.UNAVAILABLE, message, is_unprocessed=True)
 
     async def _dial(self) -> Channel:
-        """Waits for the one attempt that is under way, or begins it. Raises RpcError when it fails."""
+        """Waits for the one attempt that is under way, or begins it. Raises RpcError when it fails.
+
+        Where a server is embedded, raises the AetherError that says why there is none any more.
+        """
         if not self._is_open:
             raise RpcError(Code.UNAVAILABLE, "the transport is closed")
         if self._dialing is None:
@@ -319,6 +324,8 @@ class Transport:
             self._group.start_soon(self._run_connection)
         await self._dialing.wait()
         if self._connection is None:
+            if self._dial_refusal is not None:
+                raise self._dial_refusal
             message = f"cannot connect to {self._target.shown}: {self._dial_failure}"
             raise RpcError(Code.UNAVAILABLE, message, is_unprocessed=True)
         return self._connection
@@ -348,7 +355,7 @@ class Transport:
     async def _try_to_open(self) -> Pipe | None:
         # The last digits of the clock differ between clients, which is all that jitter is for.
         wait_s = self._backoff_s * (0.8 + 0.4 * (self._clock() * 1e4 % 1))
-        self._dial_failure = "timed out"
+        self._dial_failure, self._dial_refusal = "timed out", None
         try:
             with anyio.move_on_after(_CONNECT_S):
                 pipe = await self._target.open()
@@ -357,6 +364,8 @@ class Transport:
                 return pipe
         except GONE as error:
             self._dial_failure = str(error) or type(error).__name__
+        except AetherError as error:
+            self._dial_refusal = error
         self._dial_not_before = self._clock() + wait_s
         self._backoff_s = min(self._backoff_s * _BACKOFF_FACTOR, _BACKOFF_MAX_S)
         return None

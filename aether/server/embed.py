@@ -23,8 +23,6 @@ from aether.server.traffic import Traffic
 from aether.store.open import open_store
 from aether.wire.calls import Method
 
-_READY_S = 60.0
-
 
 class EmbeddedServer:
     """Start it, connect as often as needed, stop it. All methods may be called from any thread."""
@@ -55,7 +53,8 @@ class EmbeddedServer:
         started: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._main, args=(started,), name="aether-server", daemon=True)
         self._thread.start()
-        failure = started.get(timeout=_READY_S)
+        # A large database takes its time; the thread says how it went in any case.
+        failure = started.get()
         if failure is not None:
             self._thread.join()
             self._thread = None
@@ -63,8 +62,8 @@ class EmbeddedServer:
 
     def connect(self) -> socket.socket:
         """A connected socket; the caller closes it."""
-        token = self._token
-        if token is None or self._thread is None or not self._thread.is_alive():
+        token, thread = self._token, self._thread
+        if token is None or thread is None or not thread.is_alive():
             raise ServerFault(f"the embedded server is not running{self._why()}")
         ours, theirs = socket.socketpair()
         try:
@@ -72,6 +71,8 @@ class EmbeddedServer:
         except trio.RunFinishedError:
             ours.close()
             theirs.close()
+            # It is about to say why.
+            thread.join()
             raise ServerFault(f"the embedded server is not running{self._why()}") from None
         return ours
 
@@ -91,7 +92,10 @@ class EmbeddedServer:
         return f": {self._failure}" if self._failure is not None else ""
 
     def _serve(self, sock: socket.socket) -> None:
-        assert self._connections is not None
+        if self._connections is None:
+            # It stops, and what is left is brought to disk.
+            sock.close()
+            return
         self._connections.start_soon(partial(serve_stream, sock, self._methods, traffic=self._traffic))
 
     def _main(self, started: "queue.SimpleQueue[BaseException | None]") -> None:
@@ -107,7 +111,10 @@ class EmbeddedServer:
             stopping = self._take(running, connections)
             connections.start_soon(watch_loop, running.loop.metrics, running.loop.clock)
             started.put(None)
-            await stopping.wait()
+            try:
+                await stopping.wait()
+            finally:
+                self._connections = None
             connections.cancel_scope.cancel()
 
     def _take(self, running: Running, connections: trio.Nursery) -> trio.Event:

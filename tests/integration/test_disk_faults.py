@@ -15,10 +15,13 @@ from attrs import define
 import aether
 from aether.cli.exit_codes import ExitCode
 from aether.errors import DeadlineExceeded, ServerFault, ServerUnavailable, StorageUnavailable, WorkflowAlreadyExists
+from aether.server import embed
+from aether.store.interface import StoreFailed
 from aether.store.sqlite import SqliteStore
 from aether.store.sqlite_schema import FORMAT
 from tests.processes import ROOT, Child, Server, environment
 from tests.processes import aether as command
+from tests.unit.store.faulty_disk import FaultyDisk
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
@@ -129,6 +132,29 @@ async def test_a_full_disk_refuses_what_is_new_loses_nothing_and_works_again_wit
             await trio.to_thread.run_sync(server.wait_for, "storage_available")
             assert await w.options(workflow_id="third").start_and_wait("") == 2
     assert list(SqliteStore(str(disk.folder / "aether.db")).check()) == []
+
+
+async def test_a_program_whose_own_server_s_disk_fails_is_told_so_by_each_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = FaultyDisk()
+    monkeypatch.setattr(embed, "open_store", lambda location: SqliteStore(location, vfs=disk.vfs_name))
+    client = aether.Client(db=str(tmp_path / "a.db"))
+    told = "the embedded server is not running: .*the disk failed"
+
+    @client.workflow("w")
+    async def w(ctx: aether.Context) -> None: ...
+
+    with pytest.raises(StoreFailed, match="the disk failed"):
+        async with client:
+            disk.fail_always("flush", apsw.SQLITE_IOERR_FSYNC)
+            for _ in range(2):
+                with pytest.raises(ServerFault, match=told):
+                    await w.start()
+            # A worker has nothing to wait for any more.
+            with pytest.raises(ServerFault, match=told):
+                async with client.serve():
+                    await trio.sleep_forever()
 
 
 @pytest.mark.parametrize("mode", ["state-action-log", "snapshot"])

@@ -1,11 +1,14 @@
 import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from aether.errors import AetherError, ServerFault
+from aether.server import embed
 from aether.server.embed import EmbeddedServer
 from aether.store.interface import StoreLocked
+from aether.store.memory import MemoryStore
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 
@@ -56,3 +59,38 @@ def test_a_database_in_use_is_an_error_of_the_caller(tmp_path: Path) -> None:
             second.connect()
     finally:
         first.stop()
+
+
+class SlowToClose(MemoryStore):
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_closing = threading.Event()
+        self.may_close = threading.Event()
+
+    def close(self) -> None:
+        self.is_closing.set()
+        self.may_close.wait()
+        super().close()
+
+
+def test_who_connects_while_it_stops_is_turned_away_and_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SlowToClose()
+    monkeypatch.setattr(embed, "open_store", lambda location: store)
+    server = EmbeddedServer("memory", "memory")
+    server.start()
+    failures: list[BaseException] = []
+
+    def stop() -> None:
+        try:
+            server.stop()
+        except BaseException as failure:
+            failures.append(failure)
+
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    store.is_closing.wait()
+    with server.connect() as sock:
+        store.may_close.set()
+        stopping.join()
+        assert failures == []
+        assert sock.recv(1) == b""
