@@ -1,3 +1,5 @@
+import socket
+
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -58,3 +60,33 @@ def test_a_deadline_in_the_past_ticks_at_once() -> None:
             nursery.cancel_scope.cancel()
 
     trio.run(main)
+
+
+def test_what_came_in_while_the_process_stood_still_is_heard_before_the_tick() -> None:
+    async def main() -> None:
+        ours, theirs = socket.socketpair()
+        came: list[object] = []
+
+        async def read() -> None:
+            while True:
+                await trio.lowlevel.wait_readable(ours)
+                came.append(ours.recv(1))
+
+        with ours, theirs:
+            async with trio.open_nursery() as nursery:
+                now = Clock()
+                keeper = Timekeeper(now, came.append)
+                nursery.start_soon(keeper.run)
+                nursery.start_soon(read)
+                for number in range(1, 21):
+                    keeper.set_due(now.now() + 1_000_000)
+                    await wait_all_tasks_blocked()
+                    theirs.send(b"!")
+                    clock.jump(2)
+                    while len(came) < 2 * number:
+                        await trio.lowlevel.checkpoint()
+                nursery.cancel_scope.cancel()
+        assert came == [b"!", Tick()] * 20
+
+    clock = MockClock()
+    trio.run(main, clock=clock)
