@@ -1,11 +1,17 @@
 """What is known of runs, workers and queues as messages of the public contract."""
 
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from attrs import evolve
+
 from aether.core.doing import Doing
 from aether.core.effects import Closed
 from aether.core.lifecycle import failure_of
 from aether.core.views import EngineView, PendingView, RunView
 from aether.errors import WorkflowNotFound
 from aether.model import events as e
+from aether.model.payload import Failure
 from aether.model.runs import RunState
 from aether.model.tracing import origin_of
 from aether.store.interface import RunRow
@@ -15,6 +21,10 @@ from aether.wire.generated.aether.v1 import model_pb2 as mpb
 from aether.wire.pack import Level, bytes_field, pack_payload
 from aether.wire.values import failure_to_proto, payload_to_proto
 
+# Of what a run waits for in one status: with all details, and at all. Beside it there is room for a memo and a failure.
+_DETAILS_BYTES: Final = 1024 * 1024
+_PENDING_BYTES: Final = 2 * 1024 * 1024
+_MESSAGE_MAX: Final = 200
 _RESULT = pb.WorkflowResult.DESCRIPTOR.fields_by_name["result"].number
 _STARTED_RESULT = pb.StartWorkflowResponse.DESCRIPTOR.fields_by_name["result"].number
 
@@ -67,7 +77,7 @@ def status_of_open(view: RunView, persistence: str) -> pb.WorkflowStatus:
             forked_from=_origin(*view.forked_from) if view.forked_from else None,
         ),
         failure=failure_to_proto(view.blocked) if view.blocked else None,
-        pending=[pending_of(item) for item in view.pending],
+        pending=_pending_that_fits(view.pending),
         cancel_requested=view.cancel_requested,
         blocked=view.blocked is not None,
         paused=view.paused,
@@ -178,6 +188,25 @@ def metrics_of(view: EngineView) -> apb.Metrics:
             for worker in view.workers
         ],
     )
+
+
+def _pending_that_fits(views: Iterable[PendingView]) -> Iterator[pb.Pending]:
+    """What a run waits for, with failures and heartbeats while there is room for them; a status is one message."""
+    details, room = _DETAILS_BYTES, _PENDING_BYTES
+    for view in views:
+        message = pending_of(view) if details > 0 else None
+        if message is None or message.ByteSize() > details:
+            message = pending_of(evolve(view, heartbeat=None, last_failure=_brief(view.last_failure)))
+        size = message.ByteSize()
+        details -= size
+        room -= size
+        if room < 0:
+            return
+        yield message
+
+
+def _brief(failure: Failure | None) -> Failure | None:
+    return failure and Failure(failure.type, failure.message[:_MESSAGE_MAX])
 
 
 def pending_of(view: PendingView) -> pb.Pending:
