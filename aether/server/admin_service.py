@@ -16,6 +16,7 @@ from aether.server.clock import Clock
 from aether.server.metrics_report import MetricsReport
 from aether.server.replies import refuse, respond_later, stream_later
 from aether.server.requests import refusing
+from aether.server.row_states import with_true_state
 from aether.store.interface import RunRow
 from aether.wire.calls import Call, Method
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
@@ -57,7 +58,11 @@ class AdminService:
 
         async def stream() -> None:
             before_key = request.before_run_key or None
-            rows = await self._archive.read(lambda reader: reader.list_runs(wanted, before_key=before_key, limit=limit))
+            rows = await self._archive.read(
+                lambda reader: [
+                    with_true_state(row, reader) for row in reader.list_runs(wanted, before_key=before_key, limit=limit)
+                ]
+            )
             survey = await self._survey(rows) if request.doing else {}
             for row in rows:
                 info = answers.info_of_row(row)

@@ -31,6 +31,7 @@ from aether.server.pause_service import PauseService
 from aether.server.readiness import Readiness
 from aether.server.replies import fail, find_closed, refuse, refuse_just_started, respond_later
 from aether.server.requests import of_run, refusing
+from aether.server.row_states import with_true_state
 from aether.store.interface import Reader, RunRow
 from aether.wire.calls import Call, Method
 from aether.wire.convert import decode_event
@@ -105,7 +106,7 @@ class ClientService:
         """Look on disk for closed runs of that id; the engine knows those that close from now on."""
         try:
             same = await self._archive.read(lambda reader: reader.run(item.workflow_id, item.run_id))
-            row = await self._archive.read(lambda reader: reader.run(item.workflow_id, None))
+            row = await self._archive.read(partial(_newest, item.workflow_id))
             self._readiness.check_writable()
         except Exception as fault:  # noqa: BLE001 - contained
             self._waiting.pop(call, None)
@@ -257,6 +258,11 @@ def _start_options(
     concurrency = concurrency_from_proto(request.concurrency) if request.HasField("concurrency") else None
     check_concurrency(limits, concurrency)
     return reuse, delay_ms, timeout_ms, request.priority, tags, memo, labels, concurrency
+
+
+def _newest(workflow_id: str, reader: Reader) -> RunRow | None:
+    row = reader.run(workflow_id, None)
+    return with_true_state(row, reader) if row is not None else None
 
 
 def _closed_run(workflow_id: str, run_id: str, reader: Reader) -> tuple[RunRow, e.Event | None, e.Event | None]:

@@ -15,6 +15,7 @@ from aether.errors import (
     WorkflowNotFound,
 )
 from aether.server.archive import PAGE_EVENTS
+from aether.server.row_states import with_true_state
 from aether.server.telemetry import Log
 from aether.store.interface import Reader, RunRow, StoreDamaged, StoreError
 from aether.wire.calls import Call, internal_error
@@ -29,7 +30,7 @@ def find_row(workflow_id: str, run_id: str, reader: Reader) -> RunRow:
     if row is None:
         which = f" with run id {run_id}" if run_id else ""
         raise WorkflowNotFound(f"no workflow {workflow_id!r}{which}; `aether workflow list` shows what there is")
-    return row
+    return with_true_state(row, reader)
 
 
 def find_closed(workflow_id: str, run_id: str, reader: Reader) -> RunRow:

@@ -8,11 +8,17 @@ import trio
 
 from aether.model.runs import RunState
 
+_STATES = frozenset(RunState)
+
 
 class Tally:
+    """A state that there is not is damage on disk, and none that keeps a server from counting the others."""
+
     def __init__(self, counts: dict[tuple[str, int], int]) -> None:
-        self._counts: Counter[tuple[str, int]] = Counter(counts)
-        self.closed = sum([count for (_, state), count in counts.items() if RunState(state).is_closed])
+        self._counts: Counter[tuple[str, int]] = Counter(
+            {(type_, state): count for (type_, state), count in counts.items() if state in _STATES}
+        )
+        self.closed = sum([count for (_, state), count in self._counts.items() if RunState(state).is_closed])
         self._awaited = math.inf
         self._is_there = trio.Event()
 
@@ -41,5 +47,5 @@ class Tally:
 
     def __iter__(self) -> Iterator[tuple[str, RunState, int]]:
         for (workflow_type, state), count in sorted(self._counts.items()):
-            if count:
+            if count > 0:
                 yield workflow_type, RunState(state), count

@@ -17,7 +17,7 @@ from typing import Final
 import apsw
 
 from aether.store import sqlite_schema
-from aether.store.format import ROW_SIZES, pack_tags, run_checksum, seal, setting_checksum, split_rows
+from aether.store.format import RESTORE_ADVICE, ROW_SIZES, pack_tags, run_checksum, seal, setting_checksum, split_rows
 from aether.store.interface import (
     Batch,
     EventRow,
@@ -27,11 +27,13 @@ from aether.store.interface import (
     RunChange,
     RunRow,
     SettingRow,
+    StoreBusy,
     StoreConflict,
     StoreDamaged,
     StoreError,
     StoreFailed,
     StoreFormat,
+    StoreFull,
 )
 from aether.store.lock import FileLock
 from aether.store.sqlite_backup import back_up
@@ -200,6 +202,13 @@ class SqliteStore:
             raise StoreFailed("this is a directory", where=self._path, advice="give the path of a file in it")
         if self._file.exists() and not self._file.is_file():
             raise StoreFailed("this is a device or the like", where=self._path, advice="give the path of a file")
+        if self._file.exists() and (names := self._file.stat().st_nlink) > 1:
+            # Each name has a lock and a log of its own, and two logs of one file ruin it.
+            raise StoreFailed(
+                f"the file has {names} names (hard links), and a server that is given another one would ruin it",
+                where=self._path,
+                advice="remove the other names, or start the server on a copy",
+            )
 
     def _open_locked(self) -> Opened:
         self._refuse_remains()
@@ -223,15 +232,16 @@ class SqliteStore:
                 sqlite_schema.configure(connection)
                 migrate(connection, found)
             connection.set_wal_hook(self._count_log_pages)
-            connection.execute("UPDATE meta SET v = v + 1 WHERE k = 'epoch'")
-            epoch = connection.execute("SELECT v FROM meta WHERE k = 'epoch'").get
+            epoch = connection.execute("UPDATE meta SET v = v + 1 WHERE k = 'epoch' RETURNING v").get
+            if epoch is None:
+                raise StoreDamaged("how often it was opened is lost", where=self._path, advice=RESTORE_ADVICE)
             # A lost log must not make a file look new, nor an epoch look fresh.
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             last_key = connection.execute(_LAST_KEY).get
             self._lost_position = connection.execute(_LOST_POSITION).get
             damage = () if created else find_recent_damage(connection, self._path)
         except (apsw.Error, UnicodeDecodeError) as error:
-            raise translate(error, self._path, connection.system_errno) from error
+            raise _at_start(translate(error, self._path, connection.system_errno)) from error
         self._files = self._identify()
         migrated_from = found if 0 < found < sqlite_schema.FORMAT else 0
         return Opened(epoch, last_key + 1, created, damage, migrated_from)
@@ -340,6 +350,15 @@ def _make_durable_directory(directory: Path) -> None:
         os.fsync(parent)
     finally:
         os.close(parent)
+
+
+def _at_start(fault: StoreError) -> StoreError:
+    """Who does not start tries nothing again."""
+    if isinstance(fault, StoreFull):
+        return StoreFull(fault.what, where=fault.where, advice="free space on that file system, then start again")
+    if isinstance(fault, StoreBusy):
+        return StoreBusy(fault.what, where=fault.where, advice="end the program that has it open, then start again")
+    return fault
 
 
 def _size(file: Path) -> int:

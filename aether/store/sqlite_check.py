@@ -101,6 +101,8 @@ def _check_rows(connection: apsw.Connection, path: str) -> Iterator[str]:
 
 def _check_derived(connection: apsw.Connection, path: str) -> Iterator[str]:
     """What is kept twice must agree: tags beside the runs that have them, and how many closed runs there are."""
+    if connection.execute("SELECT v FROM meta WHERE k = 'epoch'").get is None:
+        yield "how often it was opened is lost"
     yield from _first(_tag_faults(connection))
     yield from _first(_setting_faults(connection, path))
     counted = (

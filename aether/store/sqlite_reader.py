@@ -4,6 +4,7 @@ Each query names the index it runs on, because a plan that depends on statistics
 """
 # ruff: noqa: S608 - only constants of this module are put into SQL; values are bound
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
@@ -112,11 +113,15 @@ class SqliteReader:
 
     def counts(self) -> dict[tuple[str, int], int]:
         rows = self._query(
-            "SELECT type, state, sum(count) FROM (SELECT type, state, count FROM closed_counts UNION ALL"
-            " SELECT type, state, 1 FROM runs INDEXED BY runs_by_closed WHERE closed_at IS NULL)"
-            " GROUP BY type, state HAVING sum(count) <> 0"
+            "SELECT CAST(type AS BLOB), CAST(state AS INTEGER), CAST(count AS INTEGER) FROM closed_counts UNION ALL"
+            " SELECT CAST(type AS BLOB), CAST(state AS INTEGER), count(*) FROM runs INDEXED BY runs_by_closed"
+            " WHERE closed_at IS NULL GROUP BY type, state"
         )
-        return {(type_, state): count for type_, state, count in rows}
+        counts: Counter[tuple[str, int]] = Counter()
+        for type_, state, count in rows:
+            # A start begins with this, and one odd row must not keep it from all others.
+            counts[(type_ or b"").decode(errors="replace"), state or 0] += count or 0
+        return {name: count for name, count in counts.items() if count}
 
     def settings(self) -> Iterator[SettingRow]:
         rows = self._start(f"SELECT {SETTING_COLUMNS} FROM settings ORDER BY name")

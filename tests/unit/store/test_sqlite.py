@@ -202,6 +202,27 @@ def test_somebody_else_who_writes_is_waited_for_and_then_named_busy(
     other.close()
 
 
+@pytest.mark.parametrize(
+    ("code", "fault", "words"),
+    [
+        (NO_SPACE, StoreFull, "no room to write; free space on that file system, then start again"),
+        (
+            apsw.SQLITE_BUSY,
+            StoreBusy,
+            "another process is writing to it; end the program that has it open, then start again",
+        ),
+    ],
+)
+def test_who_does_not_start_does_not_promise_to_try_again(
+    tmp_path: Path, store: SqliteStore, disk: FaultyDisk, code: int, fault: type[StoreError], words: str
+):
+    store.close()
+    disk.fail_always("write", code)
+    with pytest.raises(fault) as caught:
+        SqliteStore(str(tmp_path / "a.db"), vfs=disk.vfs_name).open()
+    assert str(caught.value) == f"{store.location}: {words}"
+
+
 def test_a_second_server_on_the_file_is_refused_by_any_name_of_it(tmp_path: Path, store: SqliteStore):
     link = tmp_path / "link.db"
     link.symlink_to(store.location)

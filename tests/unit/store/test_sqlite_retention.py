@@ -131,3 +131,21 @@ def test_a_replaced_file_ends_it(store: SqliteStore):
     Path(store.location).rename(store.location + ".moved")
     with pytest.raises(StoreFailed, match="moved, removed or replaced"):
         store.forget(NONE, 10)
+
+
+def test_a_bit_that_flips_in_a_count_costs_no_run_that_is_kept(store: SqliteStore):
+    store.commit(
+        [Batch(runs=[closed(key) for key in range(1, 11)], events=[event_row(key, 1) for key in range(1, 11)])]
+    )
+    store.close()
+    with apsw.Connection(store.location) as connection:
+        connection.execute("UPDATE closed_counts SET count = count | (1 << 62)")
+    connection.close()
+    again = SqliteStore(store.location)
+    again.open()
+    forget_all(again, Retention(count=8))
+    assert ask(again, "SELECT count(*) FROM runs") == 8
+    again.commit([Batch(runs=[closed(key) for key in (11, 12)])])
+    forget_all(again, Retention(count=8))
+    assert ask(again, "SELECT min(key) FROM runs") == 5
+    again.close()
