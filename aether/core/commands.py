@@ -368,12 +368,12 @@ def _(state: State, run: Run, command: c.CompleteRun, rest: Rest | None, then: l
 
 @_rule(c.FailRun)
 def _(state: State, run: Run, command: c.FailRun, rest: Rest | None, then: list[Consequence]) -> None:
-    lifecycle.close(state, run, e.RunFailed(command.failure))
+    lifecycle.close(state, run, e.RunFailed(command.failure, command.undo_path))
 
 
 @_rule(c.CancelRun)
 def _(state: State, run: Run, command: c.CancelRun, rest: Rest | None, then: list[Consequence]) -> None:
-    lifecycle.close(state, run, e.RunCancelled(command.reason or run.cancel_reason))
+    lifecycle.close(state, run, e.RunCancelled(command.reason or run.cancel_reason, command.undo_path))
 
 
 @_rule(c.BlockRun)

@@ -99,11 +99,18 @@ def retry_point(history: Sequence[e.Event]) -> int:
             f"the run {how}: there is nothing to retry; to go on from one of its events, fork it there"
         )
     asked = next((event.seq for event in history if isinstance(event.fact, e.CancelRequested)), 0)
+    undone = _first_undone(history, last.undo_path)
+    failed = None
+    if isinstance(last, e.RunFailed):
+        failed = _first_cause(history if undone is None else history[: undone.seq - 1], list(_chain(last.failure)))
+    if undone is not None:
+        before = (asked or (undone if failed is None else failed).seq) - 1
+        raise WorkflowClosed(
+            f"from event {undone.seq} on the run undid what it had done, of which a retry would not know; to go on "
+            f"from event {before} all the same, fork it there"
+        )
     if asked:
         return asked - 1
-    if not isinstance(last, e.RunFailed):
-        return len(history) - 1
-    failed = _first_cause(history, list(_chain(last.failure)))
     if failed is None:
         return len(history) - 1
     _refuse_undone_work(history, failed)
@@ -358,6 +365,15 @@ def _first_cause(history: Sequence[e.Event], chain: Sequence[Failure]) -> e.Even
         if isinstance(fact, _FAILS) and (fact.failure.type, fact.failure.message) in parts:
             return event
     return None
+
+
+def _first_undone(history: Sequence[e.Event], undo_path: str) -> e.Event | None:
+    """The first event of the steps with which the run undid what it had done."""
+    if not undo_path:
+        return None
+    first = int(undo_path.split(".", maxsplit=1)[0])
+    paths = ((event, getattr(event.fact, "path", "")) for event in history)
+    return next((event for event, path in paths if path and int(path.split(".")[0]) >= first), None)
 
 
 def _refuse_undone_work(history: Sequence[e.Event], failed: e.Event) -> None:

@@ -145,14 +145,25 @@ def _check_cancel_pending(limits: Limits, command: c.CancelPending) -> None:
 
 def _check_cancel(limits: Limits, command: c.CancelRun) -> None:
     check_name(limits, command.reason, "reason", required=False)
+    _check_undo(limits, command.undo_path)
+
+
+def _check_undo(limits: Limits, path: str) -> None:
+    if path:
+        check_path(limits, path)
 
 
 def _check_result(limits: Limits, command: c.CompleteRun | c.CompleteActivity) -> None:
     check_payload(limits, command.result, "result")
 
 
-def _check_failed(limits: Limits, command: c.FailRun | c.BlockRun | c.FailActivity) -> None:
+def _check_failed(limits: Limits, command: c.BlockRun | c.FailActivity) -> None:
     check_failure(limits, command.failure, "failure")
+
+
+def _check_fail_run(limits: Limits, command: c.FailRun) -> None:
+    check_failure(limits, command.failure, "failure")
+    _check_undo(limits, command.undo_path)
 
 
 def _check_nothing(limits: Limits, command: c.CancelActivity) -> None:
@@ -200,7 +211,7 @@ _CHECKS: dict[type, Callable[[Limits, c.Command], None]] = {
     c.CancelRun: _check_cancel,  # type: ignore[dict-item]
     c.CompleteRun: _check_result,  # type: ignore[dict-item]
     c.CompleteActivity: _check_result,  # type: ignore[dict-item]
-    c.FailRun: _check_failed,  # type: ignore[dict-item]
+    c.FailRun: _check_fail_run,  # type: ignore[dict-item]
     c.BlockRun: _check_failed,  # type: ignore[dict-item]
     c.FailActivity: _check_failed,  # type: ignore[dict-item]
     c.CancelActivity: _check_nothing,  # type: ignore[dict-item]

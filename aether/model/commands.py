@@ -85,11 +85,14 @@ class CompleteRun:
 @frozen
 class FailRun:
     failure: Failure
+    # Of the first step that undoes what the run had done.
+    undo_path: str = ""
 
 
 @frozen
 class CancelRun:
     reason: str = ""
+    undo_path: str = ""
 
 
 @frozen

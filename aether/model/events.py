@@ -64,11 +64,14 @@ class RunCompleted:
 @frozen
 class RunFailed:
     failure: Failure
+    # Where its code began to undo what it had done.
+    undo_path: str = ""
 
 
 @frozen
 class RunCancelled:
     reason: str = ""
+    undo_path: str = ""
 
 
 @frozen

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from aether.errors import InvalidArgument
 from aether.model import commands as c
 from aether.model.payload import Failure, Payload
@@ -66,6 +68,7 @@ def _ends_with_its_run(waiter: Waiter) -> bool:
 async def compensate(run: "Run", end: c.RunCommand) -> c.RunCommand | None:
     """Undo what was done, the last first. Whatever fails in it joins the run's failure. None: the run is lost."""
     failures = []
+    undo_path = run.replay.root.next_path()
     with run.shield():
         while run.compensations and not run.is_dropped:
             name, function, args = run.compensations.pop()
@@ -77,7 +80,9 @@ async def compensate(run: "Run", end: c.RunCommand) -> c.RunCommand | None:
                 failures.append(to_failure(failure))
     if run.is_dropped:
         return None
+    assert isinstance(end, c.FailRun | c.CancelRun)
     if not failures:
-        return end
+        return evolve(end, undo_path=undo_path)
     first = (end.failure,) if isinstance(end, c.FailRun) else ()
-    return c.FailRun(Failure("ExceptionGroup", "compensations failed", causes=(*first, *failures), group=True))
+    whole = Failure("ExceptionGroup", "compensations failed", causes=(*first, *failures), group=True)
+    return c.FailRun(whole, undo_path)

@@ -56,6 +56,17 @@ async def order(ctx: Context, count: int) -> list[object]:
     return [first == key, second, both, packed, deadline.expired, who]
 
 
+@client.workflow("booking")
+async def booking(ctx: Context, how: str) -> None:
+    await ctx.step("room", lambda: None)
+    await ctx.on_failure("free the room", lambda: None)
+    if how == "fails twice":
+        await ctx.on_failure("fail", lambda: 1 // 0)
+    if how == "is cancelled":
+        await ctx.sleep(hours=1)
+    raise ValueError(how)
+
+
 @client.workflow("draw")
 async def draw(ctx: Context) -> list[str]:
     first = str(ctx.uuid())
@@ -141,12 +152,29 @@ async def test_a_run_that_failed_goes_on_when_it_is_retried(env: Environment) ->
         client.handle("fragile-1").forks()
 
 
+@pytest.mark.parametrize("how", ["fails", "fails twice", "is cancelled"])
+@testbed.test
+async def test_a_run_that_was_undone_is_not_retried_but_may_be_forked(env: Environment, how: str) -> None:
+    handle = await booking.start(how)
+    await env.sleep(seconds=1)
+    if how == "is cancelled":
+        await handle.cancel()
+    with pytest.raises((aether.WorkflowFailed, aether.WorkflowCancelled)):
+        await handle.result()
+    with pytest.raises(aether.WorkflowClosed, match=r"from event \d on the run undid what it had done") as refused:
+        await handle.retry()
+    at = int(str(refused.value).split("go on from event ")[1].split(" ")[0])
+    again = await handle.fork(at=at)
+    await env.sleep(hours=2)
+    assert (await again.status()).state is aether.RunState.FAILED
+
+
 @testbed.test
 async def test_a_run_that_cleaned_up_is_not_retried_but_may_be_forked(env: Environment) -> None:
     handle = await saga.start()
     with pytest.raises(aether.WorkflowFailed):
         await handle.result()
-    with pytest.raises(aether.WorkflowClosed, match="did something more"):
+    with pytest.raises(aether.WorkflowClosed, match=r"from event 5 on the run undid .* from event 3 all"):
         await handle.retry()
     with pytest.raises(aether.WorkflowFailed):
         await (await handle.fork(at=3)).result()

@@ -221,6 +221,24 @@ def test_what_ended_beside_a_failure_does_not_matter(later):
     assert retry_point(events(failure, completed(later), e.RunFailed(FAILED))) == 2
 
 
+@pytest.mark.parametrize(
+    ("facts", "undone", "before"),
+    [
+        ((completed("1"), completed("2"), e.RunFailed(BOOM, "2")), 4, 3),
+        ((completed("1"), e.StepFailed("2", "b", FAILED.causes[0]), completed("3"), e.RunFailed(FAILED, "3")), 5, 3),
+        ((completed("1.1.1"), e.StepFailed("2", "undo", BOOM), e.RunFailed(BOOM, "2")), 4, 3),
+        ((completed("1"), e.CancelRequested(), completed("2"), e.RunCancelled("", "2")), 5, 3),
+    ],
+)
+def test_a_run_that_was_undone_is_not_retried_but_told_where_to_fork(facts, undone, before):
+    with pytest.raises(WorkflowClosed, match=f"from event {undone} on the run undid .* event {before} all the same"):
+        retry_point(events(*facts))
+
+
+def test_a_worker_that_names_an_undo_which_nothing_follows_keeps_nobody_from_a_retry():
+    assert retry_point(events(completed("1"), e.RunFailed(BOOM, "2"))) == 3
+
+
 def test_a_cancelled_run_is_retried_before_it_was_asked_to_stop():
     history = events(completed("1"), e.CancelRequested(), completed("2"), e.RunCancelled())
     assert retry_point(history) == 3

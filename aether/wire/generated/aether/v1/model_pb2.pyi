@@ -288,16 +288,20 @@ class RunCompleted(_message.Message):
     def __init__(self, result: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
 
 class RunFailed(_message.Message):
-    __slots__ = ("failure",)
+    __slots__ = ("failure", "undo_path")
     FAILURE_FIELD_NUMBER: _ClassVar[int]
+    UNDO_PATH_FIELD_NUMBER: _ClassVar[int]
     failure: Failure
-    def __init__(self, failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+    undo_path: str
+    def __init__(self, failure: _Optional[_Union[Failure, _Mapping]] = ..., undo_path: _Optional[str] = ...) -> None: ...
 
 class RunCancelled(_message.Message):
-    __slots__ = ("reason",)
+    __slots__ = ("reason", "undo_path")
     REASON_FIELD_NUMBER: _ClassVar[int]
+    UNDO_PATH_FIELD_NUMBER: _ClassVar[int]
     reason: str
-    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+    undo_path: str
+    def __init__(self, reason: _Optional[str] = ..., undo_path: _Optional[str] = ...) -> None: ...
 
 class CancelRequested(_message.Message):
     __slots__ = ("reason",)
