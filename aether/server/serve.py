@@ -6,6 +6,7 @@
     ├─ timekeeper    FATAL      sleeps until the wheel's next deadline
     ├─ retention     RESTARTED  removes old closed runs; FATAL when it keeps failing
     ├─ readers       CONTAINED  answers that need the disk, one task each
+    │  └─ health                tells who watches when the server can not take work, and when it can
     ├─ windows       restarted  web page, metrics port; never ends the process
     ├─ loop watch               how late the event loop is
     ├─ notifier                 signs of life for systemd, if it asks for them
@@ -141,7 +142,9 @@ async def run_engine(
                     if keep is not None:
                         deciders.start_soon(supervise, "retention", partial(retain, keep, writer, clock, tally))
                     readiness = Readiness(loop, writer, tier)
-                    yield _services(loop, limits, archive, readiness, readers, lineage=tier.lineage(opened))
+                    running = _services(loop, limits, archive, readiness, readers, lineage=tier.lineage(opened))
+                    readers.start_soon(running.health.run)
+                    yield running
                     deciders.cancel_scope.cancel()
                 # Only now: what was decided last is still on its way to the disk.
                 root.cancel_scope.cancel()

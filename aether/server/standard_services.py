@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
+import trio
 from google.protobuf import descriptor_pool
 from google.protobuf.message import DecodeError
 
 from aether.errors import InvalidArgument
+from aether.server.gate import Gate
 from aether.server.readiness import Readiness
 from aether.server.replies import refuse
 from aether.wire.calls import Call, Method
@@ -24,6 +26,8 @@ SERVICES = (
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
 )
+# How often it is looked for those who watch whether anything has changed; what has gone wrong stays so for longer.
+_LOOK_S: Final = 1.0
 _Health = health_pb2.HealthCheckResponse
 
 
@@ -32,7 +36,20 @@ class HealthService:
 
     def __init__(self, readiness: Readiness) -> None:
         self._readiness = readiness
-        self._watchers: dict[Call, int] = {}
+        # What each watches, and what it was told last.
+        self._watchers: dict[Call, tuple[str, int]] = {}
+        self._watched = Gate()
+
+    async def run(self) -> None:
+        """Tell who watches of each change, for ever."""
+        while True:
+            while not self._watchers:
+                await self._watched.wait()
+            await trio.sleep(_LOOK_S)
+            for call, (service, told) in list(self._watchers.items()):
+                status = self._status(service)
+                if status.status != told:
+                    self._tell(call, service, status)
 
     def methods(self) -> list[Method]:
         return [
@@ -57,10 +74,13 @@ class HealthService:
         except DecodeError as fault:
             refuse(call, fault)
             return
-        status = self._status(service)
-        self._watchers[call] = status.status
         call.on_closed = lambda reason: self._unwatch(call)
         call.is_timed = False
+        self._tell(call, service, self._status(service))
+        self._watched.open()
+
+    def _tell(self, call: Call, service: str, status: health_pb2.HealthCheckResponse) -> None:
+        self._watchers[call] = service, status.status
         call.send(status.SerializeToString())
 
     def _unwatch(self, call: Call) -> None:
