@@ -1,10 +1,12 @@
 """The client's connection to a server: made when used, made anew with back-off; no call is left hanging.
 
-Theory of operation. `Transport` owns at most one usable connection; a connection is a reader, a writer and a
-timer around the protocol in `wire`, under Trio or asyncio. A call is no task: it is opened in the protocol,
-and the caller sleeps at a gate that the protocol opens. Everything that calls queue in one scheduler pass
-leaves in one write. A connection that was lost or told to go is replaced at the next call. A call that the
-server surely never started on is repeated by itself; every other failure is the caller's to judge.
+Theory of operation. `Transport` owns one usable connection, and a further one when as many calls are open on each
+as the server allows: a program may wait for more results than that, and what brings them about must not wait behind
+them. A connection is a reader, a writer and a timer around the protocol in `wire`, under Trio or asyncio. A call is
+no task: it is opened in the protocol, and the caller sleeps at a gate that the protocol opens. Everything that calls
+queue in one scheduler pass leaves in one write. A connection that was lost or told to go is replaced at the next
+call. A call that the server surely never started on is repeated by itself; every other failure is the caller's to
+judge.
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ _BACKOFF_S: Final = 0.05
 _BACKOFF_FACTOR: Final = 1.3
 _BACKOFF_MAX_S: Final = 5.0
 _TRIES: Final = 3  # of a call that the server did not start on
+_CONNECTIONS_MAX: Final = 100  # with a thousand calls each, as many as a server lets wait
+_PATIENCE_S: Final = 0.1  # calls that do not wait for something to happen are over by then, and there is room
 
 
 class TransportStream:
@@ -226,8 +230,11 @@ class Transport:
     ) -> None:
         self._target = _parse_target(target, tls)
         self._limits = limits or TransportLimits()
+        # The one to try first, and all that are open.
         self._connection: Channel | None = None
+        self._connections: list[Channel] = []
         self._dialing: anyio.Event | None = None
+        self._dialled: Channel | None = None
         self._dial_failure = ""
         # There is no server, and there will be none: what whoever opens connections has said.
         self._dial_refusal: AetherError | None = None
@@ -297,19 +304,31 @@ class Transport:
 
     async def _connect(self, deadline: float) -> Channel:
         """A connection with room for a call."""
+        patient_until = self._clock() + _PATIENCE_S
         with anyio.CancelScope(deadline=deadline) as scope:
             for _ in range(_TRIES):
-                connection = self._connection
-                if connection is None or not connection.is_usable:
-                    connection = await self._dial()
-                while connection.is_usable:
-                    if not connection.link.is_full:
-                        return connection
-                    await connection.wait_for_room()
+                connection = self._choose(patient_until) or await self._dial()
+                while connection.is_usable and connection.link.is_full:
+                    with anyio.CancelScope(deadline=patient_until if self._clock() < patient_until else math.inf):
+                        await connection.wait_for_room()
+                    connection = self._choose(patient_until) or await self._dial()
+                if connection.is_usable:
+                    self._connection = connection
+                    return connection
         if scope.cancelled_caught:
             raise RpcError(Code.DEADLINE_EXCEEDED, f"deadline exceeded before {self._target.shown} took the call")
         message = f"{self._target.shown} takes connections but does not keep them"
         raise RpcError(Code.UNAVAILABLE, message, is_unprocessed=True)
+
+    def _choose(self, patient_until: float) -> Channel | None:
+        """One with room, or where room is waited for. None: there has to be another."""
+        usable = [each for each in self._connections if each.is_usable]
+        for each in usable:
+            if not each.link.is_full:
+                return each
+        if usable and (self._clock() < patient_until or len(usable) >= _CONNECTIONS_MAX):
+            return usable[0]
+        return next((each for each in usable if not each.link.is_taken), None)
 
     async def _dial(self) -> Channel:
         """Waits for the one attempt that is under way, or begins it. Raises RpcError when it fails.
@@ -319,38 +338,41 @@ class Transport:
         if not self._is_open:
             raise RpcError(Code.UNAVAILABLE, "the transport is closed")
         if self._dialing is None:
-            self._dialing = anyio.Event()
+            self._dialing, self._dialled = anyio.Event(), None
             # In a task of its own: a caller that gives up must not take the attempt from the others.
             self._group.start_soon(self._run_connection)
         await self._dialing.wait()
-        if self._connection is None:
+        if self._dialled is None:
             if self._dial_refusal is not None:
                 raise self._dial_refusal
             message = f"cannot connect to {self._target.shown}: {self._dial_failure}"
             raise RpcError(Code.UNAVAILABLE, message, is_unprocessed=True)
-        return self._connection
+        return self._dialled
 
     async def _run_connection(self) -> None:
         dialing = self._dialing
         assert dialing is not None
-        self._connection = None
-        pipe: Pipe | None = None
+        connection: Channel | None = None
         try:
             await anyio.sleep_until(self._dial_not_before)
             pipe = await self._try_to_open()
             if pipe is not None:
-                self._connection = Channel(
+                connection = self._dialled = Channel(
                     pipe,
                     self._limits,
                     self._clock,
                     authority=self._target.authority,
                     scheme=self._target.scheme,
                 )
+                self._connections.append(connection)
         finally:
             self._dialing = None
             dialing.set()
-        if self._connection is not None:
-            await self._connection.run()
+        if connection is not None:
+            try:
+                await connection.run()
+            finally:
+                self._connections.remove(connection)
 
     async def _try_to_open(self) -> Pipe | None:
         # The last digits of the clock differ between clients, which is all that jitter is for.

@@ -285,6 +285,11 @@ class ClientLink(Link[ClientCall]):
         return len(self.streams) >= self.max_streams or self.queued > self._queued_mark
 
     @property
+    def is_taken(self) -> bool:
+        """As many calls are open as the server has said that it allows: that may last as long as they do."""
+        return self._is_greeted and len(self.streams) >= self.max_streams
+
+    @property
     def is_spent(self) -> bool:
         """Nothing new may be opened and nothing is open: to be closed."""
         return self.is_going_away and not self.streams
@@ -317,10 +322,13 @@ class ClientLink(Link[ClientCall]):
     def _is_idle(self, stream_id: int) -> bool:
         return stream_id >= self._next_stream or stream_id % 2 == 0
 
+    def _read_settings(self, flags: int, stream_id: int, data: bytes, start: int, stop: int) -> None:
+        super()._read_settings(flags, stream_id, data, start, stop)
+        self.on_room()
+
     def _on_setting(self, key: int, value: int) -> None:
         if key == frames.SETTING_STREAMS:
             self.max_streams = value
-            self.on_room()
         elif key == frames.SETTING_HEADER_TABLE:
             self._requests.resize_table(value)
 

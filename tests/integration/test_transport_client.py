@@ -245,6 +245,16 @@ async def test_the_room_that_a_server_leaves_is_shared_by_waiting() -> None:
             assert sorted(done) == sorted(b"%d" % number for number in range(200))
 
 
+async def test_calls_that_wait_for_long_keep_no_others_from_being_made() -> None:
+    with running_server(limits=TransportLimits(streams=100)) as server:
+        async with Transport(f"http://{server.address}") as transport, anyio.create_task_group() as group:
+            for _ in range(250):
+                group.start_soon(transport.unary, "/test.Echo/Hold", b"")
+            while server.seen.count("hold", "started") < 250:
+                assert await transport.unary("/test.Echo/Unary", b"room", timeout_s=5) == b"room"
+            group.cancel_scope.cancel()
+
+
 async def test_a_deadline_holds_while_waiting_for_room() -> None:
     with running_server(limits=TransportLimits(streams=1)) as server:
         async with Transport(f"http://{server.address}") as transport:

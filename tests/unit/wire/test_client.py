@@ -347,6 +347,18 @@ def test_no_more_calls_are_open_than_the_server_allows():
     assert server.client.is_full
 
 
+def test_all_calls_are_taken_when_the_server_has_said_how_many_it_allows():
+    server = RawServer(greet=False)
+    server.client.max_streams = 1
+    opened(server)
+    told = []
+    server.client.on_room = lambda: told.append(server.client.is_taken)
+    assert server.client.is_full
+    assert not server.client.is_taken, "it may allow more"
+    server.feed(frames.settings([]))
+    assert told == [True], "whoever waited for its word goes on"
+
+
 def test_stream_numbers_run_out_after_a_billion_calls():
     server = RawServer()
     server.client._next_stream = frames.LAST_STREAM
