@@ -120,6 +120,7 @@ class Session:
         self.steps = settings.make_lane(_STEP_THREADS)
         self.attempts = settings.make_lane(settings.activity_slots or DEFAULT_LIMITS.activity_slots_default)
         self.is_draining = False
+        self._is_over = False
         self.is_traced = False
         self._outcomes = outcomes
         self._stream = stream
@@ -157,6 +158,8 @@ class Session:
             finally:
                 # Before the group waits for them: a shield would keep them here for ever, and a thread until it ends.
                 self._drop_all()
+                self._is_over = True
+                self._is_idle.open()
                 self._stream.cancel()
                 group.cancel_scope.cancel()
 
@@ -169,7 +172,7 @@ class Session:
         self._stream.half_close()
 
     def _is_drained(self) -> bool:
-        return not self._attempts and all(run.is_idle for run in self._runs.values())
+        return self._is_over or (not self._attempts and all(run.is_idle for run in self._runs.values()))
 
     def _drop_all(self) -> None:
         for run in self._runs.values():

@@ -62,10 +62,11 @@ class Worker:
         self._converter = converter
         self._outcomes = Outcomes()
         self._session: Session | None = None
+        self._is_draining = False
         self._backoff = Backoff(_BACKOFF_MAX_S)
 
     async def run(self, on_registered: Callable[[], None]) -> None:
-        """Until it is cancelled. `on_registered` is called after each registration.
+        """Until it is cancelled, or has drained. `on_registered` is called after each registration.
 
         Raises:
             AetherError: The server does not want this worker, and will not.
@@ -79,11 +80,15 @@ class Worker:
                 if error.code in _FATAL:
                     raise error_from_status(error.code, error.message, error.details) from error
                 reason = str(error)
-            wait_s = self._backoff.take()
-            worker_id = self._settings.worker_id
-            told = {"event": "session_lost", "fields": {"worker_id": worker_id, "again_in_s": round(wait_s, 1)}}
-            _log.warning("worker %s: %s; again in %.1f s", worker_id, reason, wait_s, extra=told)
-            await anyio.sleep(wait_s)
+            if not self._is_draining:
+                wait_s = self._backoff.take()
+                worker_id = self._settings.worker_id
+                told = {"event": "session_lost", "fields": {"worker_id": worker_id, "again_in_s": round(wait_s, 1)}}
+                _log.warning("worker %s: %s; again in %.1f s", worker_id, reason, wait_s, extra=told)
+                await anyio.sleep(wait_s)
+            if self._is_draining:
+                # What it had in hand is gone, and it is to take nothing more.
+                return
 
     async def _run_session(self, on_registered: Callable[[], None]) -> None:
         registered_at = math.inf
@@ -111,6 +116,7 @@ class Worker:
 
     async def drain(self, grace_s: float) -> None:
         """Take nothing new and bring to an end what is in hand, for at most `grace_s`."""
+        self._is_draining = True
         if self._session is not None:
             with anyio.move_on_after(grace_s, shield=True):
                 await self._session.drain()

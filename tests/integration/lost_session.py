@@ -60,6 +60,7 @@ async def main() -> None:
         print("ready", flush=True)
         with anyio.open_signal_receiver(signal.SIGTERM) as signals:
             async for _ in signals:
+                print("stopping", flush=True)
                 return
 
 

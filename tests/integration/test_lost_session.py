@@ -8,6 +8,8 @@ import anyio
 import pytest
 
 import aether
+from aether.model.events import RunStarted
+from aether.model.runs import RunState
 from aether.server.settings import Persistence
 from tests.integration.peers import ServerProcess
 from tests.processes import Child
@@ -134,3 +136,22 @@ async def test_a_worker_that_is_told_to_stop_hands_its_run_on_and_ends(place: Pl
         with anyio.fail_after(30):
             assert await handle.result() == "done"
     assert place.words().count("released") == 1
+
+
+@pytest.mark.parametrize(("kind", "loop"), [("step", "trio"), ("step", "asyncio")])
+async def test_a_worker_that_is_told_to_stop_takes_nothing_from_a_server_that_comes_back(
+    place: Place, kind: str
+) -> None:
+    stopping = place.start_worker()
+    client = aether.Client(place.url)
+    async with client:
+        handle = await waits(client).start(kind)
+        await until_waiting(place, handle, kind)
+        stopping.tell()
+        stopping.wait_for("stopping")
+        place.server.kill()
+        place.server = place.start_server(place.server.port)
+        assert stopping.finish()[0] == 0
+        assert (await handle.status()).state is RunState.RUNNING
+        started = [event async for event in handle.history() if isinstance(event.fact, RunStarted)]
+        assert len(started) == 1
