@@ -173,12 +173,14 @@ def _place(state: State, run: Run) -> list[Reason]:
         line = _line(state, run)
         return [Reason(line.kind, f"waits for a worker{since}: {line.text}", name=run.task_queue)]
     if run.lease is not None and (run.lease.is_waking or not run.lease.is_idle):
-        return [_at_worker(run.lease)]
+        return [_at_worker(state, run.lease)]
+    if run.held:
+        return [Reason(ReasonKind.PAUSED, "is ready to go on" if run.attempts else "is ready to begin")]
     # Its worker said that only news can make it go on, and there is nothing else that could bring any.
     return [] if run.pending or run.awaits else [Reason(ReasonKind.SIGNAL, "waits for a signal")]
 
 
-def _at_worker(lease: Lease) -> Reason:
+def _at_worker(state: State, lease: Lease) -> Reason:
     session = lease.session
     worker = f"worker {session.worker_id}" + (", which is draining" if session.draining else "")
     gate = session.gate
@@ -189,7 +191,8 @@ def _at_worker(lease: Lease) -> Reason:
         slots = session.slots[TaskKind.WORKFLOW]
         text = f"has news and waits for a slot of {worker}, all {slots} of which are in use"
         return Reason(ReasonKind.SLOT, text, worker_id=session.worker_id)
-    return Reason(ReasonKind.WORKER, f"is executed by {worker}", worker_id=session.worker_id)
+    text = f"has been executed for {span_text(state.now - lease.busy_since)} by {worker}"
+    return Reason(ReasonKind.WORKER, text, worker_id=session.worker_id)
 
 
 def _line(state: State, item: Item) -> Reason:

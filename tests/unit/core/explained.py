@@ -41,7 +41,7 @@ def _check_worker(run: Run, sentence: str, kinds: list[str]) -> None:
     lease = run.lease
     has_it = lease is not None and (lease.is_waking or not lease.is_idle)
     assert has_it == bool({"worker", "slot"} & set(kinds))
-    is_elsewhere = has_it or run.queued or run.blocked is not None or run.is_early
+    is_elsewhere = has_it or run.queued or run.blocked is not None or run.is_early or run.held
     assert ("signal" in kinds) == (bool(run.awaits) or (not is_elsewhere and not run.pending))
     assert not (run.awaits and is_elsewhere), "who goes on waits for no signal yet"
     if lease is not None and has_it:

@@ -86,12 +86,33 @@ def test_a_run_that_lost_its_worker_says_so(room):
 def test_a_run_at_work_says_at_whom(room):
     room.open()
     room.start()
-    assert why(room) == "is executed by worker worker-1."
+    assert why(room) == "has been executed for 0 s by worker worker-1."
+    room.now += 31 * S
+    assert why(room) == "has been executed for 31 s by worker worker-1."
+    room.now -= 31 * S
     room.complete(room.token(), c.StartTimer("1", 60_000))
-    assert why(room) == f"is executed by worker worker-1, and waits for the timer at 1, due at {at(60)} (in 1 min 0 s)."
+    assert (
+        why(room)
+        == f"has been executed for 0 s by worker worker-1, and waits for the timer at 1, due at {at(60)} (in 1 min 0 s)."
+    )
     assert reasons(room) == ["worker", "timer"]
     room.drain()
-    assert why(room).startswith("is executed by worker worker-1, which is draining")
+    assert why(room).startswith("has been executed for 0 s by worker worker-1, which is draining")
+
+
+def test_a_paused_run_that_would_go_on_says_so_and_not_that_it_waits_for_a_signal(room):
+    room.start()
+    room.pause(reason="lunch")
+    assert why(room) == "is ready to begin; it is paused (lunch) until somebody resumes it."
+    room.resume()
+    room.open()
+    room.pause()
+    room.complete(room.token(), c.StartTimer("1", 60_000))
+    assert why(room) == (
+        f"is ready to go on, and waits for the timer at 1, due at {at(60)} (in 1 min 0 s); "
+        "it is paused until somebody resumes it."
+    )
+    assert reasons(room) == ["paused", "paused", "timer"]
 
 
 def test_a_run_that_rests_at_its_worker_says_only_what_it_waits_for(room):
@@ -107,7 +128,7 @@ def test_a_run_that_nothing_but_a_signal_can_wake_says_so(room):
     room.park(room.token())
     assert why(room) == "waits for a signal."
     room.signal()
-    assert why(room) == "is executed by worker worker-1."
+    assert why(room) == "has been executed for 0 s by worker worker-1."
 
 
 def test_a_run_names_the_signals_that_it_waits_for(room):
@@ -121,7 +142,7 @@ def test_a_run_names_the_signals_that_it_waits_for(room):
     (go, *_) = explain(room.engine.state, room.run()).reasons
     assert (go.kind, go.name, go.path) == ("signal", "go", "1.2.1")
     room.signal()
-    assert why(room).startswith("is executed by worker worker-1, and waits for the timer")
+    assert why(room).startswith("has been executed for 0 s by worker worker-1, and waits for the timer")
     room.park(room.token(), awaits=(e.AwaitedSignal("1.3.1", "stop"),))
     assert why(room).startswith("waits for signal 'stop' at 1.3.1, and the timer")
 
@@ -165,7 +186,7 @@ def test_a_run_that_was_asked_to_stop_says_until_when_it_may_clean_up(room):
     room.start()
     room.cancel()
     assert why(room) == (
-        "is executed by worker worker-1; it was asked to stop (enough), cleans up, "
+        "has been executed for 0 s by worker worker-1; it was asked to stop (enough), cleans up, "
         f"and is ended at {at(300)} at the latest."
     )
     assert reasons(room) == ["cancelling", "worker"]
