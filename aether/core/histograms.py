@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from math import ceil
 from typing import NamedTuple
 
 _MS, _S = 1_000, 1_000_000
@@ -70,8 +71,8 @@ class Histogram:
 def quantile(bounds: Sequence[int], counts: Sequence[int], share: float) -> int:
     """The value below which `share` of what was counted lies, 0 < share <= 1; 0 when nothing was counted.
 
-    Within a bucket the values are taken to stand at equal distances; beyond the last bound nothing is known, so that
-    bound is the answer.
+    Within a bucket the values are taken to stand at equal distances, and are whole: of commits with one decision each,
+    the middle one has one. Beyond the last bound nothing is known, so that bound is the answer.
     """
     wanted = share * sum(counts)
     seen = 0
@@ -80,6 +81,6 @@ def quantile(bounds: Sequence[int], counts: Sequence[int], share: float) -> int:
             if index == len(bounds):
                 break
             low = bounds[index - 1] if index else 0
-            return low + int((bounds[index] - low) * (wanted - seen) / count)
+            return low + ceil((bounds[index] - low) * (wanted - seen) / count)
         seen += count
     return bounds[-1] if seen or wanted else 0

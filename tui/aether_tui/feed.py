@@ -13,10 +13,9 @@ from attrs import define, field, frozen
 
 from aether import Client, InvalidArgument, WorkflowInfo
 from aether_tui.following import Listener, LogWants, RunFeed, Soon, reason_of
-from aether_tui.known import Known, Look, RunKey
+from aether_tui.known import RUNS_MAX, Known, Look, RunKey
 from aether_tui.ui import Ui, View
 
-RUNS_MAX: Final = 200
 _ANSWER_S: Final = 5.0
 _BACKOFF_S: Final = 0.5
 _BACKOFF_FACTOR: Final = 1.6

@@ -28,6 +28,8 @@ LOG_MAX: Final = 2_000
 # Workers that came or went in one look; more are not told by name.
 _NEWS_MAX: Final = 100
 RunKey = tuple[str, str]
+# Of a list so many are asked for.
+RUNS_MAX: Final = 200
 OPEN_STATES: Final = ("running", "queued", "sleeping", "waiting", "retrying", "blocked", "paused")
 # Counters in the ring, in this order.
 STARTED, CLOSED, FAILED, STEPS, EVENTS = range(5)

@@ -91,10 +91,8 @@ def test_a_run_at_work_says_at_whom(room):
     assert why(room) == "has been executed for 31 s by worker worker-1."
     room.now -= 31 * S
     room.complete(room.token(), c.StartTimer("1", 60_000))
-    assert (
-        why(room)
-        == f"has been executed for 0 s by worker worker-1, and waits for the timer at 1, due at {at(60)} (in 1 min 0 s)."
-    )
+    due = f"due at {at(60)} (in 1 min 0 s)"
+    assert why(room) == f"has been executed for 0 s by worker worker-1, and waits for the timer at 1, {due}."
     assert reasons(room) == ["worker", "timer"]
     room.drain()
     assert why(room).startswith("has been executed for 0 s by worker worker-1, which is draining")

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aether.core.histograms import LATENCIES_US, Exemplar, Histogram, quantile
+from aether.core.histograms import LATENCIES_US, SIZES, Exemplar, Histogram, quantile
 
 VALUES = st.lists(st.integers(0, 400_000_000), min_size=1, max_size=200)
 
@@ -55,3 +55,10 @@ def test_nothing_has_the_quantile_0_and_what_is_beyond_all_bounds_the_last_of_th
     assert quantile((10, 20), (0, 0, 0), 0.5) == 0
     assert quantile((10, 20), (0, 0, 3), 0.5) == 20
     assert quantile((10, 20), (0, 4, 0), 0.5) == 15
+
+
+def test_whole_things_have_whole_quantiles():
+    sizes = Histogram(SIZES)
+    for size in (1, 1, 1, 2):
+        sizes.observe(size)
+    assert [quantile(sizes.bounds, sizes.counts, share) for share in (0.01, 0.5, 0.75, 0.99)] == [1, 1, 1, 2]

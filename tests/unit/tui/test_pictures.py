@@ -16,7 +16,7 @@ from aether.model import events as e
 from aether.model.visible import HOSTILE
 from aether_tui.commands import press
 from aether_tui.export import render
-from aether_tui.known import Known, Lost
+from aether_tui.known import RUNS_MAX, Known, Lost
 from aether_tui.lines import length_of, plain
 from aether_tui.paint import Painter
 from aether_tui.ui import Intent, Mode, Tab, Times, View
@@ -34,6 +34,7 @@ from tests.unit.tui.world import (
     order_look,
     payload,
     row,
+    run,
     scene,
     ui,
     with_events,
@@ -141,10 +142,29 @@ def test_runs_and_filters_that_say_nothing_say_why():
 
     assert "no run is meant by this filter" in drawn()
     assert "does not take this filter: at 1" in drawn(filter_fault="at 1")
+    long = drawn(
+        filter_fault="character 7: 'faild' is no state; expected " + ", ".join(["completed"] * 12) + ", closed"
+    )
+    assert "completed, closed" in long
     gone = known()
     gone.run = order_look(fault="no run has that id")
     assert "no run has that id" in plain(frame(scene(ui(View.RUN), seen=gone)).picture)
     assert "asking" in plain(frame(scene(evolve(ui(View.RUN), opened=(("x", ""),)))).picture)
+
+
+def test_a_list_that_the_server_cut_says_which_runs_it_has():
+    many = tuple(run(number, aether.RunState.RUNNING) for number in range(RUNS_MAX))
+    chosen = ui(View.WORKFLOWS)
+    assert f" of {RUNS_MAX}, the newest" in plain(frame(scene(chosen, seen=known(runs=many))).picture)
+    assert "newest" not in plain(frame(scene(chosen, seen=known(runs=many[1:]))).picture)
+
+
+def test_what_was_not_measured_has_no_figure():
+    unused = evolve(METRICS, queue_traffic=(aether.QueueTraffic("gpu", "activity", 900, 0, 0, 0),))
+    drawn = plain(frame(scene(ui(View.QUEUES), 160, seen=known(unused))).picture)
+    assert "0µs" not in drawn
+    idle = evolve(METRICS, writer=evolve(METRICS.writer, batch_p50=0, batch_p99=0))
+    assert "batch      -" in plain(frame(scene(seen=known(idle))).picture)
 
 
 def test_the_log_follows_until_one_goes_back():

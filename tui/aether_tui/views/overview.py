@@ -237,19 +237,32 @@ def _storage(scene: Scene) -> Picture:
     assert look is not None
     metrics = look.metrics
     writer = metrics.writer
+    lag = metrics.loop_lag
     fault = metrics.storage_fault or metrics.not_ready
+    room = scene.width - _FACT
     facts = [
         (
             "commit",
-            f"{span(writer.commit.p50_us)} p50, {span(writer.commit.p99_us)} p99" if writer.commit.count else "-",
+            _middle_and_worst(span(writer.commit.p50_us), span(writer.commit.p99_us), writer.commit.count, room),
         ),
-        ("batch", f"{count(writer.batch_p50)} p50, {count(writer.batch_p99)} p99"),
+        ("batch", _middle_and_worst(count(writer.batch_p50), count(writer.batch_p99), writer.batch_p50, room)),
         ("waiting", count(writer.waiting)),
-        ("engine lag", f"{span(metrics.loop_lag.p50_us)} p50, {span(metrics.loop_lag.p99_us)} p99"),
+        ("engine lag", _middle_and_worst(span(lag.p50_us), span(lag.p99_us), lag.count, room)),
         ("memory", f"{metrics.rss_bytes / 1e6:.0f} MB"),
     ]
-    picture = [words((fit(name, 11), "dim"), value) for name, value in facts]
+    picture = [words((fit(name, _FACT), "dim"), value) for name, value in facts]
     return [words((f"! {fault}", "alarm")), *picture] if fault else picture
+
+
+def _middle_and_worst(middle: str, worst: str, seen: int, room: int) -> str:
+    """In a narrow place the worst alone, for it is what one looks for."""
+    both = f"{middle} p50, {worst} p99"
+    if not seen:
+        return "-"
+    return both if len(both) <= room else f"{worst} p99"
+
+
+_FACT: Final = 11
 
 
 PROBLEM_COLUMNS: Final = (

@@ -62,10 +62,14 @@ def row(queue: QueueRow, scene: Scene) -> list[Cell]:
         _speed(queue, "in", scene),
         _speed(queue, "out", scene),
         (str(queue.workers), "bad" if queue.ready and not queue.workers else ""),
-        span(traffic.wait_p50_us) if traffic else "",
-        span(traffic.wait_p99_us) if traffic else "",
+        _waited(traffic.wait_p50_us) if traffic else "",
+        _waited(traffic.wait_p99_us) if traffic else "",
         (types, "") if queue.workers or not queue.ready else (f"no worker takes {types}", "bad"),
     ]
+
+
+def _waited(length_us: int) -> Cell:
+    return span(length_us) if length_us else ("-", "dim")
 
 
 def _speed(queue: QueueRow, way: str, scene: Scene) -> str:

@@ -1,10 +1,11 @@
 """Runs, as many as were asked for: newest first, or as they are sorted."""
 
+from textwrap import wrap
 from typing import Final
 
 from aether import RunDoing, WorkflowInfo
 from aether_tui.grid import Cell, Column, grid
-from aether_tui.known import OPEN_STATES
+from aether_tui.known import OPEN_STATES, RUNS_MAX
 from aether_tui.lines import boxed, words
 from aether_tui.listing import listing, run_key
 from aether_tui.sizes import age, count, micros, span
@@ -41,12 +42,15 @@ def draw(scene: Scene) -> Drawn:
     height = scene.height - 3
     shown, chosen = scene.window(rows, height)
     title = f"workflows {shown.note}".rstrip()
+    if look is not None and len(look.runs) >= RUNS_MAX:
+        title += ", the newest"
     if ui.marked:
         title += f" · {len(ui.marked)} marked"
     if ui.filter:
         title += f" · {ui.filter}"
     if look is not None and look.filter_fault:
-        inside = [words(("the server does not take this filter: ", "bad"), look.filter_fault)]
+        said = wrap(f"the server does not take this filter: {look.filter_fault}", max(scene.width - 4, 1))
+        inside = [words((line, "bad")) for line in said]
     elif not rows.things:
         inside = [words(_nothing(scene))]
     else:

@@ -74,6 +74,6 @@ function Queue({ queue, rows, open }) {
       <div><dt>runs in hand</dt><dd>${count(queue.runs_active)}</dd></div>
       <div><dt>activities in hand</dt><dd>${count(queue.activities_active)}${queue.activity_limit ? html` <span class="dim">of ${count(queue.activity_limit)}</span>` : null}</dd></div>
       <div><dt>workers</dt><dd><${Link} to="/workers">${count(queue.workers)}<//></dd></div>
-      ${rows.map((row) => html`<div><dt>${row.kind === "workflow" ? "runs" : "activities"} came, taken</dt><dd class="dim">${count(row.added)}, ${count(row.taken)}</dd></div><div><dt>${row.kind === "workflow" ? "runs" : "activities"} waited p99</dt><dd class="dim">${micros(row.wait_p99_us)}</dd></div>`)}
+      ${rows.map((row) => html`<div><dt>${row.kind === "workflow" ? "runs" : "activities"} came, taken</dt><dd class="dim">${count(row.added)}, ${count(row.taken)}</dd></div><div><dt>${row.kind === "workflow" ? "runs" : "activities"} waited p99</dt><dd class="dim">${row.wait_p99_us ? micros(row.wait_p99_us) : "–"}</dd></div>`)}
     </dl></section>`;
 }

@@ -113,7 +113,7 @@ export function QueueTable({ metrics, now }) {
   if (!rows.length) return html`<${Empty}>Nothing has been queued yet.<//>`;
   return html`<table><thead><tr><th>queue</th><th>kind</th><th class="num">ready</th><th class="num">oldest</th><th class="num" title="that became ready, of the last 10 s">in/s</th><th class="num" title="that a worker was given, of the last 10 s">out/s</th><th class="num">wait p99</th></tr></thead>
     <tbody>${rows.map((row) => html`<tr><th scope="row"><${Link} to="/queues">${row.task_queue}<//></th><td>${row.kind}</td><td class="num ${row.ready ? "warn" : ""}">${count(row.ready)}</td>
-      <td class="num ${row.age > 60000 ? "bad" : ""}">${row.age === null ? "–" : duration(row.age)}</td>${flow(row).map((each) => html`<td class="num dim">${rate(each)}</td>`)}<td class="num">${micros(row.wait_p99_us)}</td></tr>`)}</tbody></table>`;
+      <td class="num ${row.age > 60000 ? "bad" : ""}">${row.age === null ? "–" : duration(row.age)}</td>${flow(row).map((each) => html`<td class="num dim">${rate(each)}</td>`)}<td class="num">${row.wait_p99_us ? micros(row.wait_p99_us) : "–"}</td></tr>`)}</tbody></table>`;
 }
 
 export const Slots = ({ used, slots }) => {
