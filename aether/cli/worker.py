@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import traceback
 from collections.abc import AsyncIterator
 
 import anyio
@@ -12,6 +13,7 @@ import typer
 
 from aether.cli.exit_codes import ExitCode
 from aether.cli.options import SERVER_VARIABLE, say
+from aether.errors import AetherError
 from aether.sdk.client import Client
 from aether.sdk.transport import check_target
 from aether.server.settings import LogFormat
@@ -20,6 +22,8 @@ from aether.server.telemetry import LEVELS, configure_logging
 _LOOPS = ("trio", "asyncio")
 # The client's own grace for work in hand is ten seconds; what is not over then will not be over soon.
 _FINISH_S = 15.0
+# The files that a traceback of an import begins with.
+_IMPORTING = (__file__, importlib.__file__, "<frozen importlib")
 
 
 def run_worker(place: str, server: str, loop: str, labels: list[str], log_format: str, log_level: str) -> None:
@@ -58,18 +62,29 @@ def load_client(place: str) -> Client:
     sys.path.insert(0, os.getcwd())  # noqa: PTH109
     try:
         module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise  # the module is there, and something that it needs is not: its traceback says where
-        raise typer.BadParameter(
-            f"there is no module {module_name} here or among the installed packages", param_hint="MODULE:CLIENT"
-        ) from None
+    except AetherError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a module raises while it is imported
+        if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
+            raise typer.BadParameter(
+                f"there is no module {module_name} here or among the installed packages", param_hint="MODULE:CLIENT"
+            ) from None
+        # The module is there. What is wrong with it, or with what it needs, stands in its own lines, not in ours.
+        raise AetherError(f"{module_name} can not be imported:\n{_own_lines(error)}") from None
     client = getattr(module, name, None)
     if not isinstance(client, Client):
         there = ", ".join(key for key, value in vars(module).items() if isinstance(value, Client))
         hint = f"it has {there}" if there else "it has none"
         raise typer.BadParameter(f"{module_name} has no aether.Client named {name}; {hint}", param_hint="MODULE:CLIENT")
     return client
+
+
+def _own_lines(error: Exception) -> str:
+    """The traceback from where the import has come to code of the user's."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_IMPORTING):
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
 
 
 class _Worker:

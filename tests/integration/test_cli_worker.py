@@ -185,12 +185,22 @@ def test_a_worker_that_waits_for_its_server_can_be_stopped(slow, free_port):
     assert "Traceback" not in said
 
 
-def test_a_module_that_can_not_be_imported_shows_where(tmp_path):
-    (tmp_path / "broken.py").write_text("import no_such_package\n")
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import no_such_package", "No module named 'no_such_package'"),
+        ("def half(:", "SyntaxError: invalid syntax"),
+        ("raise RuntimeError('not today')", "RuntimeError: not today"),
+    ],
+)
+def test_a_module_that_can_not_be_imported_shows_where_in_its_own_lines(tmp_path, code, said):
+    (tmp_path / "broken.py").write_text(code + "\n")
     done = aether("worker", "broken:client", cwd=tmp_path)
-    assert done.returncode != 0
-    assert "No module named 'no_such_package'" in done.stderr
+    assert done.returncode == ExitCode.FAILED
+    assert done.stderr.startswith("aether: broken can not be imported:\n")
+    assert said in done.stderr
     assert "broken.py" in done.stderr
+    assert done.stderr.count('File "') == 1, done.stderr
 
 
 def test_a_client_that_defines_nothing_ends_the_worker_with_one_line(server, tmp_path_factory):
