@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from aether.cli.completing import complete_id, complete_type
+from aether.cli.completing import complete_id, complete_queue, complete_type
 from aether.cli.look import looks
 from aether.cli.options import (
     DEFAULT_SERVER,
@@ -45,7 +45,9 @@ def start(
         typer.Argument(metavar="[ARGS]...", help="Its arguments: JSON, or else taken as texts; '\"123\"' is a text."),
     ] = None,
     workflow_id: Annotated[str, typer.Option("--id", metavar="ID", help="Of the run; made up when not given.")] = "",
-    task_queue: Annotated[str, typer.Option("--queue", metavar="NAME", help="Task queue. [default]")] = "",
+    task_queue: Annotated[
+        str, typer.Option("--queue", metavar="NAME", help="Task queue. [default]", autocompletion=complete_queue)
+    ] = "",
     tag: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="May be given several times.")] = None,
     source: Annotated[
         str, typer.Option("--input", "-i", metavar="FILE", help="JSON array of the arguments; - is stdin.")

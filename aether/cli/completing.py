@@ -33,6 +33,15 @@ def complete_queue(ctx: typer.Context, incomplete: str) -> list[str]:
     return _offer(ctx, "queue", incomplete, _queues)
 
 
+def one_of(*choices: str) -> Callable[[str], list[str]]:
+    """For what has few values, which no server has to be asked for."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [choice for choice in choices if choice.startswith(incomplete)]
+
+    return complete
+
+
 def _offer(ctx: typer.Context, kind: str, begin: str, ask: Callable[[str, str], Iterable[str]]) -> list[str]:
     # The function that completes is called before variables and defaults have been looked at.
     from aether.cli.options import DEFAULT_SERVER, SERVER_VARIABLE

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from aether.cli.completing import complete_id
+from aether.cli.completing import complete_id, complete_type, one_of
 from aether.cli.look import looks
 from aether.cli.options import (
     DEFAULT_SERVER,
@@ -42,9 +42,17 @@ def register(app: typer.Typer, workflow: typer.Typer) -> None:
 @looks(table=True, times=True, watch=True)
 def list_workflows(
     words: _WordsArgument = None,
-    type_name: Annotated[str, typer.Option("--type", metavar="TYPE", help="Only runs of this workflow.")] = "",
+    type_name: Annotated[
+        str, typer.Option("--type", metavar="TYPE", help="Only runs of this workflow.", autocompletion=complete_type)
+    ] = "",
     state: Annotated[
-        str, typer.Option("--state", metavar="STATE", help="Only pending, running, completed, failed or cancelled.")
+        str,
+        typer.Option(
+            "--state",
+            metavar="STATE",
+            help="Only pending, running, completed, failed or cancelled.",
+            autocompletion=one_of("pending", "running", "completed", "failed", "cancelled"),
+        ),
     ] = "",
     prefix: Annotated[str, typer.Option("--prefix", metavar="TEXT", help="Only workflow ids that begin so.")] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from aether.cli import changes, groups, looking, watching, workbench
+from aether.cli.completing import one_of
 from aether.cli.exit_codes import ExitCode
 from aether.cli.look import looks
 from aether.cli.options import (
@@ -139,7 +140,13 @@ def serve(
 def init_project(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the project.")],
     template: Annotated[
-        str, typer.Option("--template", metavar="TEMPLATE", help="basic, saga, agent or http. [basic]")
+        str,
+        typer.Option(
+            "--template",
+            metavar="TEMPLATE",
+            help="basic, saga, agent or http. [basic]",
+            autocompletion=one_of("basic", "saga", "agent", "http"),
+        ),
     ] = "basic",
     output: Annotated[
         Path | None, typer.Option("--output", metavar="PATH", help="Folder to write to. [./NAME]")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from aether.cli.completing import one_of
 from aether.cli.look import looks
 from aether.cli.options import ConfigOption, OutputOption, reported
 from aether.cli.output import Format
@@ -59,7 +60,12 @@ def config_path(file: ConfigOption = None, output: OutputOption = Format.TABLE) 
     show_path(output, file)
 
 
-def completion(shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]) -> None:
+def completion(
+    shell: Annotated[
+        str,
+        typer.Argument(metavar="SHELL", help="bash, zsh or fish.", autocompletion=one_of("bash", "zsh", "fish")),
+    ],
+) -> None:
     """Print what a shell has to know to complete commands and options.
 
     Example: eval "$(aether completion bash)"

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from aether.cli.exit_codes import ExitCode
+from aether.cli.init import KINDS
 from tests.processes import ROOT, Child, Server, aether, environment
 
 APP = """import aether
@@ -263,10 +264,29 @@ def test_ids_types_and_queues_are_completed(busy, tmp_path):
     assert complete(busy.url, tmp_path, "aether status parcel-") == ["parcel-ann", "parcel-bob"]
     assert complete(busy.url, tmp_path, "aether start la") == ["label"]
     assert complete(busy.url, tmp_path, "aether queue pause def") == ["default"]
+    assert complete(busy.url, tmp_path, "aether start label --queue d") == ["default"]
+    assert complete(busy.url, tmp_path, "aether workflow list --type la") == ["label"]
     # What was found a moment ago is offered again without asking.
     (kept,) = [file for file in (tmp_path / "aether").iterdir() if "parcel-ann" in file.read_text()]
     kept.write_text('["parcel-zoe"]')
     assert complete(busy.url, tmp_path, "aether status parcel-") == ["parcel-zoe"]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("aether workflow list --state c", ["completed", "cancelled"]),
+        ("aether init demo --template s", ["saga"]),
+        ("aether completion ", ["bash", "zsh", "fish"]),
+        ("aether status x -o json", ["json", "jsonl"]),
+    ],
+)
+def test_values_of_which_there_are_few_are_completed_without_a_server(tmp_path, words, offered):
+    assert complete("http://127.0.0.1:1", tmp_path, words) == offered
+
+
+def test_the_templates_that_are_completed_are_those_that_there_are(tmp_path):
+    assert sorted(complete("http://127.0.0.1:1", tmp_path, "aether init demo --template ")) == sorted(KINDS)
 
 
 def test_where_no_server_answers_nothing_is_completed(tmp_path, free_port):
