@@ -21,7 +21,7 @@ from aether.server.archive import Archive
 from aether.server.engine_loop import EngineLoop
 from aether.server.replies import EndlessStreams, room, stream_later
 from aether.server.requests import refusing
-from aether.store.interface import Reader, RunRow
+from aether.store.interface import Reader, RunRow, StoreDamaged
 from aether.wire.calls import Call, Method
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
 from aether.wire.logged import KIND_NUMBERS, NAMING_NUMBERS, EventNames, logged_event
@@ -157,5 +157,8 @@ def _page(wanted: _Wanted, place: _Place, reader: Reader) -> list[pb.LoggedEvent
 
 
 def _meant(wanted: _Wanted, run_key: int, reader: Reader) -> RunRow | None:
-    run = reader.run_by_key(run_key)
-    return run if run is not None and wanted.runs.matches(run, reader.run_by_key) else None
+    try:
+        run = reader.run_by_key(run_key)
+        return run if run is not None and wanted.runs.matches(run, reader.run_by_key) else None
+    except StoreDamaged:
+        return None  # left out, as its events would be

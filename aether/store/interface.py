@@ -214,7 +214,7 @@ class Reader(Protocol):
         """At most `limit` events of all runs behind a position, each with its own, in the order they became durable.
 
         Positions grow, from 1, and some may be missing. For people: events that are damaged are left out, and those of
-        long ago may be.
+        long ago may be. None are there only when no sound one follows.
         """
         ...
 

@@ -27,6 +27,7 @@ _CHUNK: Final = 500
 _NEWEST_POSITION: Final = """
     SELECT max((SELECT coalesce(max(pos), 0) FROM log), (SELECT coalesce(max(v), 0) FROM meta WHERE k = 'last_pos'))
 """
+_LOG_AFTER: Final = f"SELECT {EVENT_COLUMNS}, pos FROM log WHERE pos > ? ORDER BY pos LIMIT ?"
 
 
 class SqliteReader:
@@ -82,10 +83,13 @@ class SqliteReader:
         return int(self._query(_NEWEST_POSITION)[0][0])
 
     def log_after(self, position: int, limit: int) -> list[tuple[int, EventRow]]:
-        rows = self._query(
-            f"SELECT {EVENT_COLUMNS}, pos FROM log WHERE pos > ? ORDER BY pos LIMIT ?", (position, limit)
-        )
-        return [(pos, unseal(event, self._path)) for *columns, pos in rows if is_sound(event := tuple(columns))]
+        # Who gets nothing has come to the end, so no number of damaged events may fill a page.
+        while rows := self._query(_LOG_AFTER, (position, limit)):
+            found = [(pos, unseal(event, self._path)) for *columns, pos in rows if is_sound(event := tuple(columns))]
+            if found:
+                return found
+            position = rows[-1][-1]
+        return []
 
     def run(self, workflow_id: str, run_id: str | None) -> RunRow | None:
         if run_id is None:

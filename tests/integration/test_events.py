@@ -7,11 +7,13 @@ import subprocess
 import sys
 from contextlib import aclosing
 
+import apsw
 import pytest
 import trio
 
 import aether
 from aether import Client, Context
+from aether.server.event_service import PAGE_EVENTS
 from tests.processes import Child, Server, environment
 from tests.processes import aether as command
 
@@ -253,3 +255,36 @@ def test_tail_says_whole_events_and_what_is_wrong(server):
     assert (wrong.returncode, "filter, character 1" in wrong.stderr) == (2, True)
     nowhere = command("tail", "--server", "http://127.0.0.1:1")
     assert (nowhere.returncode, nowhere.stderr.count("\n")) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["UPDATE log SET body = x'00' WHERE run_key = 1", "UPDATE runs SET queue = 'other' WHERE key = 1"],
+    ids=["events", "run"],
+)
+def test_a_damaged_run_keeps_nobody_from_hearing_of_the_others(tmp_path, damage):
+    db = tmp_path / "a.db"
+    client = Client(db=str(db))
+    steps = 2 * PAGE_EVENTS
+
+    @client.workflow("long")
+    async def long(ctx: Context) -> None:
+        for number in range(steps):
+            await ctx.step(f"step {number}", lambda: None)
+
+    async def run(name):
+        async with client.serve():
+            await long.options(workflow_id=name).start_and_wait()
+
+    async def hear():
+        with trio.fail_after(20):
+            async with client:
+                return await taken(client.events(kinds=["RunCompleted"], last=1_000), 1)
+
+    trio.run(run, "damaged")
+    with apsw.Connection(str(db)) as connection:
+        connection.execute(damage)
+    connection.close()
+    steps = 1
+    trio.run(run, "sound")
+    assert [event.workflow_id for event in trio.run(hear)] == ["sound"]

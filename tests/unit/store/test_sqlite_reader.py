@@ -62,6 +62,16 @@ def test_who_watches_all_events_is_told_of_those_that_are_sound(path: str, reade
     assert (2, 3) not in [(event.run_key, event.seq) for _, event in found]
 
 
+def test_no_number_of_damaged_events_hides_those_behind_them(path: str, reader: SqliteReader):
+    edit(path, "UPDATE log SET body = x'00' WHERE pos BETWEEN 3 AND 17")
+    found = reader.log_after(0, 4)
+    assert [position for position, _ in found] == [1, 2]
+    assert [position for position, _ in reader.log_after(2, 4)] == [18]
+    assert [position for position, _ in reader.log_after(18, 4)] == [19, 20]
+    edit(path, "UPDATE log SET body = x'00'")
+    assert reader.log_after(0, 4) == []
+
+
 def test_an_altered_event_is_named_wherever_it_is_read(path: str, reader: SqliteReader):
     edit(path, FLIP)
     with pytest.raises(StoreDamaged) as caught:
