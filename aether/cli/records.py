@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 
 from aether.cli.moments import Moment, duration
 from aether.cli.output import Cell
+from aether.model.payload import UNREADABLE
 from aether.wire.generated.aether.v1 import client_pb2, model_pb2
 from aether.wire.plain import plain_payload, state_name
 
@@ -117,7 +118,7 @@ def status_fields(status: client_pb2.WorkflowStatus, now_us: int) -> list[tuple[
         ("memo", ", ".join(f"{key}={value_text(value)}" for key, value in sorted(status.memo.items()))),
         ("cancel", "requested" if status.cancel_requested and not info.closed_at_us else ""),
         ("paused", (status.pause_reason or "yes") if status.paused else ""),
-        ("blocked", "the workers' code does not fit the history" if status.blocked else ""),
+        ("blocked", _why_blocked(status) if status.blocked else ""),
         *(("waits for", pending_text(each, now_us)) for each in status.pending),
         ("kept in", status.persistence),
     ]
@@ -126,6 +127,12 @@ def status_fields(status: client_pb2.WorkflowStatus, now_us: int) -> list[tuple[
     if status.HasField("failure"):
         fields.append(("failure", failure_tree(status.failure)))
     return [(name, value) for name, value in fields if value not in ("", Moment(0))]
+
+
+def _why_blocked(status: client_pb2.WorkflowStatus) -> str:
+    if status.failure.type == UNREADABLE:
+        return "the server can not read the history from disk"
+    return "the workers' code does not fit the history"
 
 
 def _origin_text(origin: client_pb2.ForkOrigin) -> str:

@@ -8,7 +8,8 @@ A run is in one of these places while it is open:
   early               nowhere: its start is not due yet
   held                nowhere, or leased and idle: it has something to do and is paused
   parked              nowhere: it waits for a timer, an activity, a child, a promise, a signal or a cancel
-  blocked             the code of the workers does not fit; waits for a worker that came later than theirs
+  blocked             the code of the workers does not fit, or the history can not be read; waits for a worker that
+                      came later than theirs
 """
 
 from __future__ import annotations
@@ -291,7 +292,7 @@ def _first_in_line(state: State, session: Session, kind: TaskKind) -> QueueKey |
 
 
 def block(state: State, lease: Lease, failure: Failure) -> None:
-    """The code of the worker that has the run does not fit its history."""
+    """The code of the worker that has the run does not fit its history, or that can not be read: `UNREADABLE`."""
     run = lease.run
     drop_lease(state, lease)
     state.tell(state.meters.blocked(run, failure, state.now))

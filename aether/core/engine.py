@@ -26,7 +26,7 @@ from aether.core.effects import Decision, QueueSet, RunOpened
 from aether.core.explain import explain_run
 from aether.core.fork import fork
 from aether.core.gates import Gate
-from aether.core.run import Activity, Child, Promise, Run, Timer, fold
+from aether.core.run import RESTARTED, Activity, Child, Promise, Run, Timer, fold
 from aether.core.sessions import Tokens
 from aether.core.state import State, TimerKey
 from aether.core.timers import TimerWheel
@@ -34,8 +34,6 @@ from aether.core.views import EngineView, overview
 from aether.model import events as e
 from aether.model.limits import DEFAULT_LIMITS, Limits
 from aether.model.runs import RunState
-
-_RESTARTED = "the server was restarted"
 
 
 class Engine:
@@ -126,7 +124,7 @@ def _take_up(state: State, run: Run) -> None:
     if run.parked:
         run.rest_seq = run.last_seq
     elif run.attempts:
-        run.interrupted = _RESTARTED
+        run.interrupted = RESTARTED
     for pending in list(run.pending.values()):
         if isinstance(pending, Timer):
             state.timers.arm(("timer", run.key, pending.path), pending.fire_at)

@@ -13,14 +13,14 @@ from aether.core.effects import NotOpen
 from aether.core.inputs import ExplainRun
 from aether.core.lifecycle import ClosingFact, find
 from aether.core.queues import Item, QueueKey, key_of
-from aether.core.run import Activity, Child, Pending, Promise, Run, Timer
+from aether.core.run import RESTARTED, Activity, Child, Pending, Promise, Run, Timer
 from aether.core.sessions import Lease
 from aether.core.state import State
 from aether.core.views import awaited_turn, lacking_labels, takers_of, why_shut
 from aether.model import events as e
 from aether.model.events import AwaitedSignal
 from aether.model.frozen import frozen
-from aether.model.payload import Failure
+from aether.model.payload import UNREADABLE, Failure
 from aether.model.runs import RunState, TaskKind
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -158,6 +158,12 @@ def _cancelling(state: State, run: Run) -> Reason:
 
 
 def _place(state: State, run: Run) -> list[Reason]:
+    if run.blocked is not None and run.blocked.type == UNREADABLE:
+        text = (
+            f"is blocked, because its history can not be read from disk ({run.blocked.message[:_MESSAGE_MAX]}); "
+            "it is read again for a worker that comes later"
+        )
+        return [Reason(ReasonKind.BLOCKED, text, name=UNREADABLE)]
     if run.blocked is not None:
         text = (
             f"is blocked, because the code of its worker does not fit its history ({_said(run.blocked)}); "
@@ -168,6 +174,14 @@ def _place(state: State, run: Run) -> list[Reason]:
         return [
             Reason(ReasonKind.START, f"begins later: its start is {_due(state, run.start_at)}", due_at=run.start_at)
         ]
+    if run.queued and run.interrupted == RESTARTED and not run.pending:
+        # That it was parked is known from an event, and this one had none to say it with.
+        line = _line(state, run)
+        text = (
+            "waits for a worker, which finds out whether its code has more to do or waited for a signal when the "
+            f"server was restarted: {line.text}"
+        )
+        return [Reason(line.kind, text, name=run.task_queue)]
     if run.queued:
         since = f" since it was interrupted ({run.interrupted})" if run.interrupted else ""
         line = _line(state, run)

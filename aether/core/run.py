@@ -41,6 +41,8 @@ TRANSITIONS: dict[tuple[RunState, type], RunState] = {
     (RunState.RUNNING, e.RunCancelled): RunState.CANCELLED,
 }
 
+# Why a run waits for a worker that one had when the server ended.
+RESTARTED = "the server was restarted"
 # Facts that change nothing for the workflow's code: a run that is parked stays parked.
 QUIET_FACTS = (
     e.RunPaused,

@@ -7,6 +7,9 @@ from aether.model.frozen import frozen
 RAW: Final = "bytes"
 """The encoding of a value that is bytes itself: as they are."""
 
+UNREADABLE: Final = "HistoryUnreadable"
+"""The type of the failure with which a run is blocked that its server can not read from disk."""
+
 
 @frozen
 class Payload:

@@ -13,7 +13,7 @@ import trio
 
 from aether.model import events as e
 from aether.server.machine import Call, call_in_thread
-from aether.store.interface import EventRow, Reader, Store
+from aether.store.interface import EventRow, Reader, Store, StoreDamaged, StoreError
 from aether.wire.convert import KINDS, decode_event
 
 R = TypeVar("R")
@@ -44,14 +44,22 @@ class Archive:
             await self.settle(is_patient)
         async with self._limiter:
             reader = self._idle.pop() if self._idle else self._store.reader()
+            is_fit = True
             try:
                 if not self._store.is_durable:
                     await trio.lowlevel.checkpoint()
                     return query(reader)
                 # The query runs to its end even if nobody waits any more: the connection must not be in two hands.
                 return await self._call(partial(query, reader))
+            except StoreError as fault:
+                # Whoever asks again shall not meet what is left of a failure.
+                is_fit = isinstance(fault, StoreDamaged)
+                raise
             finally:
-                self._idle.append(reader)
+                if is_fit:
+                    self._idle.append(reader)
+                else:
+                    reader.close()
 
     async def events(self, run_key: int, first_seq: int, last_seq: int) -> list[EventRow]:
         """Events of one run, all that are asked for."""

@@ -31,7 +31,6 @@ from attrs import evolve, frozen
 
 from aether.core.engine import Engine
 from aether.model.limits import DEFAULT_LIMITS, Limits
-from aether.model.payload import Failure
 from aether.server.admin_service import AdminService
 from aether.server.archive import Archive
 from aether.server.census import Census
@@ -40,6 +39,7 @@ from aether.server.connection import current_burst
 from aether.server.engine_loop import EngineLoop
 from aether.server.entropy import new_id
 from aether.server.event_service import EventService
+from aether.server.fetching import fetch
 from aether.server.histories import Histories
 from aether.server.listener import BindError, Drain, Listener, bind_tcp, serve_connections, server_tls
 from aether.server.loop_watch import watch_loop
@@ -63,7 +63,7 @@ from aether.server.traffic import Traffic
 from aether.server.windows import Window, bind_windows, close_windows, keep_open
 from aether.server.worker_service import WorkerService
 from aether.server.writer import WriterLimits
-from aether.store.interface import Opened, Store, StoreError
+from aether.store.interface import Opened, Store
 from aether.store.open import open_store
 from aether.wire.calls import Method
 
@@ -126,7 +126,7 @@ async def run_engine(
     try:
         async with trio.open_nursery() as readers:
             loop = tier.loop(engine, clock, Histories(limits.histories_bytes_max), tally)
-            loop.outbox = Outbox(partial(_fetch, readers, archive), loop.block)
+            loop.outbox = Outbox(partial(fetch, readers, archive), loop.block)
             loop.burst = current_burst()
             timekeeper = Timekeeper(clock, loop.post)
             loop.on_due = timekeeper.set_due
@@ -188,27 +188,6 @@ async def _recover(loop: EngineLoop, archive: Archive, opened: Opened) -> None:
             log.error("closed_run_damaged", run_key=damage.run_key, error=damage.what)
     if recovery.runs or recovery.damage:
         log.info("recovered", open_runs=recovery.runs, events=recovery.events, damaged=len(recovery.damage))
-
-
-def _fetch(
-    nursery: trio.Nursery,
-    archive: Archive,
-    run_key: int,
-    first_seq: int,
-    last_seq: int,
-    then: Callable[[list[bytes]], None],
-    give_up: Callable[[Failure], None],
-) -> None:
-    async def read() -> None:
-        try:
-            rows = await archive.events(run_key, first_seq, last_seq)
-        except StoreError as fault:
-            log.error("history_unreadable", run_key=run_key, error=str(fault))
-            give_up(Failure(type(fault).__name__, str(fault)))
-        else:
-            then([row.body for row in rows])
-
-    nursery.start_soon(read)
 
 
 async def serve(

@@ -7,7 +7,7 @@ from aether.core.effects import NotOpen
 from aether.core.explain import REASONS_MAX, Explanation, explain, explain_end, span_text, time_text
 from aether.model import commands as c
 from aether.model import events as e
-from aether.model.payload import Failure
+from aether.model.payload import UNREADABLE, Failure
 from aether.model.policy import RetryPolicy
 from aether.model.runs import RunState
 from tests.unit.core.engine_room import BOOM, T0, Room, S, activity, child, data, done, step
@@ -172,6 +172,30 @@ def test_a_blocked_run_names_both_sides(room):
     room.complete(room.token(), c.BlockRun(Failure("NonDeterminism", "history has step 'a', the code wants step 'b'")))
     assert "NonDeterminism: history has step 'a', the code wants step 'b'" in why(room)
     assert reasons(room) == ["blocked"]
+
+
+def test_a_run_that_can_not_be_read_does_not_blame_its_code(room):
+    room.open()
+    room.start()
+    room.complete(room.token(), c.BlockRun(Failure(UNREADABLE, "a file: the disk failed")))
+    assert why(room) == (
+        "is blocked, because its history can not be read from disk (a file: the disk failed); "
+        "it is read again for a worker that comes later."
+    )
+    assert reasons(room) == ["blocked"]
+
+
+def test_a_run_that_waited_for_signals_alone_does_not_claim_to_have_more_to_do_after_a_restart(room):
+    room.open()
+    room.start()
+    room.park(room.token(), awaits=(GO,))
+    assert why(room) == "waits for signal 'go' at 1.2.1."
+    room.restart()
+    assert why(room) == (
+        "waits for a worker, which finds out whether its code has more to do or waited for a signal when the server "
+        "was restarted: no worker is connected that has workflow 'order' in task queue 'q'."
+    )
+    assert reasons(room) == ["no_worker"]
 
 
 def test_a_run_that_is_not_due_says_when_it_is(room):
