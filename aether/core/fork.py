@@ -286,7 +286,11 @@ def _rested_on(shared: Sequence[e.Event], begun: set[int], anew: set[int]) -> se
     given_up = _GivenUp()
     for event in reversed(shared):
         path = getattr(event.fact, "path", "")
-        if event.seq in begun and (_is_rested_on(path, event.seq, latest, begins) or given_up.may_rest_on(path)):
+        if event.seq in begun and (
+            _is_rested_on(path, event.seq, latest, begins)
+            or given_up.may_rest_on(path)
+            or (getattr(event.fact, "detached", False) and _is_awaited(path, event.seq, begins))
+        ):
             rested_on.add(event.seq)
         for branch, number in _levels(path):
             latest[branch] = max(latest.get(branch, 0), number)
@@ -304,6 +308,20 @@ def _is_rested_on(child: str, seq: int, latest: dict[str, int], begins: dict[str
         if any(fork < number and first > seq for fork, first in begins.get(branch, {}).values()):
             return True
     return False
+
+
+def _is_awaited(path: str, seq: int, begins: dict[str, dict[str, tuple[int, int]]]) -> bool:
+    """Is there a branch beside it that may have begun because the path's own had ended, as under a limit?"""
+    return any(
+        _place(other) > _place(branch) and fork == number and first > seq
+        for opener, number, branch in _branches(path)
+        for other, (fork, first) in begins[opener].items()
+    )
+
+
+def _place(branch: str) -> int:
+    """Among those that were opened with it."""
+    return int(branch.rpartition(".")[2])
 
 
 @define

@@ -415,7 +415,9 @@ def child_of(parent: Run, command: c.StartChild) -> e.ChildStarted:
     place = f"{parent.run_id}/{parent.last_seq + 1}"
     run_id = blake2b(place.encode(), digest_size=16).hexdigest()
     workflow_id = command.workflow_id or f"{parent.workflow_id}/{command.path}"
-    return e.ChildStarted(command.path, workflow_id, run_id, command.workflow_type, command.parent_close_policy)
+    return e.ChildStarted(
+        command.path, workflow_id, run_id, command.workflow_type, command.parent_close_policy, command.detached
+    )
 
 
 def begin_child(state: State, parent: Run, command: c.StartChild, fact: e.ChildStarted) -> None:

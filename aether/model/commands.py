@@ -70,6 +70,8 @@ class StartChild:
     parent_close_policy: ParentClosePolicy = ParentClosePolicy.CANCEL
     labels: Labels = ()
     concurrency: ConcurrencyLimit | None = None
+    # The code goes on once it is started.
+    detached: bool = False
 
 
 @frozen

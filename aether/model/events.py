@@ -199,6 +199,8 @@ class ChildStarted:
     run_id: str
     workflow_type: str
     parent_close_policy: ParentClosePolicy = ParentClosePolicy.CANCEL
+    # The code went on once it was started.
+    detached: bool = False
 
 
 @frozen

@@ -188,6 +188,7 @@ class Context:
             policy,
             workflow.labels,
             workflow.limit(args, kwargs),
+            detached=what == "spawn",
         )
 
     @overload

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from functools import partial
 
 import pytest
 import trio
@@ -67,6 +68,20 @@ async def booking(ctx: Context, how: str) -> None:
     raise ValueError(how)
 
 
+@client.workflow("batch")
+async def batch(ctx: Context) -> list[int]:
+    spawned: list[aether.Spawned[int]] = []
+
+    async def part(number: int) -> int:
+        if number % 2:
+            return await ctx.step(f"part {number}", lambda: number)
+        spawned.append(await ctx.spawn(ship, number))
+        return number
+
+    parts = await ctx.parallel([partial(part, number) for number in range(4)], limit=1)
+    return [*parts, *[await child.result() for child in spawned]]
+
+
 @client.workflow("draw")
 async def draw(ctx: Context) -> list[str]:
     first = str(ctx.uuid())
@@ -121,6 +136,25 @@ async def test_a_fork_at_any_event_comes_to_the_same_end(env: Environment) -> No
         origin = (await fork.status()).info.forked_from
         assert origin == aether.ForkOrigin("order-1", handle.run_id, at)
     assert [info.workflow_id async for info in handle.forks()] == [f"fork-{at}" for at in range(count - 1, 0, -1)]
+
+
+@testbed.test
+async def test_a_run_whose_branches_wait_for_each_other_is_forked_or_refused(
+    env: Environment,
+) -> None:
+    handle = await batch.start()
+    result = await handle.result()
+    assert result == [0, 1, 2, 3, 1, 3]
+    forked = 0
+    for at in range(1, len(await env.history(handle))):
+        try:
+            fork = await handle.fork(at=at)
+        except aether.InvalidArgument as refused:
+            assert "was open and the run had gone on: fork at" in str(refused)  # noqa: PT017
+            continue
+        forked += 1
+        assert await fork.result() == result, f"the fork at event {at}"
+    assert forked == 4
 
 
 @testbed.test

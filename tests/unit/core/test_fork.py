@@ -1,6 +1,7 @@
 """Where a history can be cut, what of it a fork begins with, and how the engine takes it up."""
 
 import pytest
+from attrs import evolve
 
 from aether.core.effects import Started
 from aether.core.fork import FORK_TAG, plan, retry_point
@@ -140,6 +141,21 @@ def test_a_child_on_which_nothing_rests_begins_anew(before, child, later):
     beside = [*map(completed, before), *map(completed, later)]
     facts = (*map(completed, before), began(child), *map(completed, later), e.SignalReceived("go", data()))
     assert kept(2 + len(facts), *facts) == [*beside, e.SignalReceived("go", data())]
+
+
+def test_a_child_that_nobody_waited_for_can_not_be_left_out_when_a_later_branch_began_behind_it():
+    """`parallel(limit=1)`: the second branch began because the first one, which spawned the child, had ended."""
+    spawned = evolve(began("1.1.1"), detached=True)
+    facts = (spawned, completed("1.2.1"))
+    with pytest.raises(InvalidArgument, match=r"child 'w/1\.1\.1' was open and the run had gone on: fork at 2 or bef"):
+        kept(4, *facts)
+    assert kept(3, *facts) == []
+    # One that has not begun, or was at work before, does not rest on it.
+    assert kept(4, spawned, e.SignalReceived("go", data())) == [e.SignalReceived("go", data())]
+    assert kept(5, completed("1.2.1"), spawned, completed("1.2.2")) == [completed("1.2.1"), completed("1.2.2")]
+    for path in ("1.2.1", "1.10.1"):
+        assert kept(4, evolve(began(path), detached=True), completed("1.1.1")) == [completed("1.1.1")]
+    assert kept(4, evolve(began("1.10.1"), detached=True), completed("1.2.1")) == [completed("1.2.1")]
 
 
 def test_a_child_in_what_had_a_deadline_can_not_be_left_out_when_the_deadline_was_given_up():

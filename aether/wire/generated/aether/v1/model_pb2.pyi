@@ -477,18 +477,20 @@ class ActivityCancelled(_message.Message):
     def __init__(self, path: _Optional[str] = ...) -> None: ...
 
 class ChildStarted(_message.Message):
-    __slots__ = ("path", "workflow_id", "run_id", "workflow_type", "parent_close_policy")
+    __slots__ = ("path", "workflow_id", "run_id", "workflow_type", "parent_close_policy", "detached")
     PATH_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
     PARENT_CLOSE_POLICY_FIELD_NUMBER: _ClassVar[int]
+    DETACHED_FIELD_NUMBER: _ClassVar[int]
     path: str
     workflow_id: str
     run_id: str
     workflow_type: str
     parent_close_policy: ParentClosePolicy
-    def __init__(self, path: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., parent_close_policy: _Optional[_Union[ParentClosePolicy, str]] = ...) -> None: ...
+    detached: bool
+    def __init__(self, path: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., parent_close_policy: _Optional[_Union[ParentClosePolicy, str]] = ..., detached: bool = ...) -> None: ...
 
 class ChildCompleted(_message.Message):
     __slots__ = ("path", "result")

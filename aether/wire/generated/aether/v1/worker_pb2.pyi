@@ -243,7 +243,7 @@ class ScheduleActivity(_message.Message):
     def __init__(self, path: _Optional[str] = ..., activity_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., retry: _Optional[_Union[_model_pb2.RetryPolicy, _Mapping]] = ..., timeouts: _Optional[_Union[_model_pb2.ActivityTimeouts, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., concurrency: _Optional[_Union[_model_pb2.ConcurrencyLimit, _Mapping]] = ...) -> None: ...
 
 class StartChild(_message.Message):
-    __slots__ = ("path", "workflow_type", "workflow_id", "task_queue", "input", "parent_close_policy", "labels", "concurrency")
+    __slots__ = ("path", "workflow_type", "workflow_id", "task_queue", "input", "parent_close_policy", "labels", "concurrency", "detached")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -259,6 +259,7 @@ class StartChild(_message.Message):
     PARENT_CLOSE_POLICY_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
+    DETACHED_FIELD_NUMBER: _ClassVar[int]
     path: str
     workflow_type: str
     workflow_id: str
@@ -267,7 +268,8 @@ class StartChild(_message.Message):
     parent_close_policy: _model_pb2.ParentClosePolicy
     labels: _containers.ScalarMap[str, str]
     concurrency: _model_pb2.ConcurrencyLimit
-    def __init__(self, path: _Optional[str] = ..., workflow_type: _Optional[str] = ..., workflow_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., parent_close_policy: _Optional[_Union[_model_pb2.ParentClosePolicy, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., concurrency: _Optional[_Union[_model_pb2.ConcurrencyLimit, _Mapping]] = ...) -> None: ...
+    detached: bool
+    def __init__(self, path: _Optional[str] = ..., workflow_type: _Optional[str] = ..., workflow_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., input: _Optional[_Union[_model_pb2.Payload, _Mapping]] = ..., parent_close_policy: _Optional[_Union[_model_pb2.ParentClosePolicy, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., concurrency: _Optional[_Union[_model_pb2.ConcurrencyLimit, _Mapping]] = ..., detached: bool = ...) -> None: ...
 
 class CancelPending(_message.Message):
     __slots__ = ("path",)
