@@ -308,7 +308,7 @@ class Client:
             filter=filter,
             doing=doing,
         )
-        return list_runs(self.transport, request, limit)
+        return list_runs(self.transport, request, limit, self.timeout_s)
 
     async def metrics(self, *, samples: bool = False) -> Metrics:
         """The server in numbers: runs by state, what waits in task queues, workers, counters.

@@ -3,7 +3,6 @@
 import math
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 import anyio
@@ -182,7 +181,9 @@ class Handle(Generic[R]):
         request = admin_pb2.GetHistoryRequest(workflow_id=self.workflow_id, run_id=self.run_id, after_seq=after_seq)
         path = "/aether.v1.AdminService/GetHistory"
         if not follow:
-            return rpc.stream(self._client.transport, path, request, partial(decode_event))
+            return rpc.stream_until(
+                self._client.transport, path, request, decode_event, timeout_s=self._client.timeout_s
+            )
         request.follow = True
         return self._follow(path, request)
 
@@ -210,8 +211,12 @@ class Handle(Generic[R]):
     async def timeline(self) -> list[TimelineRow]:
         """What the run did and when: first the run, then its parts in the order of its code, then its signals."""
         request = admin_pb2.GetTimelineRequest(workflow_id=self.workflow_id, run_id=self.run_id)
-        rows = rpc.stream(
-            self._client.transport, "/aether.v1.AdminService/GetTimeline", request, timeline_row_from_proto
+        rows = rpc.stream_until(
+            self._client.transport,
+            "/aether.v1.AdminService/GetTimeline",
+            request,
+            timeline_row_from_proto,
+            timeout_s=self._client.timeout_s,
         )
         return [row async for row in rows]
 
@@ -245,8 +250,12 @@ class Handle(Generic[R]):
     async def at(self, seq: int) -> PastState:
         """The run as it was after event `seq`. Raises `InvalidArgument` if there is no such event."""
         request = admin_pb2.GetStateAtRequest(workflow_id=self.workflow_id, run_id=self.run_id, seq=seq)
-        items = rpc.stream(
-            self._client.transport, "/aether.v1.AdminService/GetStateAt", request, admin_pb2.StateItem.FromString
+        items = rpc.stream_until(
+            self._client.transport,
+            "/aether.v1.AdminService/GetStateAt",
+            request,
+            admin_pb2.StateItem.FromString,
+            timeout_s=self._client.timeout_s,
         )
         return state_from_items([item async for item in items], self._client.converter)
 

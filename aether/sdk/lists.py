@@ -12,13 +12,16 @@ from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
 PAGE_RUNS: Final = 1_000
 
 
-async def list_runs(transport: Transport, request: admin_pb2.ListRequest, limit: int) -> AsyncIterator[WorkflowInfo]:
+async def list_runs(
+    transport: Transport, request: admin_pb2.ListRequest, limit: int, timeout_s: float
+) -> AsyncIterator[WorkflowInfo]:
     """At most `limit` runs; pages follow each other by key, so what is started meanwhile shifts nothing."""
     while limit > 0:
         request.limit = min(limit, PAGE_RUNS)
         count = 0
         parse = client_pb2.WorkflowInfo.FromString
-        async for message in rpc.stream(transport, "/aether.v1.AdminService/ListWorkflows", request, parse):
+        path = "/aether.v1.AdminService/ListWorkflows"
+        async for message in rpc.stream_until(transport, path, request, parse, timeout_s=timeout_s):
             count += 1
             request.before_run_key = message.run_key
             yield info_from_proto(message)

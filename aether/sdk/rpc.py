@@ -61,6 +61,34 @@ async def call(
     return parse(data)
 
 
+class _Repetition:
+    """How often, and for how long, a request is repeated while the server can not be reached."""
+
+    def __init__(self, timeout_s: float | None) -> None:
+        self._deadline = None if timeout_s is None else anyio.current_time() + timeout_s
+        self._backoff = Backoff()
+        self._cause: AetherError | None = None
+        self._is_told = False
+
+    def left_s(self) -> float | None:
+        return None if self._deadline is None else self._deadline - anyio.current_time()
+
+    async def after(self, error: AetherError) -> None:
+        """Until it may be asked again. Raises the error where that is of no use, or too late."""
+        left_s = self.left_s()
+        is_late = left_s is not None and self._backoff.next_s >= left_s
+        if isinstance(error, DeadlineExceeded) and is_late and self._cause is not None:
+            # That the time is over says less than why nothing came of it.
+            raise self._cause from error
+        if not error.is_retryable or is_late:
+            raise error
+        if isinstance(error, ServerUnavailable) and not self._is_told:
+            self._is_told = True
+            _log.warning("%s; trying again", error, extra={"event": "server_unreachable", "fields": {}})
+        self._cause = error
+        await self._backoff.wait()
+
+
 async def call_until(
     transport: Transport,
     path: str,
@@ -74,28 +102,34 @@ async def call_until(
 
     `before_again` may change the request.
     """
-    deadline = None if timeout_s is None else anyio.current_time() + timeout_s
-    backoff = Backoff()
-    cause: AetherError | None = None
-    is_told = False
+    repetition = _Repetition(timeout_s)
     while True:
-        left_s = None if deadline is None else deadline - anyio.current_time()
         try:
-            return await call(transport, path, request, parse, timeout_s=left_s)
+            return await call(transport, path, request, parse, timeout_s=repetition.left_s())
         except AetherError as error:
-            is_late = deadline is not None and anyio.current_time() + backoff.next_s >= deadline
-            if isinstance(error, DeadlineExceeded) and is_late and cause is not None:
-                # That the time is over says less than why nothing came of it.
-                raise cause from error
-            if not error.is_retryable or is_late:
-                raise
-            if isinstance(error, ServerUnavailable) and not is_told:
-                is_told = True
-                _log.warning("%s; trying again", error, extra={"event": "server_unreachable", "fields": {}})
-            cause = error
-        await backoff.wait()
+            await repetition.after(error)
         if before_again is not None:
             before_again()
+
+
+async def stream_until(
+    transport: Transport, path: str, request: Message, parse: Callable[[bytes], T], *, timeout_s: float
+) -> AsyncGenerator[T, None]:
+    """One request, many answers. It is repeated by the same rule, but not when some of the answers have come."""
+    repetition = _Repetition(timeout_s)
+    while True:
+        has_begun = False
+        try:
+            async with aclosing(stream(transport, path, request, parse)) as answers:
+                async for answer in answers:
+                    has_begun = True
+                    yield answer
+        except AetherError as error:
+            if has_begun:
+                raise
+            await repetition.after(error)
+        else:
+            return
 
 
 async def stream(

@@ -11,7 +11,9 @@ import anyio.from_thread
 import pytest
 
 import aether
+from aether.errors import ServerUnavailable
 from aether.model import events as e
+from tests.integration.peers import ServerProcess
 from tests.processes import Child, Server
 
 pytestmark = pytest.mark.anyio
@@ -308,3 +310,46 @@ async def test_a_worker_that_no_server_answers_says_so_and_goes_on_trying(free_p
             await anyio.sleep(0.005)
         group.cancel_scope.cancel()
     assert "cannot connect to" in caplog.text
+
+
+async def test_what_is_asked_first_of_a_server_that_has_come_back_is_answered(tmp_path):
+    server = ServerProcess.start(tmp_path / "aether.db")
+    client, pair = caller(f"http://{server.address}")
+    async with client:
+        handle = await pair.start()
+        # In one go, so that nobody has noticed yet that the connection is lost.
+        server.kill()
+        server = ServerProcess.start(tmp_path / "aether.db", port=server.port)
+        told = []
+
+        async def ask(answers):
+            told.append([answer async for answer in answers])
+
+        async def rows():
+            for row in await handle.timeline():
+                yield row
+
+        async def state():
+            yield await handle.at(1)
+
+        async with anyio.create_task_group() as group:
+            for answers in (handle.history(), client.list(), rows(), state()):
+                group.start_soon(ask, answers)
+        assert [len(answers) for answers in told] == [1] * 4
+    server.stop()
+
+
+async def test_who_has_begun_to_be_answered_is_told_that_the_rest_is_missing(tmp_path):
+    server = ServerProcess.start(tmp_path / "aether.db")
+    client, pair = caller(f"http://{server.address}")
+    async with client:
+        # More than is under way at a time.
+        tags = {f"tag-{number}": "x" * 200 for number in range(32)}
+        many = [pair.options(workflow_id=f"w{number}", tags=tags).prepare() for number in range(300)]
+        await client.start_many(many)
+        listed = client.list(limit=300)
+        assert (await anext(listed)).workflow_type == "pair"
+        server.kill()
+        with pytest.raises(ServerUnavailable):
+            async for _ in listed:
+                pass
