@@ -39,14 +39,12 @@ from aether.store.lock import FileLock
 from aether.store.sqlite_backup import back_up
 from aether.store.sqlite_check import check_file, find_recent_damage
 from aether.store.sqlite_errors import translate
+from aether.store.sqlite_log import WriteAheadLog
 from aether.store.sqlite_migrate import migrate
 from aether.store.sqlite_reader import SqliteReader
 from aether.store.sqlite_retention import Sweeper
 from aether.store.sqlite_room import Room, Shrinker, vacuum
 from aether.store.sqlite_schema import NOTE
-
-CHECKPOINT_PAGES: Final = 4_000
-"""Pages in the write-ahead log, 4 KiB each, from which `tidy` copies them back."""
 
 _SMALLEST_DATABASE: Final = 512
 
@@ -63,15 +61,12 @@ class SqliteStore:
         # Two names of one file must meet at one lock.
         self._file = Path(os.path.realpath(path))  # Path.resolve raises on a loop of links
         self._path = str(self._file)
-        self._log_path = self._path + "-wal"
-        self._log_file = Path(self._log_path)
+        self._log = WriteAheadLog(self._path + "-wal")
         self._vfs = vfs
         self._lock: FileLock | None = None
         self._connection: apsw.Connection | None = None
         self._refusal: StoreError | None = None
         self._files = (0, 0, 0, 0)
-        self._log_pages = 0
-        self._tidied_pages = 0
         # Where the log ended before its last events were removed: the next one gets the place behind it.
         self._lost_position: int | None = None
         self._sweeper = Sweeper()
@@ -144,13 +139,8 @@ class SqliteStore:
 
     def tidy(self) -> None:
         """Copy a log that has grown back into the file. A failed flush is fatal as in `commit`."""
-        if self._log_pages - self._tidied_pages < CHECKPOINT_PAGES:
-            return
-        connection = self._writable()
-        self._tidied_pages = self._log_pages
         try:
-            # Passive: a reader in the middle of a query delays the copying, never the writer.
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._log.tidy(self._writable())
         except apsw.Error as error:
             refused = self._give_up(error)
             if not refused.is_retryable:
@@ -231,7 +221,7 @@ class SqliteStore:
             else:
                 sqlite_schema.configure(connection)
                 migrate(connection, found)
-            connection.set_wal_hook(self._count_log_pages)
+            connection.set_wal_hook(self._log.count)
             epoch = connection.execute("UPDATE meta SET v = v + 1 WHERE k = 'epoch' RETURNING v").get
             if epoch is None:
                 raise StoreDamaged("how often it was opened is lost", where=self._path, advice=RESTORE_ADVICE)
@@ -252,9 +242,9 @@ class SqliteStore:
         if 0 < size < _SMALLEST_DATABASE:
             raise StoreFormat("this is not a database", where=self._path, advice="give another path")
         # It would throw the log away, and with it all that was not copied back.
-        if size == 0 and _size(self._log_file) > 0:
+        if size == 0 and _size(Path(self._log.path)) > 0:
             raise StoreDamaged(
-                f"the database is gone but its log {self._log_file} is there",
+                f"the database is gone but its log {self._log.path} is there",
                 where=self._path,
                 advice="put the database file back beside it, or move the log away to start anew",
             )
@@ -313,15 +303,9 @@ class SqliteStore:
             connection.execute(_INSERT_EVENTS[size], values)
             done += size
 
-    def _count_log_pages(self, connection: apsw.Connection, database: str, pages: int) -> int:
-        self._log_pages = pages
-        if pages < self._tidied_pages:
-            self._tidied_pages = 0  # the log was used from its start again
-        return apsw.SQLITE_OK
-
     def _identify(self) -> tuple[int, int, int, int]:
         # Of texts: at each commit, and a Path takes three times as long.
-        file, log = os.stat(self._path), os.stat(self._log_path)  # noqa: PTH116
+        file, log = os.stat(self._path), os.stat(self._log.path)  # noqa: PTH116
         return file.st_dev, file.st_ino, log.st_dev, log.st_ino
 
     def _refuse_replaced_files(self) -> None:

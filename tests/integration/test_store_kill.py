@@ -21,11 +21,12 @@ CHILD = """
 import sys
 import trio
 from aether.server.writer import Writer
-from aether.store import sqlite
+from aether.store import sqlite, sqlite_log
 from aether.store.interface import Batch, EventRow, RunRow
 
 path, per_batch = sys.argv[1], int(sys.argv[2])
-sqlite.CHECKPOINT_PAGES = 50  # so that kills hit the copying back as well
+# So that kills hit also the making of room and the copying back.
+sqlite_log.FILL_FROM_PAGES, sqlite_log.CHECKPOINT_PAGES = 10, 50
 
 def durable(ticket):
     sys.stdout.write(f"{ticket}\\n")

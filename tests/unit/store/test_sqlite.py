@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from aether.store import sqlite
+from aether.store import sqlite_log
 from aether.store.interface import (
     Batch,
     StoreBusy,
@@ -99,7 +99,7 @@ def test_a_write_error_of_the_disk_ends_all_writing(store: SqliteStore, disk: Fa
 
 
 def fill_log(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "CHECKPOINT_PAGES", 10)
+    monkeypatch.setattr(sqlite_log, "CHECKPOINT_PAGES", 10)
     store.commit([Batch(events=[event_row(1, seq, bytes(4000)) for seq in range(2, 30)])])
 
 
@@ -118,7 +118,7 @@ def test_the_log_is_copied_back_by_tidy_and_not_before(
 
 
 def test_the_log_file_does_not_grow_for_ever(store: SqliteStore, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sqlite, "CHECKPOINT_PAGES", 10)
+    monkeypatch.setattr(sqlite_log, "CHECKPOINT_PAGES", 10)
     for seq in range(2, 300):
         store.commit([Batch(events=[event_row(1, seq, bytes(4000))])])
         store.tidy()
@@ -128,7 +128,7 @@ def test_the_log_file_does_not_grow_for_ever(store: SqliteStore, monkeypatch: py
 def test_a_reader_that_holds_an_old_view_delays_the_copying_and_nothing_else(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(sqlite, "CHECKPOINT_PAGES", 10)
+    monkeypatch.setattr(sqlite_log, "CHECKPOINT_PAGES", 10)
     store.commit([Batch(runs=[run_row(2)], events=[event_row(2, 1)])])
     reader = store.reader()
     runs = reader.open_runs()
@@ -303,7 +303,7 @@ def test_whichever_call_to_the_disk_fails_nothing_acknowledged_is_lost_and_nothi
     tmp_path: Path, disk: FaultyDisk, monkeypatch: pytest.MonkeyPatch, code: int
 ):
     """Fail the 1st, 2nd, 3rd … call of a short life, until a life has none left to fail."""
-    monkeypatch.setattr(sqlite, "CHECKPOINT_PAGES", 6)
+    monkeypatch.setattr(sqlite_log, "CHECKPOINT_PAGES", 6)
     operation = "flush" if code == FLUSH_FAILED else "write"
     for nth in range(1, 1000):
         path = str(tmp_path / f"{nth}.db")
