@@ -1,6 +1,7 @@
 """One connection of a client as tasks: reader, writer and timer around the protocol in `wire`; none per call.
 
-The writer runs once per scheduler pass in which anything was queued, and writes all of it at once.
+The writer runs once per scheduler pass in which anything was queued, and writes all of it at once. Whoever knows that
+nothing follows in that pass has it written there and then.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ class Channel:
         self._alarm = Gate()
         self._written = Gate()
         self._room = anyio.Event()
+        self._unsent: memoryview | None = None
+        self._is_resting = False  # the writer has nothing in hand
+        self.link.flush = self._flush
         self.link.wake = self._output.open
         self.link.wake_timer = self._alarm.open
         self.link.on_room = self._on_room
@@ -78,11 +82,23 @@ class Channel:
                 return
             link.feed(data, self._clock())
 
+    def _flush(self) -> None:
+        if self._is_resting and self._unsent is None and (data := self.link.pull()):
+            try:
+                sent = self._pipe.write_now(data)
+            except GONE:
+                # The writer will find out too.
+                sent = 0
+            if sent < len(data):
+                self._unsent = memoryview(data)[sent:]
+                self._output.open()
+            self._written.open()
+
     async def _write(self, scope: anyio.CancelScope) -> None:
         link = self.link
         try:
             while True:
-                data = link.pull()
+                data, self._unsent = self._unsent or link.pull(), None
                 if data:
                     await self._pipe.write(data)
                     self._written.open()
@@ -90,7 +106,9 @@ class Channel:
                     if not data:
                         break
                 else:
+                    self._is_resting = True
                     await self._output.wait()
+                    self._is_resting = False
         except GONE as error:
             link.lost(str(error) or "connection reset")
         scope.cancel()

@@ -5,8 +5,9 @@ anyio finds out at every call which loop runs, through several functions; here i
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
 
 import anyio
 import anyio.lowlevel
@@ -28,6 +29,36 @@ def event_maker() -> Callable[[], Event]:
 
         return trio.Event
     return type(anyio.Event())
+
+
+class Scope(Protocol):
+    """A cancel scope of anyio, or one of Trio."""
+
+    def cancel(self) -> None: ...
+
+
+class Group(Protocol):
+    """A task group of anyio, or a nursery of Trio."""
+
+    @property
+    def cancel_scope(self) -> Scope: ...
+
+    def start_soon(
+        self, function: Callable[..., Coroutine[Any, Any, Any]], /, *args: Any, name: object = None
+    ) -> object: ...
+
+
+@asynccontextmanager
+async def open_group() -> AsyncIterator[Group]:
+    """For tasks that are many: anyio makes a scope and a handle for each, which nobody asks for here."""
+    if sniffio.current_async_library() == "trio":
+        import trio
+
+        async with trio.open_nursery() as nursery:
+            yield nursery
+    else:
+        async with anyio.create_task_group() as group:
+            yield group
 
 
 def loop_clock() -> Callable[[], float]:

@@ -42,7 +42,10 @@ class Pipe(Protocol):
     async def read(self) -> bytes:
         """Octets, or nothing at the end."""
 
-    async def write(self, data: bytes) -> None: ...
+    def write_now(self, data: bytes) -> int:
+        """Write what can be written without waiting, and say how much that was."""
+
+    async def write(self, data: bytes | memoryview) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -67,19 +70,19 @@ class SocketPipe:
             except BlockingIOError:
                 continue
 
-    async def write(self, data: bytes) -> None:
-        sent = self._send(data)
-        if sent < len(data):
-            view = memoryview(data)
-            while sent < len(data):
-                await anyio.wait_writable(self._fd)
-                sent += self._send(view[sent:])
-
-    def _send(self, data: bytes | memoryview) -> int:
+    def write_now(self, data: bytes | memoryview) -> int:
         try:
             return self._sock.send(data)
         except BlockingIOError:
             return 0
+
+    async def write(self, data: bytes | memoryview) -> None:
+        sent = self.write_now(data)
+        if sent < len(data):
+            view = memoryview(data)
+            while sent < len(data):
+                await anyio.wait_writable(self._fd)
+                sent += self.write_now(view[sent:])
 
     async def close(self) -> None:
         if self._owner is not None:
@@ -101,8 +104,11 @@ class StreamPipe:
         except anyio.EndOfStream:
             return b""
 
-    async def write(self, data: bytes) -> None:
-        await self._stream.send(data)
+    def write_now(self, data: bytes) -> int:
+        return 0
+
+    async def write(self, data: bytes | memoryview) -> None:
+        await self._stream.send(bytes(data))
 
     async def close(self) -> None:
         await anyio.aclose_forcefully(self._stream)

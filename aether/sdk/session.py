@@ -9,13 +9,11 @@ and nothing that they would say is heard any more.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from functools import partial
 from itertools import islice
 from typing import Any, Final
 
 import anyio
 import anyio.lowlevel
-from anyio.abc import TaskGroup
 from attrs import frozen
 from google.protobuf.message import DecodeError
 
@@ -30,7 +28,7 @@ from aether.sdk.converters import Converter
 from aether.sdk.define import Activity, Workflow
 from aether.sdk.execute import Attempt
 from aether.sdk.failures import to_failure
-from aether.sdk.gate import Gate, event_maker, loop_clock
+from aether.sdk.gate import Gate, Group, event_maker, loop_clock, open_group
 from aether.sdk.run import Run
 from aether.sdk.steps import Lane, ThreadLane
 from aether.sdk.transport import TransportStream
@@ -125,7 +123,7 @@ class Session:
         self._outcomes = outcomes
         self._stream = stream
         self._registered = pb.RegisterResponse()
-        self._group: TaskGroup
+        self._group: Group
         self._runs: OrderedDict[int, Run] = OrderedDict()
         self._attempts: dict[int, Attempt] = {}
         self._dirty: OrderedDict[Run, None] = OrderedDict()
@@ -144,7 +142,7 @@ class Session:
     async def run(self, on_registered: Callable[[], None]) -> None:
         """Until the stream ends. Raises `RpcError` if it does not end well."""
         self._send(pb.WorkerMessage(register=self.settings.registration()))
-        async with anyio.create_task_group() as group:
+        async with open_group() as group:
             self._group = group
             try:
                 await self._read_registration()
@@ -363,8 +361,13 @@ class Session:
             run.receive(events, is_partial=task.more)
             if not run.has_started and not task.more:
                 run.has_started = True
-                main = partial(run.main, Context(run, self.converter))
-                self._group.start_soon(main, name=f"run {run.workflow_id}")
+                self._group.start_soon(self._execute, run, name=f"run {run.workflow_id}")
+
+    async def _execute(self, run: Run) -> None:
+        await run.main(Context(run, self.converter))
+        if len(self._runs) == 1 and not self._attempts:
+            # Nobody else can have anything to say in this pass.
+            self._stream.flush()
 
     def _begin(self, token: int, workflow_type: str, events: list[e.Event]) -> Run | None:
         workflow = self.settings.workflows.get(workflow_type)

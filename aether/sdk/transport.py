@@ -81,6 +81,10 @@ class TransportStream:
         self._take, self._give = take, give
         self._on_event()
 
+    def flush(self) -> None:
+        """Send at once what there is, where whoever calls knows that nothing follows in this scheduler pass."""
+        self._call.flush()
+
     def ask(self) -> None:
         """Have `give` called."""
         if not self._is_asked:
@@ -271,6 +275,8 @@ class Transport:
             call.on_event = gate.open
             call.send(message)
             call.half_close()
+            if call.is_alone:
+                call.flush()
             try:
                 while call.status is None:
                     await gate.wait()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 import trio
@@ -133,13 +133,15 @@ class StreamPipe:
 
 
 class Burst:
-    """A block in which connections only note that they have something to write; its end writes all of it.
+    """What is done together without a scheduler pass between. One for each Trio run.
 
-    One for each Trio run. The block never suspends.
+    As a block, which never suspends: connections only note that they have something to write; its end writes all of it.
+    While a connection takes in what it has read: whoever is handed something there may act on it at the end of that.
     """
 
     def __init__(self) -> None:
         self._connections: list[Connection] | None = None
+        self._readers: list[Callable[[], None]] | None = None
 
     def __enter__(self) -> None:
         self._connections = []
@@ -154,6 +156,21 @@ class Burst:
         if self._connections is None:
             return False
         self._connections.append(connection)
+        return True
+
+    def begin_reading(self) -> None:
+        self._readers = []
+
+    def end_reading(self) -> None:
+        readers, self._readers = self._readers, None
+        for act in readers or ():
+            act()
+
+    def after_reading(self, act: Callable[[], None]) -> bool:
+        """Whether a connection is taking in what it has read; then `act` is called, and must not raise."""
+        if self._readers is None:
+            return False
+        self._readers.append(act)
         return True
 
 
@@ -243,6 +260,7 @@ class Connection:
     async def _read(self) -> None:
         link = self._link
         pipe = self._pipe
+        burst = self._burst
         while True:
             while link.is_clogged:
                 await self._written.wait()
@@ -253,7 +271,11 @@ class Connection:
             if not data:
                 link.lost("connection lost")
                 return
-            link.feed(data, trio.current_time())
+            burst.begin_reading()
+            try:
+                link.feed(data, trio.current_time())
+            finally:
+                burst.end_reading()
             if link.is_closed:
                 self._end_soon()
 

@@ -1,13 +1,15 @@
 """The only owner of the engine: inbox -> engine -> writer -> effects, once their records are durable.
 
-Everything that waits in the inbox is decided in one pass, at one `now`, and becomes one batch for the writer. The loop
-goes on deciding while batches are on their way to disk; what a decision wants done stays in a line until the writer has
+Everything that waits in the inbox is decided in one pass, at one `now`, and becomes one batch for the writer; when
+nothing is on its way to disk, what a connection hands over is decided as soon as it has handed over all. The loop goes
+on deciding while batches are on their way to disk; what a decision wants done stays in a line until the writer has
 announced the batch it rests on. Decisions without records wait in the same line, so nobody is told of anything that
 could still be lost. When the disk can not take more, the loop stops deciding, and the inbox fills up to its bound.
 """
 
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 import trio
 from attrs import define
@@ -48,6 +50,10 @@ log = Log("aether.server")
 
 # Enough to fill a commit; more would keep the sockets waiting.
 PASS_MAX = 256
+# So few that came in together belong to one or two callers, who wait for each other.
+_THIN: Final = 2
+# Fewer such decisions in a row are the ends of larger crowds.
+_THIN_COUNT: Final = 8
 
 
 @define(eq=False)
@@ -78,6 +84,9 @@ class EngineLoop:
         self._work = Gate()
         self._room = Gate()
         self._writer: BatchWriter | None = None
+        self._is_running = False
+        self._thin_count = 0  # decisions in a row about little
+        self._fault: Exception | None = None
         self._last_ticket = 0
 
     def attach(self, writer: BatchWriter) -> None:
@@ -105,7 +114,7 @@ class EngineLoop:
 
     def post(self, item: Input | Reply) -> None:
         """Hand in something that happened; a Reply just takes its place in the line of effects."""
-        if not self._inbox:
+        if not self._inbox and not self.burst.after_reading(self._settle):
             self._work.open()
         self._inbox.append(item)
 
@@ -116,14 +125,20 @@ class EngineLoop:
     async def run(self) -> None:
         """Decide for ever."""
         assert self._writer is not None
-        while True:
-            while not self._inbox:
-                await self._work.wait()
-            while not self._writer.has_room:
-                await self._room.wait()
-            self._decide()
-            if self._inbox:
-                await trio.lowlevel.checkpoint()
+        self._is_running = True
+        try:
+            while True:
+                while not self._inbox and self._fault is None:
+                    await self._work.wait()
+                if self._fault is not None:
+                    raise self._fault
+                while not self._writer.has_room:
+                    await self._room.wait()
+                self._decide()
+                if self._inbox:
+                    await trio.lowlevel.checkpoint()
+        finally:
+            self._is_running = False
 
     def begin(self, decision: Decision) -> None:
         """Do what the engine has decided when it took up what an earlier server left."""
@@ -144,8 +159,21 @@ class EngineLoop:
             self.followers.durable(ticket)
         self._room.open()
 
+    def _settle(self) -> None:
+        """A connection has handed over what it had; a pass more would gather nothing else where little comes in."""
+        writer = self._writer
+        is_thin = self._thin_count >= _THIN_COUNT and len(self._inbox) <= _THIN
+        if is_thin and self._is_running and writer is not None and writer.has_room and not writer.waiting_count:
+            try:
+                self._decide()
+            except Exception as fault:  # noqa: BLE001 - `run` raises it: the connection has no part in it
+                self._fault = fault
+        if self._inbox or self._fault is not None:
+            self._work.open()
+
     def _decide(self) -> None:
         now = self.clock.now()
+        self._thin_count = self._thin_count + 1 if len(self._inbox) <= _THIN else 0
         metrics = self.metrics
         if now >= metrics.mark_at:
             metrics.mark(now)

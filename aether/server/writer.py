@@ -248,10 +248,13 @@ class Writer:
         while not is_last:
             group, errand, is_last = await self._take()
             if group:
-                await self._commit(group)
-                written_bytes += sum([waiting.size for waiting in group])
+                size = sum([waiting.size for waiting in group])
+                commit_s = await self._commit(group)
+                written_bytes += size
                 self._committed = (group[-1].ticket, written_bytes)
                 self._desk.announce(self._announce)
+                # Whoever waits has been told.
+                self.stats.note(len(group), sum([waiting.rows for waiting in group]), size, commit_s)
             if errand is not None:
                 errand.do(self._store)
                 self._desk.announce(errand.finish)
@@ -277,10 +280,9 @@ class Writer:
                 return group, None, False
         return group, None, True
 
-    async def _commit(self, group: list[Waiting]) -> None:
-        """Commit one group, as often as it takes."""
+    async def _commit(self, group: list[Waiting]) -> float:
+        """Commit one group, as often as it takes; how many seconds the last time took."""
         batches = [waiting.batch for waiting in group]
-        size = sum([waiting.size for waiting in group])
         pause_s = self._limits.retry_first_s
         self._committing_since = self._clock()
         while True:
@@ -299,9 +301,7 @@ class Writer:
                     log.info("storage_available")
                 self.fault = None
                 self._committing_since = 0.0
-                rows = sum([waiting.rows for waiting in group])
-                self.stats.note(len(group), rows, size, self._clock() - started)
-                return
+                return self._clock() - started
             self.stats.retries += 1
             await self._desk.pause(pause_s)
             pause_s = min(pause_s * 2, self._limits.retry_max_s)

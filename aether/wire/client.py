@@ -23,6 +23,7 @@ from aether.wire.stream import Stream
 _EXPIRED: Final = Status(Code.DEADLINE_EXCEEDED, "deadline exceeded")
 _STREAMS_BEFORE_SETTINGS: Final = 100  # RFC 9113, 6.5.2 advises at least this many; the peer has not yet said
 _FRAME_TYPE_AT: Final = 3
+_ALONE_COUNT: Final = 8  # with fewer in a row it is the first of a crowd
 # An alert, and a handshake.
 _TLS_RECORDS: Final = (21, 22)
 _USER_AGENT: Final = b"grpc-python-aether/1"
@@ -63,6 +64,15 @@ class ClientCall(Stream):
         """Have `give` called once, when the connection is about to write; what it sends goes out with that."""
         if not self._is_closed:
             self._client.before_writing(give)
+
+    @property
+    def is_alone(self) -> bool:
+        """No other call is open on its connection, and so it was with those before."""
+        return self._client.alone_count >= _ALONE_COUNT
+
+    def flush(self) -> None:
+        """Have the connection write at once, if it can."""
+        self._client.flush()
 
     def half_close(self) -> None:
         """Nothing more will be sent."""
@@ -216,8 +226,12 @@ class ClientLink(Link[ClientCall]):
         self.max_streams = _STREAMS_BEFORE_SETTINGS
         self.is_going_away = False
         """No more calls may be opened here."""
+        self.flush: Callable[[], None] = _nothing
+        """Writes at once what is queued, as far as that is possible without waiting; set by the owner."""
         self.on_room: Callable[[], None] = _nothing
         """A call has ended, so another may be opened."""
+        self.alone_count = 0
+        """Calls in a row at whose opening no other one was open."""
         self._next_stream = 1
         # Far below what ends the connection: those who wait go on one after the other.
         self._queued_mark = limits.outbound_unread_bytes // 8
@@ -306,7 +320,10 @@ class ClientLink(Link[ClientCall]):
         call = ClientCall(self, stream_id)
         self.streams[stream_id] = call
         if len(self.streams) == 1:
+            self.alone_count += 1
             self.arm(self.now + self.limits.keepalive_s)
+        else:
+            self.alone_count = 0
         self.write(frames.headers(stream_id, self._requests.write(path.encode(), extra)))
         return call
 

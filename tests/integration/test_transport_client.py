@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import anyio
@@ -276,6 +276,60 @@ async def test_a_connected_socket_will_do(tmp_path: object) -> None:
 
         async with Transport(connect) as transport:
             assert await transport.unary("/test.Echo/Unary", b"x" * 3_000_000, timeout_s=20) == b"x" * 3_000_000
+
+
+class Watched(socket.socket):
+    """Remembers which task sends how much, and may be broken for who sends."""
+
+    def __init__(self, *args: int) -> None:
+        super().__init__(*args)
+        self.sent: list[tuple[int, int]] = []
+        self.is_broken = False
+
+    def send(self, data: object, *args: int) -> int:
+        if self.is_broken:
+            raise BrokenPipeError("broken")
+        size = super().send(data, *args)  # type: ignore[arg-type]
+        self.sent.append((anyio.get_current_task().id, size))
+        return size
+
+
+@contextlib.asynccontextmanager
+async def watched(port: int) -> AsyncIterator[tuple[Transport, Watched]]:
+    sock = Watched()
+    sock.connect(("127.0.0.1", port))
+    sock.setblocking(False)
+
+    async def connect() -> socket.socket:
+        return sock
+
+    async with Transport(connect) as transport:
+        yield transport, sock
+
+
+async def test_who_calls_alone_writes_at_once_and_what_the_socket_does_not_take_follows() -> None:
+    own, large = anyio.get_current_task().id, b"x" * 3_900_000
+    with running_server() as server:
+        async with watched(server.port) as (transport, sock):
+            for number in range(7):
+                assert await transport.unary("/test.Echo/Unary", b"%d" % number) == b"%d" % number
+            assert own not in {task for task, _ in sock.sent}
+            sock.sent.clear()
+            assert await transport.unary("/test.Echo/Unary", b"now") == b"now"
+            assert sock.sent[0][0] == own
+            assert await transport.unary("/test.Echo/Unary", large, timeout_s=20) == large
+            assert await transport.unary("/test.Echo/Unary", b"after") == b"after"
+
+
+async def test_a_socket_that_breaks_under_who_calls_alone_is_told_as_any_other() -> None:
+    with running_server() as server:
+        async with watched(server.port) as (transport, sock):
+            for _ in range(10):
+                await transport.unary("/test.Echo/Unary", b"")
+            sock.is_broken = True
+            with pytest.raises(RpcError) as caught:
+                await transport.unary("/test.Echo/Unary", b"", timeout_s=20)
+            assert caught.value.code == Code.UNAVAILABLE
 
 
 @pytest.mark.parametrize(

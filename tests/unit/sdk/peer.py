@@ -64,6 +64,11 @@ class Peer:
         self._is_asked = True
         self._arrived.set()
 
+    def flush(self):
+        if self._is_asked and self._give is not None:
+            self._is_asked = False
+            self._give()
+
     def half_close(self):
         self.is_half_closed = True
         self.end()

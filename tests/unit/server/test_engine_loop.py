@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
+import pytest
 import trio
 import trio.testing
 from attrs import define, field
@@ -174,3 +175,52 @@ def test_a_task_reaches_its_worker_with_the_bytes_that_were_stored() -> None:
             assert [event.SerializeToString() for event in task.workflow.events] == stored
 
     trio.run(main)
+
+
+def read_together(it: Loop, *names: str) -> int:
+    """As when a connection takes in what it has read; how many batches that made, at once."""
+    before = it.loop.last_ticket
+    it.loop.burst.begin_reading()
+    for name in names:
+        started(it, name)
+    it.loop.burst.end_reading()
+    return it.loop.last_ticket - before
+
+
+def test_where_little_comes_in_it_is_decided_as_soon_as_it_was_read() -> None:
+    async def main() -> None:
+        async with running() as it:
+            it.disk.gate.release(1_000)
+            for number in range(8):
+                assert read_together(it, f"first-{number}") == 0
+                await it.hear()
+            assert read_together(it, "a") == 1
+            # What is on its way to the disk is what a next commit gathers behind.
+            assert read_together(it, "b") == 0
+            while len(it.answers) < 10:
+                await it.hear()
+            assert read_together(it, "c", "d", "e") == 0
+            while len(it.answers) < 13:
+                await it.hear()
+            assert read_together(it, "f") == 0, "many came in a moment ago"
+            await it.hear()
+            assert it.names()[-4:] == ["c", "d", "e", "f"]
+
+    trio.run(main)
+
+
+def test_a_fault_in_what_was_read_ends_the_loop_and_not_who_read() -> None:
+    async def main() -> None:
+        async with running() as it:
+            it.disk.gate.release(1_000)
+            for number in range(8):
+                started(it, f"first-{number}")
+                await it.hear()
+            it.loop.burst.begin_reading()
+            it.loop.post(object())  # type: ignore[arg-type]
+            it.loop.burst.end_reading()
+            assert await trio.sleep(5) is None
+
+    with pytest.raises(ExceptionGroup) as caught:
+        trio.run(main)
+    assert caught.group_contains(KeyError)

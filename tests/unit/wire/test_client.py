@@ -359,6 +359,27 @@ def test_all_calls_are_taken_when_the_server_has_said_how_many_it_allows():
     assert told == [True], "whoever waited for its word goes on"
 
 
+def test_a_call_is_alone_when_those_before_it_were_too():
+    server = RawServer()
+    flushed = []
+    server.client.flush = lambda: flushed.append(len(server.client.streams))
+
+    def calls(count):
+        for _ in range(count):
+            call, _ = opened(server)
+            yield call.is_alone
+            call.flush()
+            call.cancel()
+
+    assert list(calls(8)) == [False] * 7 + [True]
+    assert flushed == [1] * 8
+    beside, _ = opened(server)
+    assert beside.is_alone
+    assert list(calls(1)) == [False]
+    beside.cancel()
+    assert list(calls(8)) == [False] * 7 + [True]
+
+
 def test_stream_numbers_run_out_after_a_billion_calls():
     server = RawServer()
     server.client._next_stream = frames.LAST_STREAM
