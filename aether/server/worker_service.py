@@ -78,7 +78,12 @@ class WorkerService:
             call.finish(status_of(_translated(fault)))
             return
         if sink.call is not None:
-            sink.call.finish(status_of(ServerUnavailable("another PollTasks of this session took over")))
+            # The worker may have lost the first one, and what it was sent, without our being told.
+            reason = "a second PollTasks stream of the session came"
+            self._close(sink, reason)
+            for each in (sink.call, call):
+                each.finish(status_of(SessionExpired(f"{reason}; register again")))
+            return
         sink.call = call
         call.on_closed = lambda reason: self._poll_ended(sink, call, reason)
         call.is_timed = False
@@ -102,9 +107,14 @@ class WorkerService:
         try:
             self._check_room()
             request = pb.HeartbeatRequest.FromString(message)
-            item = self._heartbeat(self._session(request.session_id), request, partial(_answer_heartbeat, call))
+            sink = self._session(request.session_id)
+            item = self._heartbeat(sink, request, partial(_answer_heartbeat, call))
         except (AetherError, DecodeError) as fault:
             call.finish(status_of(_translated(fault)))
+            return
+        if sink.call is None:
+            # Who does not poll does nothing of what it is given, so this is no sign of life.
+            _answer_heartbeat(call, HeartbeatSeen(cancel_requested=False))
             return
         self._loop.post(item)
 

@@ -181,46 +181,6 @@ async def test_a_refused_request_leaves_the_session_and_the_run_as_they_were(db:
         assert (await worker.complete(token, step("1"))).seq == 3
 
 
-async def test_a_worker_of_plain_calls_does_the_same_work(db: Path) -> None:
-    async with served(db) as peer:
-        register = wpb.RegisterRequest(workflow_types=["t"], activity_types=["charge"])
-        session = await peer.call("WorkerService/Register", register, wpb.RegisterResponse)
-        polling = await peer.transport.open_stream("/aether.v1.WorkerService/PollTasks")
-        polling.send(wpb.PollRequest(session_id=session.session_id).SerializeToString())
-        polling.half_close()
-        await peer.start("a")
-        task = wpb.Task.FromString((await polling.receive())[0])
-        request = wpb.CompleteStepRequest(token=task.token, commands=[step("1")], number=1)
-        answers = [await peer.call("WorkerService/CompleteStep", request, wpb.CompleteStepResponse) for _ in range(2)]
-        assert answers[0] == answers[1], "a repeated request gets the same answer"
-        schedule = wpb.ScheduleActivity(path="2", activity_type="charge", input=payload("[1]"))
-        request = wpb.CompleteStepRequest(
-            token=task.token, commands=[wpb.Command(schedule_activity=schedule)], number=2
-        )
-        await peer.call("WorkerService/CompleteStep", request, wpb.CompleteStepResponse)
-        tasks: list[wpb.Task] = []
-        while not any(item.HasField("activity") for item in tasks):
-            tasks += [wpb.Task.FromString(message) for message in await polling.receive()]
-        attempt = next(item for item in tasks if item.HasField("activity"))
-        beat = wpb.HeartbeatRequest(session_id=session.session_id, token=attempt.token, details=payload('"half"'))
-        large = wpb.HeartbeatRequest(session_id=session.session_id, token=attempt.token, details=payload("1" * 300_000))
-        with pytest.raises(errors.LimitExceeded, match="details has 300000 bytes; at most 262144"):
-            await peer.call("WorkerService/Heartbeat", large, wpb.HeartbeatResponse)
-        seen = await peer.call("WorkerService/Heartbeat", beat, wpb.HeartbeatResponse)
-        assert not seen.cancel_requested
-        pending = (await peer.status("a")).pending
-        assert [(item.kind, item.name, item.heartbeat.data) for item in pending] == [("activity", "charge", b'"half"')]
-        outcome = wpb.CompleteStepRequest(
-            token=attempt.token, commands=[wpb.Command(complete_activity=wpb.CompleteActivity(result=payload("2")))]
-        )
-        await peer.call("WorkerService/CompleteStep", outcome, wpb.CompleteStepResponse)
-        request = wpb.CompleteStepRequest(token=task.token, commands=[done()], number=3)
-        await peer.call("WorkerService/CompleteStep", request, wpb.CompleteStepResponse)
-        assert (await peer.result("a")).state == COMPLETED
-        with pytest.raises(errors.SessionExpired):
-            await peer.call("WorkerService/Heartbeat", wpb.HeartbeatRequest(session_id="x"), wpb.HeartbeatResponse)
-
-
 async def test_a_timer_wakes_a_parked_run_at_the_worker_that_keeps_it(db: Path) -> None:
     async with served(db) as peer:
         await peer.start("a")
