@@ -1,6 +1,6 @@
 """How a run ends: what its function comes to, what it leaves behind, and what is undone when it does not end well."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
@@ -13,6 +13,8 @@ from aether.sdk.define import Workflow
 from aether.sdk.failures import failure_in, to_failure
 from aether.sdk.steps import StepRules
 from aether.sdk.waiters import OVER, Waiter
+
+_MESSAGE_MAX: Final = 200
 
 if TYPE_CHECKING:
     from aether.sdk.context import Context
@@ -37,6 +39,14 @@ async def outcome_of(
             raise
         return c.FailRun(to_failure(failure))
     return c.CompleteRun(result)
+
+
+def how_it_ended(end: c.RunCommand) -> str:
+    """For the sentence that says what code lacks that does not fit its history."""
+    if not isinstance(end, c.FailRun):
+        return "has ended"
+    message = end.failure.message[:_MESSAGE_MAX]
+    return f"has failed ({end.failure.type}{f': {message}' if message else ''})"
 
 
 async def end_stray(run: "Run") -> c.FailRun | None:

@@ -100,7 +100,7 @@ class Replay:
     _active: int = 1
     # A cancel is on its way to the branches: those that it will reach are not at rest, though it does not show yet.
     _is_settling: bool = False
-    _is_finished: bool = False
+    _how_over: str = ""  # of the workflow function, for people
 
     @property
     def is_at_rest(self) -> bool:
@@ -262,10 +262,10 @@ class Replay:
             self._active -= 1
             self.pump()
 
-    def finish(self) -> None:
-        """The workflow function has ended. Whatever the history still holds for it is a mismatch."""
+    def finish(self, how: str = "has ended") -> None:
+        """The workflow function is over. Whatever the history still holds for it is a mismatch."""
         self._active -= 1
-        self._is_finished = True
+        self._how_over = how
         if self._is_settling:
             self.settled()
         else:
@@ -412,7 +412,7 @@ class Replay:
             self.seed = record.seed
         elif isinstance(record, e.SignalReceived):
             self._on_signal(record)
-        elif isinstance(record, e.CancelRequested) and not self._is_finished:
+        elif isinstance(record, e.CancelRequested) and not self._how_over:
             self.cancel = record
             self._is_settling = True
             self._active += 1
@@ -490,8 +490,8 @@ class Replay:
             )
         if self._active:
             return
-        if self._is_finished:
-            raise NonDeterminism(f"at {path} the history holds {there}, the code has ended without it")
+        if self._how_over:
+            raise NonDeterminism(f"at {path} the history holds {there}, the code {self._how_over} without it")
         waiting = ", ".join(f"{other} at {other.path}" for other in self.waiters.values())
         raise NonDeterminism(f"at {path} the history holds {there}, the code waits for {waiting}")
 

@@ -20,7 +20,7 @@ from aether.model import events as e
 from aether.model.limits import DEFAULT_LIMITS
 from aether.sdk.converters import Converter
 from aether.sdk.define import Workflow, check_name
-from aether.sdk.ending import compensate, end_spawned, end_stray, outcome_of
+from aether.sdk.ending import compensate, end_spawned, end_stray, how_it_ended, outcome_of
 from aether.sdk.failures import failure_in, from_failure, to_failure
 from aether.sdk.gate import Event
 from aether.sdk.meanings import Kind
@@ -134,7 +134,7 @@ class Run:
             end = await compensate(self, end)
         if end is None:
             return
-        self.guard(self.replay.finish)
+        self.guard(self.replay.finish, how_it_ended(end))
         if not self.is_dropped:
             self._close(end)
 

@@ -100,6 +100,11 @@ async def failing(ctx, cents: int = 1) -> str:
     raise ValueError("changed its mind")
 
 
+async def broken(ctx, cents: int = 1) -> str:
+    checked = await ctx.step("check", lambda: {"items": 10})
+    return str(checked["cents"])
+
+
 async def waiting(ctx, cents: int = 1) -> str:
     await written(ctx)
     return str(await ctx.wait_signal("more"))
@@ -117,6 +122,7 @@ async def sleeping(ctx, cents: int = 1) -> str:
         (renamed, "at 1 the history holds step 'check', the code asks for step 'inspect'"),
         (shortened, "at 2 the history holds timer, the code asks for step 'ship'"),
         (silent, "at 3 the history holds step 'ship', the code has ended without it"),
+        (broken, "at 2 the history holds timer, the code has failed (TypeError: 'int' object is not"),
         (lengthened, "the history ends with RunCompleted, the code asks for step 'bill' at 4"),
         (sleeping, "the history ends with RunCompleted, the code asks for StartTimer at 4"),
         (failing, "the history ends with RunCompleted, the code fails with ValueError: changed its mind"),
