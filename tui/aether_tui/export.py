@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from attrs import frozen
@@ -11,6 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.terminal_theme import TerminalTheme
 
+from aether import RunState
 from aether_tui.grid import Cell, Column
 from aether_tui.known import Known
 from aether_tui.lines import Picture, plain, shown
@@ -117,14 +118,25 @@ def document(known: Known) -> dict[str, object]:
     from aether.sdk.structure import unstructure
     from aether_tui.known import Look, RunLook
 
-    held: dict[str, object] = {"target": known.target, "look": None, "run": None}
+    held: dict[str, object] = {"schema": "aether.top/v1", "target": known.target, "look": None, "run": None}
     if known.look is not None:
         held["look"] = unstructure(known.look, Look)
     if known.run is not None:
         held["run"] = {name: value for name, value in unstructure(known.run, RunLook).items() if name != "names"}
     # What users keep in memos and heartbeats may be anything.
-    plain: dict[str, object] = json.loads(json.dumps(held, default=str))
+    plain: dict[str, Any] = json.loads(json.dumps(held, default=str))
+    for run in _told_runs(plain):
+        run["state"] = RunState(run["state"]).name
     return plain
+
+
+def _told_runs(plain: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """All that has a state, which is told by its name as other commands do."""
+    if plain["look"]:
+        yield from plain["look"]["metrics"]["runs"]
+        yield from plain["look"]["runs"]
+    if plain["run"] and plain["run"]["status"]:
+        yield plain["run"]["status"]["info"]
 
 
 def export_name(ui: Ui, now_us: int, form: str) -> str:

@@ -261,4 +261,11 @@ def test_every_form_of_a_picture_can_be_read_by_others():
     assert render(drawn, "txt") == plain(frame(drawn).picture) + "\n"
     told = json.loads(render(drawn, "json"))
     assert told["run"]["timeline"][5]["name"] == "charge_card"
-    assert json.loads(render(scene(seen=Known("x")), "json")) == {"target": "x", "look": None, "run": None}
+    assert told["schema"] == "aether.top/v1"
+    states = {
+        row["state"] for row in (*told["look"]["runs"], *told["look"]["metrics"]["runs"], told["run"]["status"]["info"])
+    }
+    assert states <= {state.name for state in aether.RunState}
+    assert {"RUNNING", "FAILED"} <= states
+    nothing = {"schema": "aether.top/v1", "target": "x", "look": None, "run": None}
+    assert json.loads(render(scene(seen=Known("x")), "json")) == nothing
