@@ -57,10 +57,13 @@ def list_workflows(
     prefix: Annotated[str, typer.Option("--prefix", metavar="TEXT", help="Only workflow ids that begin so.")] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
     every_one: Annotated[bool, typer.Option("--all", help="Without --limit.")] = False,
+    oldest: Annotated[
+        bool, typer.Option("--oldest", help="The oldest first, and no others when there are more.")
+    ] = False,
     server: ServerOption = DEFAULT_SERVER,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """List runs, newest first.
+    """List runs, newest first, or with --oldest the oldest.
 
     Terms of the filter must all hold: id, run, type, queue, tag.NAME, state, error, parent, started, closed and age,
     each with a colon and a value behind it; commas mean or, a leading - means not. A word by itself is how an id
@@ -69,7 +72,16 @@ def list_workflows(
     from aether.cli.runs import ALL, list_runs
 
     most = ALL if every_one else limit
-    list_runs(server, output, words or [], type_name=type_name, state=state, prefix=prefix, limit=most)
+    list_runs(
+        server,
+        output,
+        words or [],
+        type_name=type_name,
+        state=state,
+        prefix=prefix,
+        limit=most,
+        oldest_first=oldest,
+    )
 
 
 @looks(table=True, watch=True)

@@ -46,13 +46,22 @@ _PAGE_RUNS = 1_000
 
 
 def list_runs(
-    server: str, output: Format, words: Sequence[str], *, type_name: str, state: str, prefix: str, limit: int
+    server: str,
+    output: Format,
+    words: Sequence[str],
+    *,
+    type_name: str,
+    state: str,
+    prefix: str,
+    limit: int,
+    oldest_first: bool,
 ) -> None:
     request = admin_pb2.ListRequest(
         workflow_type=type_name,
         state=_state_number(state),
         workflow_id_prefix=prefix,
         filter=" ".join(words),
+        oldest_first=oldest_first,
     )
     show_rows(output, "workflow", _LIST_COLUMNS, map(_row, pages(Caller(server), request, limit)))
 
@@ -71,7 +80,7 @@ def _row(info: client_pb2.WorkflowInfo) -> Row:
 
 
 def pages(caller: Caller, request: admin_pb2.ListRequest, limit: int) -> Iterator[client_pb2.WorkflowInfo]:
-    """At most `limit` runs that are meant, newest first."""
+    """At most `limit` runs that are meant, in the order that the request names."""
     while limit > 0:
         request.limit = min(limit, _PAGE_RUNS)
         answers = caller.stream(f"{_ADMIN}/ListWorkflows", request)
@@ -80,7 +89,10 @@ def pages(caller: Caller, request: admin_pb2.ListRequest, limit: int) -> Iterato
         if len(infos) < request.limit:
             return
         limit -= len(infos)
-        request.before_run_key = infos[-1].run_key
+        if request.oldest_first:
+            request.after_run_key = infos[-1].run_key
+        else:
+            request.before_run_key = infos[-1].run_key
 
 
 def list_children(server: str, output: Format, workflow_id: str, limit: int) -> None:

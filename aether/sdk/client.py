@@ -291,11 +291,11 @@ class Client:
         prefix: str = "",
         limit: int = 100,
         doing: bool = False,
+        oldest_first: bool = False,
     ) -> AsyncIterator[WorkflowInfo]:
         """Runs, newest first, that are meant: `client.list("state:failed type:order tag.customer:c77")`.
 
-        The other arguments say the same as terms of the filter: a type, a state, how the workflow id begins. With
-        `doing` each open run tells what it does.
+        A type, a state and a prefix say the same as terms of the filter. With `doing` each open run tells what it does.
 
         Raises:
             InvalidArgument: The filter can not be understood; the message says at which character, and what is right.
@@ -307,6 +307,7 @@ class Client:
             workflow_id_prefix=prefix,
             filter=filter,
             doing=doing,
+            oldest_first=oldest_first,
         )
         return list_runs(self.transport, request, limit, self.timeout_s)
 

@@ -23,7 +23,10 @@ async def list_runs(
         path = "/aether.v1.AdminService/ListWorkflows"
         async for message in rpc.stream_until(transport, path, request, parse, timeout_s=timeout_s):
             count += 1
-            request.before_run_key = message.run_key
+            if request.oldest_first:
+                request.after_run_key = message.run_key
+            else:
+                request.before_run_key = message.run_key
             yield info_from_proto(message)
         if count < request.limit:
             return

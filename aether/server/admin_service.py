@@ -52,15 +52,18 @@ class AdminService:
         limit = request.limit or self._limits.list_default
         if limit > self._limits.list_max:
             raise InvalidArgument(f"limit is {limit}; at most {self._limits.list_max}", field="limit")
-        if request.before_run_key > _KEY_MAX:
-            raise InvalidArgument(f"no run has the key {request.before_run_key}", field="before_run_key")
+        for field in ("before_run_key", "after_run_key"):
+            if getattr(request, field) > _KEY_MAX:
+                raise InvalidArgument(f"no run has the key {getattr(request, field)}", field=field)
         wanted = _wanted(request, self._clock.now())
 
         async def stream() -> None:
-            before_key = request.before_run_key or None
+            before_key = None if request.oldest_first else request.before_run_key or None
+            after_key = request.after_run_key if request.oldest_first else None
             rows = await self._archive.read(
                 lambda reader: [
-                    with_true_state(row, reader) for row in reader.list_runs(wanted, before_key=before_key, limit=limit)
+                    with_true_state(row, reader)
+                    for row in reader.list_runs(wanted, before_key=before_key, after_key=after_key, limit=limit)
                 ]
             )
             survey = await self._survey(rows) if request.doing else {}

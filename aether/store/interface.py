@@ -234,8 +234,17 @@ class Reader(Protocol):
         """At most `limit` runs that this run started, by key."""
         ...
 
-    def list_runs(self, wanted: RunFilter = EVERY_RUN, *, before_key: int | None = None, limit: int) -> list[RunRow]:
+    def list_runs(
+        self,
+        wanted: RunFilter = EVERY_RUN,
+        *,
+        before_key: int | None = None,
+        after_key: int | None = None,
+        limit: int,
+    ) -> list[RunRow]:
         """At most `limit` runs that are meant, newest first; page on with the last key seen.
+
+        With an `after_key`, which may be 0, the oldest first, from behind that key.
 
         For people: a damaged run is shown as it is, where all other calls raise `StoreDamaged`.
         """

@@ -253,9 +253,16 @@ class MemoryReader:
     def children(self, key: int, limit: int) -> list[RunRow]:
         return [self._store.runs[child] for child in self._store.keys_by_parent.get(key, ())[:limit]]
 
-    def list_runs(self, wanted: RunFilter = EVERY_RUN, *, before_key: int | None = None, limit: int) -> list[RunRow]:
+    def list_runs(
+        self,
+        wanted: RunFilter = EVERY_RUN,
+        *,
+        before_key: int | None = None,
+        after_key: int | None = None,
+        limit: int,
+    ) -> list[RunRow]:
         runs, found = self._store.runs, list[RunRow]()
-        for key in self._newest_first(wanted, before_key):
+        for key in self._keys(wanted, before_key, after_key):
             if len(found) == limit:
                 break
             run = runs[key]
@@ -263,14 +270,20 @@ class MemoryReader:
                 found.append(run)
         return found
 
-    def _newest_first(self, wanted: RunFilter, before_key: int | None) -> Iterator[int]:
-        """Keys among which all are that are meant: of one name that few runs have, or all there are."""
+    def _keys(self, wanted: RunFilter, before_key: int | None, after_key: int | None) -> Iterator[int]:
+        """Keys among which all are that are meant, in their order: of one name that few runs have, or all there are."""
         keys = self._store.keys
+        begin = 0 if after_key is None else bisect_right(keys, after_key)
         end = len(keys) if before_key is None else bisect_left(keys, before_key)
         few = min((self._store.keys_of(term) for term in wanted.terms), key=len, default=None)
-        if few is None or len(few) * _SORT_COST > end:
-            return (keys[position] for position in range(end - 1, -1, -1))
-        return iter(sorted((key for key in few if before_key is None or key < before_key), reverse=True))
+        is_up = after_key is not None
+        if few is None or len(few) * _SORT_COST > end - begin:
+            places = range(begin, end)
+            return (keys[place] for place in (places if is_up else reversed(places)))
+        low = after_key or 0
+        return iter(
+            sorted((key for key in few if low < key and (before_key is None or key < before_key)), reverse=not is_up)
+        )
 
     def counts(self) -> dict[tuple[str, int], int]:
         return dict(Counter((run.type, run.state) for run in self._store.runs.values()))

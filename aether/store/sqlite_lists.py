@@ -1,12 +1,12 @@
 """A filter of runs as SQL: which index to walk, and what to look at on the way. Pure but for the counting it asks for.
 
-Theory of operation. Lists are by key, newest first, and every index ends in the key, so the runs of one value are read
-from an index in the order that is wanted, and reading ends with the page. What remains is to choose the index:
+Theory of operation. Lists are by key, newest or oldest first, and every index ends in the key, so the runs of one value
+are read from an index in the order that is wanted, and reading ends with the page. What remains is to choose the index:
 
 - A term that few runs fulfil (counted in its index, up to `NARROW`) is looked up as a whole and sorted. More may be few
   when there is no other term: then the index alone says which runs make the page.
-- Otherwise a term of one index is walked from its newest run; alternatives are walked side by side and merged.
-- Otherwise all runs are walked from the newest.
+- Otherwise a term of one index is walked from that end; alternatives are walked side by side and merged.
+- Otherwise all runs are walked.
 
 The other terms are looked at in each run that is met. The index is named in the query, because a plan that depends on
 statistics changes when nobody looks. The worst case is a list whose terms are all common and hardly ever meet: it reads
@@ -68,7 +68,24 @@ class _Source:
 _EVERY_RUN: Final = _Source(f"runs {_EVERYTHING}", "key", _Clause("true"))
 
 
-def plan_list(wanted: RunFilter, before_key: int | None, limit: int, query: Query) -> tuple[str, Values]:
+@frozen
+class Page:
+    """`limit` runs: the newest first, below a key; or the oldest first, above one."""
+
+    limit: int
+    before_key: int | None = None
+    after_key: int | None = None
+
+    def beyond(self, key: str) -> _Clause:
+        if self.after_key is not None:
+            return _Clause(f"{key} > ?", (self.after_key,))
+        return _Clause("true") if self.before_key is None else _Clause(f"{key} < ?", (self.before_key,))
+
+    def ordered(self, key: str) -> str:
+        return f"ORDER BY {key} {'DESC' if self.after_key is None else 'ASC'} LIMIT ?"
+
+
+def plan_list(wanted: RunFilter, page: Page, query: Query) -> tuple[str, Values]:
     """The SELECT of a page and its values. `query` answers small counts."""
     terms = [_resolve(term, query) for term in wanted.terms]
     clauses = [_clause(term) for term in terms]
@@ -81,25 +98,24 @@ def plan_list(wanted: RunFilter, before_key: int | None, limit: int, query: Quer
         keys = " UNION ".join(f"SELECT {source.key} FROM {source.table} WHERE {source.clause.sql}" for source in narrow)
         values = tuple(value for source in narrow for value in source.clause.values)
         if is_alone:
-            before = 2**63 - 1 if before_key is None else before_key
-            keys = f"SELECT {narrow[0].key} FROM ({keys}) WHERE {narrow[0].key} < ? ORDER BY 1 DESC LIMIT ?"
-            values = (*values, before, limit)
-        return _select(f"runs {_EVERYTHING}", [_Clause(f"key IN ({keys})", values), *clauses], before_key, limit)
+            beyond = page.beyond(narrow[0].key)
+            keys = f"SELECT {narrow[0].key} FROM ({keys}) WHERE {beyond.sql} {page.ordered('1')}"
+            values = (*values, *beyond.values, page.limit)
+        return _select(f"runs {_EVERYTHING}", [_Clause(f"key IN ({keys})", values), *clauses], page)
     if len(walks) == 1:
-        return _select(walks[0].table, [walks[0].clause, *clauses], before_key, limit)
-    parts = [_select(walk.table, [walk.clause, *clauses], before_key, limit) for walk in walks]
+        return _select(walks[0].table, [walks[0].clause, *clauses], page)
+    parts = [_select(walk.table, [walk.clause, *clauses], page) for walk in walks]
     union = " UNION ALL ".join(f"SELECT * FROM ({sql})" for sql, _ in parts)
     values = tuple(value for _, part in parts for value in part)
-    return f"SELECT * FROM ({union}) ORDER BY 1 DESC LIMIT ?", (*values, limit)
+    return f"SELECT * FROM ({union}) {page.ordered('1')}", (*values, page.limit)
 
 
-def _select(table: str, clauses: Sequence[_Clause], before_key: int | None, limit: int) -> tuple[str, Values]:
+def _select(table: str, clauses: Sequence[_Clause], page: Page) -> tuple[str, Values]:
     key = "run_key" if table.startswith("tags") else "key"
-    if before_key is not None:
-        clauses = [*clauses, _Clause(f"{key} < ?", (before_key,))]
-    where = " AND ".join(["true", *(clause.sql for clause in clauses)])
+    clauses = [*clauses, page.beyond(key)]
+    where = " AND ".join(clause.sql for clause in clauses)
     values = tuple(value for clause in clauses for value in clause.values)
-    return f"SELECT {RUN_COLUMNS} FROM {table} WHERE {where} ORDER BY {key} DESC LIMIT ?", (*values, limit)
+    return f"SELECT {RUN_COLUMNS} FROM {table} WHERE {where} {page.ordered(key)}", (*values, page.limit)
 
 
 @frozen

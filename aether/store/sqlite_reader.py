@@ -15,7 +15,7 @@ from aether.model.filters import EVERY_RUN, RunFilter
 from aether.store.format import LogCheck, StoredEvent, is_sound, lost, show_run, unseal, unseal_run, unseal_setting
 from aether.store.interface import EventRow, RunRow, SettingRow, StoreDamaged, StoreError
 from aether.store.sqlite_errors import translate
-from aether.store.sqlite_lists import Values, plan_list
+from aether.store.sqlite_lists import Page, Values, plan_list
 from aether.store.sqlite_room import Room, room
 from aether.store.sqlite_schema import EVENT_COLUMNS, NOTE, RUN_COLUMNS, SETTING_COLUMNS
 
@@ -111,8 +111,15 @@ class SqliteReader:
         )
         return [unseal_run(row, self._path) for row in rows]
 
-    def list_runs(self, wanted: RunFilter = EVERY_RUN, *, before_key: int | None = None, limit: int) -> list[RunRow]:
-        sql, values = plan_list(wanted, before_key, limit, self._query)
+    def list_runs(
+        self,
+        wanted: RunFilter = EVERY_RUN,
+        *,
+        before_key: int | None = None,
+        after_key: int | None = None,
+        limit: int,
+    ) -> list[RunRow]:
+        sql, values = plan_list(wanted, Page(limit, before_key, after_key), self._query)
         return [show_run(row) for row in self._query(sql, values)]
 
     def counts(self) -> dict[tuple[str, int], int]:

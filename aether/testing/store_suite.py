@@ -264,7 +264,7 @@ class StoreSuite:
         store.commit([Batch(runs=runs, changes=[RunChange(4, 2, 9)])])
         assert reader.counts() == {("order", 1): 2, ("order", 2): 1, ("ship", 1): 1}
 
-    def test_runs_are_listed_newest_first_in_pages(self, store: Store, reader: Reader) -> None:
+    def test_runs_are_listed_newest_or_oldest_first_in_pages(self, store: Store, reader: Reader) -> None:
         runs = [run_row(key) for key in range(1, 41)]
         store.commit([Batch(runs=runs)])
         assert reader.list_runs(limit=100) == runs[::-1]
@@ -272,6 +272,9 @@ class StoreSuite:
         assert reader.list_runs(limit=3) == runs[:-4:-1]
         assert reader.list_runs(before_key=38, limit=2) == [runs[36], runs[35]]
         assert reader.list_runs(before_key=1, limit=2) == []
+        assert reader.list_runs(after_key=0, limit=3) == runs[:3]
+        assert reader.list_runs(after_key=38, limit=9) == [runs[38], runs[39]]
+        assert reader.list_runs(after_key=40, limit=9) == []
 
     @pytest.mark.parametrize("text", FILTERS)
     def test_a_filter_finds_what_it_means_whatever_the_pages(self, store: Store, reader: Reader, text: str) -> None:
@@ -284,6 +287,10 @@ class StoreSuite:
         while page := reader.list_runs(wanted, before_key=found[-1] if found else None, limit=3):
             found += [run.key for run in page]
         assert found == expected
+        oldest: list[int] = []
+        while page := reader.list_runs(wanted, after_key=oldest[-1] if oldest else 0, limit=3):
+            oldest += [run.key for run in page]
+        assert oldest == expected[::-1]
         assert 0 < len(found) < len(runs) or text in NOBODY, "this filter tells nothing apart"
 
     def test_a_list_goes_by_the_state_that_a_run_has_now(self, store: Store, reader: Reader) -> None:

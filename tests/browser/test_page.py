@@ -358,6 +358,22 @@ def test_columns_order_and_size_are_in_the_address(tab, site):
     tab.do("localStorage.removeItem('aether-columns')")
 
 
+def test_all_runs_are_sorted_by_their_start_and_not_those_of_a_page(tab, site):
+    ids = "[...document.querySelectorAll('tbody tr td.id')].map(e => e.innerText).join()"
+    tab.go(f"{site}/workflows?filter=type:order")
+    newest = tab.wait(f"{ids}.split(',').length === 50 && {ids}").split(",")
+    tab.click("started")
+    tab.click("started ↑")
+    tab.wait(f"{ids}.startsWith('order-0,')")
+    oldest = tab.do(ids).split(",")
+    assert not set(oldest[:11]) & set(newest)
+    tab.click("Newer →")
+    tab.wait("document.querySelectorAll('tbody tr').length === 11")
+    assert tab.do(ids).split(",") == newest[:11][::-1]
+    tab.click("← Older")
+    tab.wait(f"{ids} === '{','.join(oldest)}'")
+
+
 def test_a_task_queue_is_paused_limited_and_resumed(tab, site):
     tab.go(f"{site}/queues")
     tab.click("Pause…")

@@ -6,6 +6,12 @@ import anyio
 import pytest
 
 import aether
+from aether.sdk import lists
+from aether_tui import feed
+from aether_tui.commands import press
+from aether_tui.known import Known
+from aether_tui.listing import listing
+from aether_tui.ui import Refresh, Ui, View
 from tests.processes import aether as command
 
 pytestmark = pytest.mark.anyio
@@ -68,6 +74,24 @@ async def test_programs_find_runs_by_filter(server):
         ) == ["order-1"]
         with pytest.raises(aether.InvalidArgument, match="character 7: 'faild' is no state"):
             await ids(client, "state:faild")
+
+
+async def test_the_oldest_runs_are_found_among_any_number(server, monkeypatch):
+    """Not those that are the oldest of what a list of the newest shows."""
+    client, order, bill = workflows(server.url)
+    async with client:
+        await fill(client, order, bill)
+        assert await ids(client, "", oldest_first=True, limit=2) == ["order-1", "order-2"]
+        monkeypatch.setattr(lists, "PAGE_RUNS", 1)
+        assert await ids(client, "tag.customer:c1", oldest_first=True) == ["order-1", "order-3", "bill-1"]
+        monkeypatch.setattr(feed, "RUNS_MAX", 2)
+        seen = Known(server.url)
+        turned, wishes = press(Ui(View.WORKFLOWS), seen, "s")
+        assert wishes == (Refresh(),)
+        seen.take_look(await feed.look(client, feed.wants_of(turned), lambda: 0))
+        assert [info.workflow_id for info in listing(turned, seen).things] == ["order-1", "order-2"]
+    shown = command("workflow", "list", "--oldest", "--limit", "3", "-o", "name", AETHER_SERVER=server.url)
+    assert shown.stdout.split() == ["order-1", "order-2", "order-3"]
 
 
 async def test_a_list_tells_what_open_runs_do(server):

@@ -37,6 +37,10 @@ async def test_runs_are_listed_page_by_page():
         assert [info["workflow_id"] for info in second["workflows"]] == ["order-2", "order-1"]
         third = await site.get(f"/workflows?limit=2&before_run_key={second['next']}")
         assert ([info["workflow_id"] for info in third["workflows"]], third["next"]) == (["order-0"], None)
+        oldest = await site.get("/workflows?limit=3&oldest_first=true")
+        assert [info["workflow_id"] for info in oldest["workflows"]] == ["order-0", "order-1", "order-2"]
+        newer = await site.get(f"/workflows?limit=3&oldest_first=true&after_run_key={oldest['next']}")
+        assert ([info["workflow_id"] for info in newer["workflows"]], newer["next"]) == (["order-3", "order-4"], None)
         odd = await site.get("/workflows?filter=tag.half:1 state:open")
         assert [info["workflow_id"] for info in odd["workflows"]] == ["order-3", "order-1"]
         wrong = await site.send("GET", "/api/v1/workflows?filter=state:odd")

@@ -91,7 +91,9 @@ TEXTS = [
 
 def answers(reader: Reader) -> list[object]:
     listed = [
-        reader.list_runs(parse_filter(text, NOW), before_key=before, limit=4) for text in TEXTS for before in (None, 6)
+        reader.list_runs(parse_filter(text, NOW), **page, limit=4)
+        for text in TEXTS
+        for page in ({}, {"before_key": 6}, {"after_key": 0}, {"after_key": 6})
     ]
     per_key = [
         (

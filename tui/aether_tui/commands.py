@@ -156,7 +156,7 @@ def _sort(ui: Ui, by: int) -> Outcome:
     names = ["", *SORTS]
     sort = names[(names.index(ui.sort) + by) % len(names)]
     said = f"sorted by {sort.lower()}" if sort else "in the order of their start"
-    return evolve(ui, sort=sort, has_moved=True, notice=said), ()
+    return evolve(ui, sort=sort, has_moved=True, notice=said), (Refresh(),)
 
 
 def _filter(ui: Ui, known: Known) -> Outcome:
@@ -356,7 +356,7 @@ COMMANDS: Final[dict[str, Callable[[Ui, Known], Outcome]]] = {
     "find-next": _find_next,
     "sort-next": lambda ui, known: _sort(ui, 1),
     "sort-previous": lambda ui, known: _sort(ui, -1),
-    "turn": lambda ui, known: (evolve(ui, is_reversed=not ui.is_reversed, has_moved=True), ()),
+    "turn": lambda ui, known: (evolve(ui, is_reversed=not ui.is_reversed, has_moved=True), (Refresh(),)),
     "follow": _follow,
     "mark": _mark,
     "mark-all": _mark_all,

@@ -14,6 +14,7 @@ from attrs import define, field, frozen
 from aether import Client, InvalidArgument, WorkflowInfo
 from aether_tui.following import Listener, LogWants, RunFeed, Soon, reason_of
 from aether_tui.known import RUNS_MAX, Known, Look, RunKey
+from aether_tui.listing import wants_oldest
 from aether_tui.ui import Ui, View
 
 _ANSWER_S: Final = 5.0
@@ -35,12 +36,13 @@ class Wants:
     log: LogWants | None = None
     # Of a recording; a server goes on anyhow.
     is_paused: bool = False
+    oldest_first: bool = False
 
 
 def wants_of(ui: Ui) -> Wants:
     run = ui.opened[-1] if ui.view is View.RUN else None
     log = LogWants(ui.filter, last=_LOG_BEGIN) if ui.view is View.LOG else None
-    return Wants(ui.filter, ui.rate_s, run, log, ui.is_frozen)
+    return Wants(ui.filter, ui.rate_s, run, log, ui.is_frozen, wants_oldest(ui))
 
 
 class Feed(Protocol):
@@ -90,7 +92,7 @@ class LiveFeed:
             try:
                 with trio.fail_after(_ANSWER_S):
                     is_first = known.look is None
-                    known.take_look(await look(self.client, wanted.filter, self.now_us, is_first=is_first))
+                    known.take_look(await look(self.client, wanted, self.now_us, is_first=is_first))
                     await self._look_at_run(nursery, wanted, known)
                 backoff_s = _BACKOFF_S
             except trio.TooSlowError:
@@ -121,18 +123,18 @@ class LiveFeed:
         await self._run.look(known)
 
 
-async def look(client: Client, filter_text: str, now_us: Callable[[], int], *, is_first: bool = True) -> Look:
-    """One look at the server: its numbers, the first time with those of the last hour, and the newest runs."""
+async def look(client: Client, wanted: Wants, now_us: Callable[[], int], *, is_first: bool = True) -> Look:
+    """One look at the server: its numbers, the first time with those of the last hour, and the first runs."""
     metrics = await client.metrics(samples=is_first)
     gates = tuple(await client.queues())
     fault = ""
     runs: tuple[WorkflowInfo, ...] = ()
     try:
-        runs = tuple([info async for info in listed(client, filter_text)])
+        runs = tuple([info async for info in listed(client, wanted)])
     except InvalidArgument as error:
         fault = str(error)
-    return Look(now_us(), metrics, runs, filter_text, fault, gates)
+    return Look(now_us(), metrics, runs, wanted.filter, fault, gates, is_oldest_first=wanted.oldest_first)
 
 
-def listed(client: Client, filter_text: str) -> AsyncIterator[WorkflowInfo]:
-    return client.list(filter_text, limit=RUNS_MAX, doing=True)
+def listed(client: Client, wanted: Wants) -> AsyncIterator[WorkflowInfo]:
+    return client.list(wanted.filter, limit=RUNS_MAX, doing=True, oldest_first=wanted.oldest_first)

@@ -63,6 +63,8 @@ class Look:
     gates: tuple[QueueInfo, ...] = ()
     # What has happened since the look before, in a recording.
     log: tuple[LogLine, ...] = ()
+    # Which end of all runs `runs` are from.
+    is_oldest_first: bool = False
 
 
 @frozen

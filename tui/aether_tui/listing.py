@@ -133,8 +133,15 @@ SORTS: Final[dict[str, Callable[[WorkflowInfo], Any]]] = {
 }
 
 
+def wants_oldest(ui: Ui) -> bool:
+    """Of more runs than are listed, those that were started first: the server knows this order, and no other."""
+    return ui.is_reversed and ui.sort in {"", "AGE"}
+
+
 def _runs(ui: Ui, known: Known) -> Listing:
     runs: Sequence[WorkflowInfo] = known.look.runs if known.look else ()
+    if known.look is not None and known.look.is_oldest_first:
+        runs = runs[::-1]
     if ui.sort:
         runs = sorted(runs, key=SORTS[ui.sort], reverse=ui.is_reversed)
     elif ui.is_reversed:

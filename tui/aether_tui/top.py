@@ -14,7 +14,7 @@ from rich.color import ColorSystem
 from aether import Client, InvalidArgument
 from aether_tui.app import App, Setup, run_on_terminal
 from aether_tui.export import FORMS, document, render
-from aether_tui.feed import Feed, LiveFeed, look
+from aether_tui.feed import Feed, LiveFeed, look, wants_of
 from aether_tui.following import RunFeed
 from aether_tui.known import Known, RunKey
 from aether_tui.lines import plain
@@ -159,7 +159,7 @@ async def _once(options: Options, ui: Ui, recording: Recording | None) -> int:
 async def _look(options: Options, ui: Ui, known: Known) -> None:
     client = Client(options.server, timeout_s=_TIMEOUT_S)
     async with client:
-        known.take_look(await look(client, ui.filter, options.now_us))
+        known.take_look(await look(client, wants_of(ui), options.now_us))
         if ui.opened:
             await RunFeed(ui.opened[-1], client.handle(*ui.opened[-1]), options.now_us).whole(known)
 

@@ -100,7 +100,8 @@ ROUTES: tuple[Route, ...] = (
         f"{_ADMIN}ListWorkflows",
         apb.ListRequest,
         cpb.WorkflowInfo,
-        "Runs, newest first. `next` is the `before_run_key` of the next page, or null. With `doing`, open runs "
+        "Runs, newest first: `next` is the `before_run_key` of the next page, or null. With `oldest_first` the oldest, "
+        "and `next` is the `after_run_key`. With `doing`, open runs "
         "tell what they do, and with it their worker, their parent and the length of their history.",
         many="workflows",
         limit=DEFAULT_LIMITS.list_max,

@@ -201,12 +201,14 @@ def test_no_question_reads_a_whole_table_or_sorts_what_has_an_order(
     for text in ("", "type:order", "state:pending", "type:order state:pending", "tag.a:b"):
         for before in (None, 3):
             reader.list_runs(parse_filter(text, 0), before_key=before, limit=5)
+        for after in (0, 3):
+            reader.list_runs(parse_filter(text, 0), after_key=after, limit=5)
     assert len(plans) >= 16
     for sql, step in plans:
-        is_newest_first = step == "SCAN runs" and "ORDER BY key DESC LIMIT" in sql
+        is_in_order = step == "SCAN runs" and ("ORDER BY key DESC LIMIT" in sql or "ORDER BY key ASC LIMIT" in sql)
         is_count = sql.startswith("SELECT count(*)") and (step.startswith("CO-ROUTINE") or step == "SCAN (subquery-1)")
         is_walk_of_open = step.startswith("SEARCH runs USING INDEX runs_by_closed")
-        assert is_newest_first or is_count or is_walk_of_open or step.startswith("SEARCH"), (sql, step)
+        assert is_in_order or is_count or is_walk_of_open or step.startswith("SEARCH"), (sql, step)
         assert "TEMP B-TREE" not in step, (sql, step)
 
 
@@ -226,6 +228,8 @@ def test_a_filter_gives_the_same_runs_however_it_is_looked_up(
     expected = [run for run in runs[::-1] if wanted.matches(run, rows.get)]
     assert reader.list_runs(wanted, limit=99) == expected
     assert reader.list_runs(wanted, before_key=30, limit=2) == [run for run in expected if run.key < 30][:2]
+    assert reader.list_runs(wanted, after_key=0, limit=99) == expected[::-1]
+    assert reader.list_runs(wanted, after_key=8, limit=2) == [run for run in expected[::-1] if run.key > 8][:2]
     reader.close()
     store.close()
 

@@ -157,6 +157,10 @@ def test_a_list_that_the_server_cut_says_which_runs_it_has():
     chosen = ui(View.WORKFLOWS)
     assert f" of {RUNS_MAX}, the newest" in plain(frame(scene(chosen, seen=known(runs=many))).picture)
     assert "newest" not in plain(frame(scene(chosen, seen=known(runs=many[1:]))).picture)
+    turned = known(runs=many, is_oldest_first=True)
+    drawn = plain(frame(scene(evolve(chosen, is_reversed=True), seen=turned)).picture)
+    assert f" of {RUNS_MAX}, the oldest" in drawn
+    assert drawn.index(many[0].workflow_id) < drawn.index(many[1].workflow_id)
 
 
 def test_what_was_not_measured_has_no_figure():

@@ -1,4 +1,4 @@
-"""Runs, as many as were asked for: newest first, or as they are sorted."""
+"""Runs, as many as were asked for: newest or oldest first, or as they are sorted."""
 
 from textwrap import wrap
 from typing import Final
@@ -43,7 +43,7 @@ def draw(scene: Scene) -> Drawn:
     shown, chosen = scene.window(rows, height)
     title = f"workflows {shown.note}".rstrip()
     if look is not None and len(look.runs) >= RUNS_MAX:
-        title += ", the newest"
+        title += ", the oldest" if look.is_oldest_first else ", the newest"
     if ui.marked:
         title += f" · {len(ui.marked)} marked"
     if ui.filter:

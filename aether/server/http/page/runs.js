@@ -9,6 +9,9 @@ import { FilterBox, HELP } from "./filter.js";
 
 const SIZES = [50, 200, 900];
 const TRAIL_MAX = 40;
+// By these columns the server itself sorts all runs: it knows the order in which they were started.
+const OLDEST_FIRST = ["-age", "started"];
+const NEWEST_FIRST = ["age", "-started"];
 const PRESETS = [
   ["all", "", () => null],
   ["open", "state:open", (states) => (states.PENDING || 0) + (states.RUNNING || 0)],
@@ -87,7 +90,8 @@ export function Runs({ query, now: clock, about }) {
   const [isAll, setAll] = useState(false);
   const [dialog, setDialog] = useState(null);
   const [isStarting, setStarting] = useState(false);
-  const path = `/workflows?doing=true&limit=${size}&filter=${encodeURIComponent(filter)}${before ? `&before_run_key=${before}` : ""}`;
+  const isUp = OLDEST_FIRST.includes(here.sort);
+  const path = `/workflows?doing=true&limit=${size}&filter=${encodeURIComponent(filter)}${isUp ? "&oldest_first=true" : ""}${before ? `&${isUp ? "after" : "before"}_run_key=${before}` : ""}`;
   // While something is marked nothing moves.
   const { data, error, again } = useAsked(() => get(path), path, { live: !before, frozen: marked.size > 0 || isAll });
   useEffect(() => {
@@ -115,8 +119,8 @@ export function Runs({ query, now: clock, about }) {
     ${shown ? html`<${Table} runs=${shown.workflows} now=${now} here=${here} marked=${isAll ? null : marked} setMarked=${(next) => { setAll(false); setMarked(next); }} canAct=${canAct} />` : error ? null : html`<${Empty}>…<//>`}
     ${shown && (before || shown.next)
       ? html`<nav class="pager" aria-label="Pages">
-          ${before ? html`<${Link} to=${address(here, { before: "", trail: [] })} class="button">Newest<//><${Link} to=${address(here, { before: here.trail.at(-1) === "0" ? "" : here.trail.at(-1) ?? "", trail: here.trail.slice(0, -1) })} class="button">← Newer<//>` : null}
-          ${shown.next ? html`<${Link} to=${address(here, { before: shown.next, trail: [...here.trail, before || "0"] })} class="button">Older →<//>` : null}
+          ${before ? html`<${Link} to=${address(here, { before: "", trail: [] })} class="button">${isUp ? "Oldest" : "Newest"}<//><${Link} to=${address(here, { before: here.trail.at(-1) === "0" ? "" : here.trail.at(-1) ?? "", trail: here.trail.slice(0, -1) })} class="button">← ${isUp ? "Older" : "Newer"}<//>` : null}
+          ${shown.next ? html`<${Link} to=${address(here, { before: shown.next, trail: [...here.trail, before || "0"] })} class="button">${isUp ? "Newer" : "Older"} →<//>` : null}
         </nav>`
       : null}
     ${isStarting ? html`<${StartDialog} types=${metrics?.runs} onClose=${() => setStarting(false)} />` : null}
@@ -177,9 +181,12 @@ function Table({ runs, now, here, marked, setMarked, canAct }) {
   const isMarked = (run) => marked === null || marked.has(run.run_id);
   const all = rows.every(isMarked);
   const sorted = (name) => (by !== name ? name : isDown ? "" : `-${name}`);
+  // Pages of the other order begin at its other end.
+  const turned = (sort) => (OLDEST_FIRST.includes(sort) === OLDEST_FIRST.includes(here.sort) ? { sort } : { sort, before: "", trail: [] });
+  const hint = (name) => ([...OLDEST_FIRST, ...NEWEST_FIRST].includes(name) ? "Sort all runs by their start" : "Sort the rows of this page; without, the newest come first");
   return html`<section class="card list"><table class="wide runs">
     <thead><tr>${canAct ? html`<th class="mark"><input type="checkbox" aria-label="Mark all of this page" checked=${all} onChange=${() => setMarked(new Set(all ? [] : rows.slice(0, 500).map((run) => run.run_id)))} /></th>` : null}
-      ${here.columns.map((name) => html`<th class=${COLUMNS[name].number ? "num" : ""} aria-sort=${by === name ? (isDown ? "descending" : "ascending") : undefined}><button class="sort" title="Sort the rows of this page; without, the newest come first" onClick=${() => go(address(here, { sort: sorted(name) }), { replace: true })}>${COLUMNS[name].title}${by === name ? (isDown ? " ↓" : " ↑") : ""}</button></th>`)}</tr></thead>
+      ${here.columns.map((name) => html`<th class=${COLUMNS[name].number ? "num" : ""} aria-sort=${by === name ? (isDown ? "descending" : "ascending") : undefined}><button class="sort" title=${hint(name)} onClick=${() => go(address(here, turned(sorted(name))), { replace: true })}>${COLUMNS[name].title}${by === name ? (isDown ? " ↓" : " ↑") : ""}</button></th>`)}</tr></thead>
     <tbody>${rows.map((run) => html`<tr key=${run.run_id} data-row=${runLink(run.workflow_id, run.run_id)} tabindex="0" class=${canAct && isMarked(run) ? "marked" : ""}>
       ${canAct ? html`<td class="mark"><input type="checkbox" tabindex="-1" aria-label="Mark ${run.workflow_id}" checked=${isMarked(run)} onClick=${(event) => mark(run, event)} /></td>` : null}
       ${here.columns.map((name) => COLUMNS[name].cell(run, now))}

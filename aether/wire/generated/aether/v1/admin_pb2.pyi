@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ListRequest(_message.Message):
-    __slots__ = ("workflow_type", "state", "limit", "workflow_id_prefix", "filter", "before_run_key", "doing")
+    __slots__ = ("workflow_type", "state", "limit", "workflow_id_prefix", "filter", "before_run_key", "doing", "oldest_first", "after_run_key")
     WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
@@ -16,6 +16,8 @@ class ListRequest(_message.Message):
     FILTER_FIELD_NUMBER: _ClassVar[int]
     BEFORE_RUN_KEY_FIELD_NUMBER: _ClassVar[int]
     DOING_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_FIRST_FIELD_NUMBER: _ClassVar[int]
+    AFTER_RUN_KEY_FIELD_NUMBER: _ClassVar[int]
     workflow_type: str
     state: _model_pb2.RunState
     limit: int
@@ -23,7 +25,9 @@ class ListRequest(_message.Message):
     filter: str
     before_run_key: int
     doing: bool
-    def __init__(self, workflow_type: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., limit: _Optional[int] = ..., workflow_id_prefix: _Optional[str] = ..., filter: _Optional[str] = ..., before_run_key: _Optional[int] = ..., doing: bool = ...) -> None: ...
+    oldest_first: bool
+    after_run_key: int
+    def __init__(self, workflow_type: _Optional[str] = ..., state: _Optional[_Union[_model_pb2.RunState, str]] = ..., limit: _Optional[int] = ..., workflow_id_prefix: _Optional[str] = ..., filter: _Optional[str] = ..., before_run_key: _Optional[int] = ..., doing: bool = ..., oldest_first: bool = ..., after_run_key: _Optional[int] = ...) -> None: ...
 
 class ListQueuesRequest(_message.Message):
     __slots__ = ()
