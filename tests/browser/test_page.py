@@ -366,10 +366,10 @@ def test_all_runs_are_sorted_by_their_start_and_not_those_of_a_page(tab, site):
     tab.click("started ↑")
     tab.wait(f"{ids}.startsWith('order-0,')")
     oldest = tab.do(ids).split(",")
-    assert not set(oldest[:11]) & set(newest)
+    assert not set(oldest[:10]) & set(newest)
     tab.click("Newer →")
-    tab.wait("document.querySelectorAll('tbody tr').length === 11")
-    assert tab.do(ids).split(",") == newest[:11][::-1]
+    rest = tab.wait(f"{ids}.split(',').length < 50 && {ids}").split(",")
+    assert rest == newest[: len(rest)][::-1]
     tab.click("← Older")
     tab.wait(f"{ids} === '{','.join(oldest)}'")
 
