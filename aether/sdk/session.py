@@ -47,6 +47,8 @@ _MESSAGE_BYTES: Final = 512 * 1024
 # Scheduler passes after which a run that still waits for something of its own is not waited for.
 _PATIENCE_PASSES: Final = 10
 _HEARTBEATS_PER_TIMEOUT: Final = 3
+# A session may last for weeks, and by so much more than they do no two clocks of machines differ.
+_DRIFT: Final = 200e-6
 # Steps that are plain functions run in so many threads at a time; more of them wait.
 _STEP_THREADS: Final = 64
 _FORGET: Final = (StaleLease, SessionExpired)
@@ -184,6 +186,8 @@ class Session:
         while interval_s > 0:
             await anyio.sleep(interval_s)
             self._send(beat)
+            if self._clock_offset is not None:
+                self._clock_offset -= interval_s * 1e6 * _DRIFT
 
     async def _nudge(self) -> None:
         while True:
@@ -397,7 +401,7 @@ class Session:
         return int((self._clock_offset or 0.0) + self._clock() * 1e6)
 
     def _see(self, at: int) -> None:
-        """The server's clock, as late as it was seen: times in a history are all of one clock."""
+        """The server's clock, as late as it was seen of late: times in a history are all of one clock."""
         offset = at - self._arrived_at
         if self._clock_offset is None or offset > self._clock_offset:
             self._clock_offset = offset

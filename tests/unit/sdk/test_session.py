@@ -6,6 +6,8 @@ from functools import partial
 import anyio
 import anyio.from_thread
 import pytest
+import trio
+from trio.testing import MockClock
 
 import aether
 from aether.model import events as e
@@ -14,6 +16,7 @@ from aether.model.payload import Payload
 from aether.sdk.converters import Converter
 from aether.sdk.run import Run
 from aether.sdk.session import Outcomes, Session
+from aether.wire.convert import event_to_proto
 from aether.wire.generated.aether.v1 import model_pb2
 from aether.wire.generated.aether.v1 import worker_pb2 as pb
 from aether.wire.status import Code, RpcError
@@ -230,6 +233,27 @@ async def test_the_session_is_kept_alive():
                 await peer._sent.wait()
                 peer._sent = anyio.Event()
     assert {beat.session_id for message in peer.messages for beat in message.heartbeats} == {"s"}
+
+
+def test_the_clock_is_the_servers_though_the_workers_own_runs_faster_for_long():
+    hours_us = 2 * 3600 * 1_000_000
+
+    async def main():
+        async with serving(client_of(), timeout_ms=15_000) as peer:
+
+            async def see(at):
+                event = event_to_proto(e.Event(1, at, e.RunCreated("id", "run", "none", "default", Payload(b""))))
+                task = pb.WorkflowTask(workflow_type="none", events=[event])
+                peer.say(pb.Delivery(task=pb.Task(token=1, workflow=task)))
+                await quiet()
+                assert abs(peer.session.now() - at) < 1_000
+
+            at = 1_700_000_000_000_000
+            await see(at)
+            await trio.sleep(hours_us / 1e6)
+            await see(at + hours_us - 50 * hours_us // 1_000_000)
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
 
 
 async def test_the_end_of_the_stream_ends_everything_even_behind_the_users_own_shield():
