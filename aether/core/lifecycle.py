@@ -234,11 +234,11 @@ def terminate(state: State, run: Run, reason: str) -> None:
 
 def request_cancel(state: State, run: Run, reason: str) -> None:
     """Asks the run to stop; one that nobody has begun is over at once."""
-    if run.cancel_requested:
-        return
     if run.paused and run.state is not RunState.PENDING:
         # Or it could not clean up.
         let_go(state, run)
+    if run.cancel_requested:
+        return
     state.record(run, e.CancelRequested(reason))
     if run.state is RunState.PENDING:
         close(state, run, e.RunCancelled(reason))

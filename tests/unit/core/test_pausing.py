@@ -187,6 +187,19 @@ def test_cancelling_a_paused_run_lets_it_clean_up(room):
     assert not room.is_open("new")
 
 
+def test_a_run_that_was_paused_while_it_cleans_up_goes_on_when_it_is_cancelled_again(room):
+    room.open()
+    room.start()
+    token = room.token()
+    room.cancel()
+    room.pause()
+    room.complete(token, step())
+    assert room.revoked() == [token]
+    room.cancel()
+    assert room.kinds()[-2:] == ["RunResumed", "RunStarted"]
+    assert not room.run().paused
+
+
 def test_a_run_that_waits_for_a_slot_of_its_worker_does_not_when_it_is_paused(room):
     room.open(slots=1)
     room.start("a")
