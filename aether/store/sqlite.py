@@ -82,11 +82,14 @@ class SqliteStore:
         sqlite_schema.refuse_old_sqlite(apsw.sqlite_lib_version())
         self._make_directory()
         self._lock = FileLock(self._path + ".lock")
+        is_new = not self._file.exists()
         try:
             return self._open_locked()
         except BaseException:
             lock, self._lock = self._lock, None
             self.close()
+            if is_new and _size(self._file) == 0:
+                self._file.unlink(missing_ok=True)
             lock.discard()
             raise
 
@@ -169,7 +172,7 @@ class SqliteStore:
         try:
             return vacuum(connection, self._path)
         except apsw.Error as error:
-            raise self._give_up(error) from error
+            raise _not_repeated(self._give_up(error)) from error
 
     def close(self) -> None:
         if self._connection is not None:
@@ -231,7 +234,7 @@ class SqliteStore:
             self._lost_position = connection.execute(_LOST_POSITION).get
             damage = () if created else find_recent_damage(connection, self._path)
         except (apsw.Error, UnicodeDecodeError) as error:
-            raise _at_start(translate(error, self._path, connection.system_errno)) from error
+            raise _not_repeated(translate(error, self._path, connection.system_errno)) from error
         self._files = self._identify()
         migrated_from = found if 0 < found < sqlite_schema.FORMAT else 0
         return Opened(epoch, last_key + 1, created, damage, migrated_from)
@@ -336,8 +339,8 @@ def _make_durable_directory(directory: Path) -> None:
         os.close(parent)
 
 
-def _at_start(fault: StoreError) -> StoreError:
-    """Who does not start tries nothing again."""
+def _not_repeated(fault: StoreError) -> StoreError:
+    """A command, or a server that does not start, tries nothing again."""
     if isinstance(fault, StoreFull):
         return StoreFull(fault.what, where=fault.where, advice="free space on that file system, then start again")
     if isinstance(fault, StoreBusy):

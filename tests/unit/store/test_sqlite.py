@@ -223,6 +223,19 @@ def test_who_does_not_start_does_not_promise_to_try_again(
     assert str(caught.value) == f"{store.location}: {words}"
 
 
+def test_a_vacuum_for_which_there_is_no_room_does_not_promise_to_try_again(store: SqliteStore, disk: FaultyDisk):
+    disk.fail_always("write", NO_SPACE)
+    with pytest.raises(StoreFull, match="no room to write; free space on that file system, then start again"):
+        store.vacuum()
+
+
+def test_a_file_that_could_not_be_made_is_not_there(tmp_path: Path, disk: FaultyDisk):
+    disk.fail_always("write", NO_SPACE)
+    with pytest.raises(StoreFull):
+        SqliteStore(str(tmp_path / "new" / "a.db"), vfs=disk.vfs_name).open()
+    assert list((tmp_path / "new").iterdir()) == []
+
+
 def test_a_second_server_on_the_file_is_refused_by_any_name_of_it(tmp_path: Path, store: SqliteStore):
     link = tmp_path / "link.db"
     link.symlink_to(store.location)
