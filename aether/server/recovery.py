@@ -37,6 +37,8 @@ class Recovery:
     # When the last event of them was.
     newest_at: int = 0
     damage: dict[int, str] = field(factory=dict)
+    # What the store found when it was opened, by run: also of runs of which nothing shows when they are read.
+    found: dict[int, str] = field(factory=dict)
     # Settings that can not be read.
     unset: list[str] = field(factory=list)
 
@@ -100,6 +102,8 @@ class Recovery:
                 log = next(logs, None)  # of a run that can not be read itself
             if (log is None or log[0].run_key != run.key) and run.key not in self.damage:
                 self.damage[run.key] = f"run {run.key} has no events"
+            if run.key in self.found:
+                self.damage.setdefault(run.key, self.found[run.key])
             if log is not None and run.key not in self.damage:
                 yield run, log
 

@@ -172,7 +172,7 @@ def _services(
 
 async def _recover(loop: EngineLoop, archive: Archive, opened: Opened) -> None:
     """Fold what the disk has of open runs, and go on from there."""
-    recovery = Recovery()
+    recovery = Recovery(found={damage.run_key: damage.what for damage in opened.damage})
     await archive.read(partial(recovery.read, loop.engine))
     # A timer that is due an hour after an event is not to wait for longer because the machine's clock was set back.
     jump = loop.clock.not_before(recovery.newest_at)

@@ -20,26 +20,39 @@ _GAPS: Final = """
     SELECT run_key, count(*), min(seq), max(seq) FROM log INDEXED BY log_by_run {where}
     GROUP BY run_key HAVING min(seq) <> 1 OR max(seq) <> count(*) LIMIT ?
 """
+_NEWEST: Final = f"SELECT {EVENT_COLUMNS} FROM log NOT INDEXED ORDER BY pos DESC LIMIT ?"
+_IS_FOUND: Final = "SELECT 1 FROM log INDEXED BY log_by_run WHERE run_key = ? AND seq = ?"
 _OPEN_ONLY: Final = "WHERE run_key IN (SELECT key FROM runs INDEXED BY runs_by_closed WHERE closed_at IS NULL)"
 _NOT_FORGOTTEN: Final = "WHERE run_key NOT IN (SELECT run_key FROM forgotten)"
 
 
 def find_recent_damage(connection: apsw.Connection, path: str) -> tuple[Damage, ...]:
-    """Check what a crash could have touched: the checksums of the newest rows, and gaps in open runs.
+    """Check what a crash could have touched: the newest rows, also whether they can be found, and gaps in open runs.
 
     Gaps are found in the index alone, without reading a body. Damage of the file itself is an apsw error.
     """
-    newest = f"SELECT {EVENT_COLUMNS} FROM log ORDER BY pos DESC LIMIT ?"
-    found = [
-        Damage(row[0], row[1], altered(row[0], row[1], path).what)
-        for row in connection.execute(newest, (RECENT_ROWS,))
-        if not is_sound(row)
-    ]
+    rows: list[StoredEvent] = connection.execute(_NEWEST, (RECENT_ROWS,)).fetchall()  # type: ignore[assignment]
+    found = [Damage(row[0], row[1], altered(row[0], row[1], path).what) for row in rows if not is_sound(row)]
+    found += _hidden(connection, rows)
     found += [
         Damage(run_key, last, f"run {run_key} has {count} events numbered {first} to {last}: some are missing")
         for run_key, count, first, last in connection.execute(_GAPS.format(where=_OPEN_ONLY), (_FAULTS_MAX,))
     ]
     return tuple(found)
+
+
+def _hidden(connection: apsw.Connection, newest: list[StoredEvent]) -> Iterator[Damage]:
+    """Runs whose last event is in the table, and by the index there is none: they would begin anew in the middle."""
+    last: dict[int, int] = {}
+    for run_key, seq, *_ in newest:
+        last.setdefault(run_key, seq)
+    for run_key, seq in last.items():
+        try:
+            is_found = connection.execute(_IS_FOUND, (run_key, seq)).get is not None
+        except apsw.CorruptError:
+            is_found = False  # others may be whole
+        if not is_found:
+            yield Damage(run_key, seq, f"event {seq} of run {run_key} can not be found by its number")
 
 
 def check_file(path: str, vfs: str | None) -> Iterator[str]:

@@ -121,6 +121,17 @@ def test_a_damaged_run_is_left_out_and_told_and_all_others_go_on(path: str, key:
     assert words.format(key) in recovery.damage[key]
 
 
+def test_a_run_of_which_events_are_hidden_does_not_go_on_in_its_middle(path: str):
+    engine = Engine(T0 + 1_000_000, epoch=2, next_run_key=100)
+    recovery = Recovery(found={3: "event 9 of run 3 can not be found by its number", 99: "of a closed run"})
+    reader = SqliteStore(path).reader()
+    recovery.read(engine, reader)
+    reader.close()
+    assert recovery.damage == {3: "event 9 of run 3 can not be found by its number"}
+    assert sorted(engine.state.runs) == [1, 2, 4, 5, 6, 7]
+    assert engine.state.withheld == {"w-3": "r-3"}
+
+
 def test_a_damaged_file_is_no_damaged_run(monkeypatch: pytest.MonkeyPatch):
     def broken() -> Iterator[EventRow]:
         raise StoreDamaged("the file is damaged", where="a file", advice="restore")

@@ -1,6 +1,9 @@
 """Claims about finding damage: some at every start, all of it when asked."""
 
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -23,10 +26,16 @@ def store(tmp_path: Path) -> SqliteStore:
     return store
 
 
-def edit(store: SqliteStore, sql: str) -> None:
+def edit(store: SqliteStore, sql: str, values: Sequence[Any] = ()) -> None:
     connection = apsw.Connection(store.location)
-    connection.execute(sql)
+    connection.execute(sql, values)
     connection.close()
+
+
+def ask(store: SqliteStore, sql: str) -> list[Any]:
+    connection = apsw.Connection(store.location)
+    with closing(connection):
+        return connection.execute(sql).fetchall()
 
 
 def open_damage(store: SqliteStore) -> tuple[Damage, ...]:
@@ -49,6 +58,17 @@ def test_a_start_finds_altered_rows_among_the_newest(store: SqliteStore, monkeyp
     monkeypatch.setattr(sqlite_check, "RECENT_ROWS", 13)
     assert open_damage(store) == ()
     assert list(store.check()) == ["event 2 of run 1 is not what was written (checksum)"]
+
+
+def test_a_start_finds_runs_whose_last_events_are_hidden_from_the_index(store: SqliteStore):
+    """As a bit that flips in the index does it: what is left of the run is whole."""
+    (index,) = ask(store, "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema WHERE name = 'log_by_run'")
+    edit(store, "PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE name = 'log_by_run'")
+    edit(store, "INSERT INTO log(run_key, seq, at, kind, crc, body) VALUES (2, 6, 1, 1, 1, x'00')")
+    edit(store, "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", index)
+    altered, hidden = open_damage(store)
+    assert (altered.run_key, altered.seq) == (2, 6)
+    assert hidden == Damage(2, 6, "event 6 of run 2 can not be found by its number")
 
 
 def test_a_start_finds_gaps_in_open_runs_and_a_check_finds_all(store: SqliteStore):
