@@ -31,7 +31,7 @@ from aether.server.pause_service import PauseService
 from aether.server.readiness import Readiness
 from aether.server.replies import fail, find_closed, refuse, refuse_just_started, respond_later
 from aether.server.requests import of_run, refusing
-from aether.server.row_states import with_true_state
+from aether.server.row_states import end_of, with_true_state
 from aether.store.interface import Reader, RunRow
 from aether.wire.calls import Call, Method
 from aether.wire.convert import decode_event
@@ -270,5 +270,5 @@ def _closed_run(workflow_id: str, run_id: str, reader: Reader) -> tuple[RunRow, 
     row = find_closed(workflow_id, run_id, reader)
     if row.closed_at is None:
         return row, None, None
-    first, last = reader.events(row.key, 0, 1), reader.last_event(row.key)
-    return row, decode_event(first[0].body) if first else None, decode_event(last.body) if last is not None else None
+    last, first = end_of(row, reader), reader.events(row.key, 0, 1)
+    return row, decode_event(first[0].body) if first else None, last

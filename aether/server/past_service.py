@@ -38,6 +38,7 @@ from aether.server.replies import (
     stream_later,
 )
 from aether.server.requests import of_run, refusing
+from aether.server.row_states import end_of
 from aether.store.interface import EventRow, Reader, RunRow
 from aether.wire.calls import Call, Method
 from aether.wire.convert import KINDS, decode_event
@@ -237,11 +238,11 @@ def _add_until(past: PastRun, run_key: int, seq: int, reader: Reader) -> bool:
 
 def _explain_closed(workflow_id: str, run_id: str, reader: Reader) -> Explanation:
     row = find_closed(workflow_id, run_id, reader)
-    last = reader.last_event(row.key)
-    fact = decode_event(last.body).fact if last is not None and row.closed_at is not None else None
-    if row.closed_at is None or not isinstance(fact, e.RunCompleted | e.RunFailed | e.RunCancelled):
+    if row.closed_at is None:
         # It was not open when the engine was asked, and is now: somebody has just started that id again.
         raise WorkflowNotFound(f"workflow {workflow_id!r} has just been started again; ask again")
+    fact = end_of(row, reader).fact
+    assert isinstance(fact, e.RunCompleted | e.RunFailed | e.RunCancelled)
     return explain_end(row.workflow_id, row.run_id, RunState(row.state), row.closed_at, fact)
 
 

@@ -1,7 +1,7 @@
 """Looking for damage: a little at every start, everything when asked."""
 # ruff: noqa: S608 - only constants are put into SQL; values are bound
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ _GAPS: Final = """
     GROUP BY run_key HAVING min(seq) <> 1 OR max(seq) <> count(*) LIMIT ?
 """
 _NEWEST: Final = f"SELECT {EVENT_COLUMNS} FROM log NOT INDEXED ORDER BY pos DESC LIMIT ?"
-_IS_FOUND: Final = "SELECT 1 FROM log INDEXED BY log_by_run WHERE run_key = ? AND seq = ?"
+_FOUND: Final = "SELECT count(*) FROM log INDEXED BY log_by_run WHERE run_key = ?"
 _OPEN_ONLY: Final = "WHERE run_key IN (SELECT key FROM runs INDEXED BY runs_by_closed WHERE closed_at IS NULL)"
 _NOT_FORGOTTEN: Final = "WHERE run_key NOT IN (SELECT run_key FROM forgotten)"
 
@@ -33,26 +33,27 @@ def find_recent_damage(connection: apsw.Connection, path: str) -> tuple[Damage, 
     """
     rows: list[StoredEvent] = connection.execute(_NEWEST, (RECENT_ROWS,)).fetchall()  # type: ignore[assignment]
     found = [Damage(row[0], row[1], altered(row[0], row[1], path).what) for row in rows if not is_sound(row)]
-    found += _hidden(connection, rows)
     found += [
         Damage(run_key, last, f"run {run_key} has {count} events numbered {first} to {last}: some are missing")
         for run_key, count, first, last in connection.execute(_GAPS.format(where=_OPEN_ONLY), (_FAULTS_MAX,))
     ]
+    told = {damage.run_key for damage in found}
+    found += [damage for damage in _hidden(connection, filter(is_sound, rows)) if damage.run_key not in told]
     return tuple(found)
 
 
-def _hidden(connection: apsw.Connection, newest: list[StoredEvent]) -> Iterator[Damage]:
-    """Runs whose last event is in the table, and by the index there is none: they would begin anew in the middle."""
+def _hidden(connection: apsw.Connection, newest: Iterable[StoredEvent]) -> Iterator[Damage]:
+    """Runs that have more events in the table than the index tells: they would begin anew in their middle."""
     last: dict[int, int] = {}
     for run_key, seq, *_ in newest:
         last.setdefault(run_key, seq)
     for run_key, seq in last.items():
         try:
-            is_found = connection.execute(_IS_FOUND, (run_key, seq)).get is not None
+            found = int(connection.execute(_FOUND, (run_key,)).get)
         except apsw.CorruptError:
-            is_found = False  # others may be whole
-        if not is_found:
-            yield Damage(run_key, seq, f"event {seq} of run {run_key} can not be found by its number")
+            found = 0  # others may be whole
+        if found < seq:
+            yield Damage(run_key, seq, f"of {seq} events of run {run_key} only {found} can be found")
 
 
 def check_file(path: str, vfs: str | None) -> Iterator[str]:

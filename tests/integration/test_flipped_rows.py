@@ -115,6 +115,20 @@ async def test_what_is_stored_twice_or_of_one_run_keeps_nobody_from_the_others(s
     assert list(SqliteStore(str(db)).check())
 
 
+async def test_a_run_whose_end_is_not_there_is_not_told_as_if_it_were(sound: Path) -> None:
+    """As a fault in the index hides it: what is left of the history is whole."""
+    db = changed(sound, "end", "DELETE FROM log WHERE run_key IN (2, 3) AND kind IN (12, 13)")
+    client, _ = client_of(db)
+    async with client.serve():
+        for name in ("ends", "fails"):
+            handle = client.handle(name)
+            for ask in (handle.result, handle.status, handle.why):
+                with pytest.raises(aether.ServerFault, match=r"damaged on disk: the end of run \d is missing"):
+                    await ask()
+        with pytest.raises(aether.WorkflowCancelled):
+            await client.handle("stops").result()
+
+
 async def test_a_database_that_does_not_know_how_often_it_was_opened_says_so(sound: Path) -> None:
     store = SqliteStore(str(changed(sound, "epoch", "UPDATE meta SET k = 'fpoch' WHERE k = 'epoch'")))
     with pytest.raises(StoreDamaged, match="how often it was opened is lost; run `aether db check`"):

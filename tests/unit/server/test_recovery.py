@@ -123,11 +123,11 @@ def test_a_damaged_run_is_left_out_and_told_and_all_others_go_on(path: str, key:
 
 def test_a_run_of_which_events_are_hidden_does_not_go_on_in_its_middle(path: str):
     engine = Engine(T0 + 1_000_000, epoch=2, next_run_key=100)
-    recovery = Recovery(found={3: "event 9 of run 3 can not be found by its number", 99: "of a closed run"})
+    recovery = Recovery(found={3: "of 9 events of run 3 only 4 can be found", 99: "of a closed run"})
     reader = SqliteStore(path).reader()
     recovery.read(engine, reader)
     reader.close()
-    assert recovery.damage == {3: "event 9 of run 3 can not be found by its number"}
+    assert recovery.damage == {3: "of 9 events of run 3 only 4 can be found"}
     assert sorted(engine.state.runs) == [1, 2, 4, 5, 6, 7]
     assert engine.state.withheld == {"w-3": "r-3"}
 
