@@ -15,7 +15,7 @@ from aether.wire.generated.aether.v1 import admin_pb2, client_pb2
 from aether.wire.plain import state_name
 
 Act = Callable[[Caller, client_pb2.WorkflowInfo], str]
-_COLUMNS = (Column("WORKFLOW"), Column("RUN"), Column("STATE"), Column("OUTCOME", can_shrink=True))
+_COLUMNS = (Column("WORKFLOW"), Column("RUN", gives_way=1), Column("STATE"), Column("OUTCOME", can_shrink=True))
 # More at once is for a program, which can look at what it does.
 BATCH_MAX = 10_000
 

@@ -18,7 +18,13 @@ from aether.wire.generated.aether.v1 import admin_pb2, client_pb2, model_pb2
 from aether.wire.plain import plain
 
 SCHEMA = "aether.export/v1"
-_LIST = (Column("WORKFLOW"), Column("TYPE", can_shrink=True), Column("STATE"), Column("EVENTS"), Column("RUN"))
+_LIST = (
+    Column("WORKFLOW"),
+    Column("TYPE", can_shrink=True),
+    Column("STATE"),
+    Column("EVENTS"),
+    Column("RUN", gives_way=1),
+)
 
 
 def export_runs(server: str, workflow_ids: Sequence[str], run_id: str, target: Path | None) -> None:

@@ -20,7 +20,7 @@ COLUMNS = (
     Column("SEQ", width=4),
     Column("TIME", width=9),
     Column("EVENT", width=18),
-    Column("PATH", width=6),
+    Column("PATH", width=6, gives_way=1),
     Column("NAME", can_shrink=True, width=16),
     Column("DETAIL", can_shrink=True, width=0),
 )

@@ -1,8 +1,8 @@
 """What a command shows, as text: for people on a terminal, in columns of tabs in a pipe, or as data. Pure.
 
-On a terminal columns are aligned and may carry colour. When a table is wider than the terminal, the columns that are
-marked `can_shrink` give way; when that is not enough, each row becomes a block of `name  value` lines, so that an id is
-never cut. In a pipe a row is one line of values with tabs between, whole and without colour.
+On a terminal columns are aligned and may carry colour. When a table is wider than the terminal, columns are left out in
+the order of `gives_way`, and those that are marked `can_shrink` are cut; when that is not enough, each row becomes a
+block of `name  value` lines, so that an id is never cut. In a pipe a row is one line of values with tabs between, whole and without colour.
 
 A cell is a text, a number or a moment; it becomes text here, so that rows are sorted by what they mean and times are
 shown as somebody asked for. What was asked for is a `Look`.
@@ -36,6 +36,7 @@ _TONES = {
 }
 _GAP = "  "
 _SHRUNK_MIN = 12
+_READABLE = 24
 
 
 class Format(StrEnum):
@@ -100,6 +101,8 @@ class Column:
     can_shrink: bool = False
     # Cells of a row that is shown before the next one is known; 0: what is left.
     width: int = 0
+    # Left out where there is no room, the one with the greatest number first; 0: never.
+    gives_way: int = 0
 
     @property
     def name(self) -> str:
@@ -179,11 +182,26 @@ def render_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], scre
     widths = [
         max(map(width_of, column), default=0) for column in zip(*(heads or [[""] * len(titles)]), *cells, strict=True)
     ]
-    _shrink(columns, widths, screen.width)
+    kept = range(len(columns)) if screen.look.columns else _kept(columns, widths, screen.width)
+    widths = [widths[each] for each in kept]
+    _shrink([columns[each] for each in kept], widths, screen.width)
     if _total(widths) > screen.width:
         return "\n".join(render_fields(list(zip(titles, row, strict=True)), screen) for row in cells)
+    heads, cells = ([[row[each] for each in kept] for row in part] for part in (heads, cells))
     shown = [_painted(_row(head, widths), "dim", screen) for head in heads]
     return _lines((*shown, *(_row(row, widths, screen) for row in cells)))
+
+
+def _kept(columns: Sequence[Column], widths: Sequence[int], room: int) -> Sequence[int]:
+    """The columns for which there is room. Those that can shrink are left out before they are hardly to be read."""
+    kept = list(range(len(columns)))
+    while kept:
+        wanted = [min(widths[each], _READABLE) if columns[each].can_shrink else widths[each] for each in kept]
+        last = max(kept, key=lambda each: columns[each].gives_way)
+        if _total(wanted) <= room or not columns[last].gives_way:
+            break
+        kept.remove(last)
+    return kept
 
 
 def render_row(columns: Sequence[Column], row: Sequence[Cell], screen: Screen) -> str:

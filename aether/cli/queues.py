@@ -16,9 +16,9 @@ _COLUMNS = (
     Column("HANDS OUT", can_shrink=True),
     Column("WORKERS"),
     Column("RUNS WAITING"),
-    Column("RUNS ACTIVE"),
-    Column("ACTIVITIES WAITING"),
-    Column("ACTIVITIES ACTIVE"),
+    Column("RUNS ACTIVE", gives_way=2),
+    Column("ACTIVITIES WAITING", gives_way=1),
+    Column("ACTIVITIES ACTIVE", gives_way=3),
 )
 
 

@@ -25,10 +25,10 @@ _LIST_COLUMNS = (
     Column("WORKFLOW"),
     Column("TYPE", can_shrink=True),
     Column("STATE"),
-    Column("CREATED"),
-    Column("CLOSED"),
-    Column("RUN"),
-    Column("TAGS", can_shrink=True),
+    Column("CREATED", gives_way=2),
+    Column("CLOSED", gives_way=3),
+    Column("RUN", gives_way=4),
+    Column("TAGS", can_shrink=True, gives_way=1),
 )
 _FORKS_SHOWN = 20
 # What runs can be counted by.

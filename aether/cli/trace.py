@@ -13,9 +13,9 @@ _COLUMNS = (
     Column("PATH"),
     Column("WHAT", can_shrink=True),
     Column("STATE"),
-    Column("BEGAN"),
+    Column("BEGAN", gives_way=1),
     Column("TOOK"),
-    Column("ATTEMPTS"),
+    Column("ATTEMPTS", gives_way=2),
     Column("DETAIL", can_shrink=True),
 )
 _OPEN = {"waiting", "queued", "running", "backing_off"}

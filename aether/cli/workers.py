@@ -18,8 +18,8 @@ _COLUMNS = (
     Column("STATE"),
     Column("WORKFLOWS"),
     Column("ACTIVITIES"),
-    Column("SEEN"),
-    Column("LABELS", can_shrink=True),
+    Column("SEEN", gives_way=1),
+    Column("LABELS", can_shrink=True, gives_way=2),
 )
 
 

@@ -147,7 +147,7 @@ def _read(terminal):
         return b""
 
 
-def test_a_terminal_gets_colour_and_a_narrow_one_gets_blocks_with_whole_ids(server):
+def test_a_terminal_gets_colour_and_a_narrow_one_fewer_columns_then_blocks_with_whole_ids(server):
     run_id = start(server, "order-1")
     aether("cancel", "order-1", AETHER_SERVER=server.url)
     coloured = on_a_terminal("workflow", "list", columns=200, AETHER_SERVER=server.url, NO_COLOR="")
@@ -155,9 +155,12 @@ def test_a_terminal_gets_colour_and_a_narrow_one_gets_blocks_with_whole_ids(serv
     wide = on_a_terminal("workflow", "list", columns=200, AETHER_SERVER=server.url)
     assert "\x1b" not in wide
     assert "\t" not in wide
-    narrow = on_a_terminal("workflow", "list", columns=60, AETHER_SERVER=server.url)
+    usual = on_a_terminal("workflow", "list", columns=80, AETHER_SERVER=server.url).splitlines()
+    assert usual[0].split() == ["WORKFLOW", "TYPE", "STATE", "CREATED", "TAGS"]
+    assert max(map(len, usual)) <= 80
+    narrow = on_a_terminal("workflow", "list", columns=24, AETHER_SERVER=server.url)
     assert f"RUN       {run_id}\n" in narrow
-    assert max(map(len, narrow.splitlines())) <= 60
+    assert run_id in on_a_terminal("workflow", "list", "-o", "wide", columns=60, AETHER_SERVER=server.url)
 
 
 def test_a_reader_that_stops_reading_is_no_error(server):

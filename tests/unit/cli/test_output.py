@@ -60,6 +60,23 @@ def test_a_cut_never_splits_a_wide_character():
     assert render_table(columns, [("漢" * 40,)], Screen(20)).splitlines()[1] == "漢" * 9 + "…"
 
 
+def test_columns_that_matter_less_are_left_out_before_a_table_becomes_blocks():
+    columns = (Column("ID"), Column("TAGS", can_shrink=True, gives_way=1), Column("AT"), Column("RUN", gives_way=2))
+    row = ["order-1", "t" * 40, "12:00", "r" * 20]
+
+    def titles(width, **look):
+        return render_table(columns, [row], Screen(width, look=Look(**look))).splitlines()[0].split()
+
+    assert titles(100) == ["ID", "TAGS", "AT", "RUN"]
+    # What can shrink does so before others go, as long as it can be read.
+    assert titles(62) == ["ID", "TAGS", "AT", "RUN"]
+    assert titles(61) == ["ID", "TAGS", "AT"]
+    assert titles(39) == ["ID", "AT"]
+    # A block has room for all; and what somebody asked for is there.
+    assert render_table(columns, [row], Screen(13)).count("\n") == 4
+    assert "RUN" in render_table(columns, [row], Screen(30, look=Look(columns=("id", "run"))))
+
+
 def test_when_nothing_can_give_way_each_row_becomes_a_block():
     text = render_table(COLUMNS, [("a" * 50, "RUNNING", "x"), ("b", "FAILED", "y")], Screen(40))
     assert text == f"ID     {'a' * 50}\nSTATE  RUNNING\nNOTE   x\n\nID     b\nSTATE  FAILED\nNOTE   y\n"
