@@ -2,7 +2,8 @@
 
 On a terminal columns are aligned and may carry colour. When a table is wider than the terminal, columns are left out in
 the order of `gives_way`, and those that are marked `can_shrink` are cut; when that is not enough, each row becomes a
-block of `name  value` lines, so that an id is never cut. In a pipe a row is one line of values with tabs between, whole and without colour.
+block of `name value` lines, so that an id is never cut. In a pipe a row is one line of values with tabs between, whole
+and without colour.
 
 A cell is a text, a number or a moment; it becomes text here, so that rows are sorted by what they mean and times are
 shown as somebody asked for. What was asked for is a `Look`.

@@ -1,5 +1,6 @@
 """Commands that show what goes on: `top` and `tail`."""
 
+import logging
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -70,6 +71,9 @@ def top(
         record=record,
         replay=replay,
     )
+    if not headless:
+        # What the client logs is shown as it is, or is the error that this ends with: not one more line on stderr.
+        logging.getLogger("aether").addHandler(logging.NullHandler())
     if code := run_top(options):
         raise typer.Exit(code)
 

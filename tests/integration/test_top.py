@@ -17,6 +17,7 @@ import anyio
 import pytest
 
 import aether as sdk
+from aether.cli.exit_codes import ExitCode
 from tests.processes import Child, Server, aether, environment
 from tests.terminals import Terminal
 
@@ -360,6 +361,18 @@ def test_output_that_can_not_be_written_is_one_line(world, options):
     assert "the output can not be written: " in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", [["--once"], ["-o", "json"]])
+def test_one_look_at_a_server_that_is_not_there_ends_with_one_line(free_port, options):
+    done = aether("top", *options, "--server", f"http://127.0.0.1:{free_port}")
+    assert done.returncode == ExitCode.UNREACHABLE
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_one_look_at_a_run_that_is_not_there_says_so_also_by_its_code(world):
+    done = aether("top", "--once", "--run", "nobody-1", AETHER_SERVER=world.url)
+    assert (done.returncode, "no workflow 'nobody-1'" in done.stdout) == (1, True)
 
 
 def test_json_holds_everything_that_was_told(world):

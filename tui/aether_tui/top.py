@@ -143,7 +143,7 @@ async def _once(options: Options, ui: Ui, recording: Recording | None) -> int:
     if options.data is not None:
         names = [info.workflow_id for info in known.look.runs] if known.look else []
         write(options.data(document(known), names))
-        return 0
+        return _exit_code(known)
     size = get_terminal_size((_WIDTH, _HEIGHT))
     width, height = (size.columns, size.lines - 1) if sys.stdout.isatty() else (_WIDTH, _HEIGHT)
     scene = Scene(ui, known, width, height, Theme(options.ascii_only), known.server_time(now_us))
@@ -153,7 +153,12 @@ async def _once(options: Options, ui: Ui, recording: Recording | None) -> int:
         write(Painter(colours_of(os.environ)).lines(frame(scene).picture))
     else:
         write(plain(frame(scene).picture) + "\n")
-    return 0
+    return _exit_code(known)
+
+
+def _exit_code(known: Known) -> int:
+    """1 when the run that was asked for can not be shown."""
+    return 1 if known.run is not None and known.run.fault else 0
 
 
 async def _look(options: Options, ui: Ui, known: Known) -> None:
