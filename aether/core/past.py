@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from attrs import field, mutable
 
-from aether.core.run import Activity, ActivityState, Child, Pending, Promise, Run, Timer, fold
-from aether.core.views import PendingView, awaited_signals
+from aether.core.run import Activity, ActivityState, Pending, Run, Timer, fold
+from aether.core.views import PendingView, awaited_signals, pending_view
 from aether.model import events as e
 from aether.model.frozen import frozen
 from aether.model.payload import Failure, Payload
@@ -99,7 +99,7 @@ class PastRun:
             return
         else:
             assert item is not None
-            view = self._view(item)
+            view = pending_view(item)
             kind, name, attempt = view.kind, view.name, view.attempt
         result, failure = getattr(fact, "result", None), getattr(fact, "failure", None)
         self.outcomes.append(
@@ -107,29 +107,8 @@ class PastRun:
         )
 
     def _view(self, item: Pending) -> PendingView:
-        if isinstance(item, Timer):
-            kind = "step" if item.step_name else "timer"
-            return PendingView(
-                item.path, kind, item.step_name, item.attempt, due_at=item.fire_at, last_failure=item.last_failure
-            )
-        if isinstance(item, Child):
-            return PendingView(item.path, "child", item.workflow_id)
-        if isinstance(item, Promise):
-            return PendingView(item.path, "promise", item.name, due_at=item.expires_at)
-        return self._view_activity(item)
-
-    def _view_activity(self, item: Activity) -> PendingView:
-        runs = item.state is ActivityState.STARTED
-        return PendingView(
-            item.path,
-            "activity",
-            item.activity_type,
-            item.attempt,
-            item.next_at if item.state is ActivityState.BACKING_OFF else 0,
-            self._workers.get(item.path, "") if runs else "",
-            item.last_failure,
-            item.heartbeat,
-        )
+        runs = isinstance(item, Activity) and item.state is ActivityState.STARTED
+        return pending_view(item, self._workers.get(item.path, "") if runs else "")
 
 
 def past_run(events: Iterable[e.Event]) -> PastRun:

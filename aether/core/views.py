@@ -272,6 +272,14 @@ def overview(state: State) -> EngineView:
 
 
 def _pending(state: State, item: Pending) -> PendingView:
+    if not isinstance(item, Activity):
+        return pending_view(item)
+    reason = "its run is paused" if item.held else why_queued(state, item) if item.queued else ""
+    return pending_view(item, item.lease.session.worker_id if item.lease else "", reason)
+
+
+def pending_view(item: Pending, worker_id: str = "", reason: str = "") -> PendingView:
+    """Who has it, and why it has not begun, are said of activities only."""
     if isinstance(item, Promise):
         return PendingView(item.path, "promise", item.name, due_at=item.expires_at)
     if isinstance(item, Timer):
@@ -287,8 +295,8 @@ def _pending(state: State, item: Pending) -> PendingView:
         item.activity_type,
         item.attempt,
         item.next_at if item.state is ActivityState.BACKING_OFF else 0,
-        item.lease.session.worker_id if item.lease else "",
+        worker_id,
         item.last_failure,
         item.last_beat or item.heartbeat,
-        "its run is paused" if item.held else why_queued(state, item) if item.queued else "",
+        reason,
     )

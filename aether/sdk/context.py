@@ -30,8 +30,6 @@ from aether.sdk.waiters import OVER, Branch, Waiter
 P = ParamSpec("P")
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-A = TypeVar("A")
-B = TypeVar("B")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

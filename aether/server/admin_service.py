@@ -22,9 +22,9 @@ from aether.wire.calls import Call, Method
 from aether.wire.generated.aether.v1 import admin_pb2 as pb
 
 _SERVICE = "/aether.v1.AdminService/"
-# Keys of stores are signed numbers of 64 bits.
 # A list is told without what runs do if that is not known by then.
 _SURVEY_S = 2.0
+# Keys of stores are signed numbers of 64 bits.
 _KEY_MAX = 2**63 - 1
 
 

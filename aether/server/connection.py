@@ -211,10 +211,6 @@ class Connection:
         self._link.wake = self._wake
         self._link.wake_timer = self._alarm.open
 
-    @property
-    def open_calls(self) -> int:
-        return len(self._link.streams)
-
     def drain(self) -> None:
         """Opens no more calls; the connection ends when the last one has."""
         self._link.drain()

@@ -58,11 +58,6 @@ class WriterStats:
     rows: int = 0
     bytes: int = 0
     retries: int = 0
-    commit_s_last: float = 0.0
-    commit_s_max: float = 0.0
-    commit_s_total: float = 0.0
-    batches_last: int = 0
-    batches_max: int = 0
     commit_us: Histogram = attrs.field(factory=Histogram)
     batches: Histogram = attrs.field(factory=lambda: Histogram(SIZES))
 
@@ -70,11 +65,6 @@ class WriterStats:
         self.commits += 1
         self.rows += rows
         self.bytes += size
-        self.commit_s_last = commit_s
-        self.commit_s_max = max(self.commit_s_max, commit_s)
-        self.commit_s_total += commit_s
-        self.batches_last = batches
-        self.batches_max = max(self.batches_max, batches)
         self.commit_us.observe(int(commit_s * 1e6))
         self.batches.observe(batches)
 
