@@ -278,6 +278,8 @@ def _timer(state: State, timer: Timer) -> Reason:
 def _child(state: State, child: Child) -> Reason:
     run = find(state, child.workflow_id, child.run_id)
     doing = f", which is {run.state.name}" if run is not None else ""
+    if state.withheld.get(child.workflow_id) == child.run_id:
+        doing = ", which can not go on, because its history is damaged on disk"
     asked = " and was asked to stop" if child.cancel_requested else ""
     text = f"its child {child.workflow_id!r} at {child.path}{doing}{asked}"
     return Reason(ReasonKind.CHILD, text, child.path, child.workflow_id)

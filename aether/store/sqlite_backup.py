@@ -7,6 +7,7 @@ file of that name is always a whole one.
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -67,6 +68,7 @@ def _copy(path: str, part: str) -> None:
             raise translate(error, path, source.system_errno) from error
         copy: apsw.Connection | None = None
         try:
+            _make_like(path, part)
             copy = apsw.Connection(part)
             with copy.backup("main", source, "main") as backup:
                 backup.step(-1)
@@ -76,6 +78,13 @@ def _copy(path: str, part: str) -> None:
         finally:
             if copy is not None:
                 copy.close()
+
+
+def _make_like(path: str, part: str) -> None:
+    """An empty file that those may read who may read the original, before anything is in it."""
+    mode = stat.S_IMODE(Path(path).stat().st_mode) | stat.S_IRUSR | stat.S_IWUSR
+    with contextlib.suppress(OSError):  # the database engine says why it can not be made
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
 
 
 def _blamed(error: apsw.Error, path: str, part: str, copy: apsw.Connection | None) -> StoreError:

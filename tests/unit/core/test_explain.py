@@ -4,6 +4,7 @@ import pytest
 
 from aether.core import inputs as i
 from aether.core.effects import NotOpen
+from aether.core.engine import Engine
 from aether.core.explain import REASONS_MAX, Explanation, explain, explain_end, span_text, time_text
 from aether.model import commands as c
 from aether.model import events as e
@@ -196,6 +197,23 @@ def test_a_run_that_waited_for_signals_alone_does_not_claim_to_have_more_to_do_a
         "was restarted: no worker is connected that has workflow 'order' in task queue 'q'."
     )
     assert reasons(room) == ["no_worker"]
+
+
+def test_a_run_whose_child_can_not_be_read_says_so(room):
+    room.open()
+    room.start()
+    room.park(room.token(), child("1"))
+    room.engine.withhold("w/1", "another run of that id")
+    assert why(room) == "waits for its child 'w/1' at 1, which is RUNNING."
+    history = room.log.histories[room.run().key]
+    engine = Engine(room.now, next_run_key=3)
+    engine.adopt(room.log.opened[room.run().key], history)
+    engine.withhold("w/1", room.run("w/1").run_id)
+    engine.take_up(room.now)
+    told = explain(engine.state, engine.state.open_ids["w"])
+    assert told.sentence == (
+        "workflow 'w' waits for its child 'w/1' at 1, which can not go on, because its history is damaged on disk."
+    )
 
 
 def test_a_run_that_is_not_due_says_when_it_is(room):

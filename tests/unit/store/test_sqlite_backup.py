@@ -1,5 +1,6 @@
 """Claims about backups: whole, of one moment, never in the way, and never half there."""
 
+import stat
 import threading
 from pathlib import Path
 
@@ -95,6 +96,12 @@ def test_what_a_killed_backup_left_is_swept_away(store: SqliteStore, tmp_path: P
     (tmp_path / "copy.db.part-wal").write_bytes(b"and its log")
     back_up(store.location, str(tmp_path / "copy.db"))
     assert not list(tmp_path.glob("*.part*"))
+
+
+def test_who_may_not_read_the_database_may_not_read_its_copy(store: SqliteStore, tmp_path: Path):
+    Path(store.location).chmod(0o600)
+    back_up(store.location, str(tmp_path / "copy.db"))
+    assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("target", ["no/such/folder/copy.db", "a.db/copy.db"])
