@@ -20,6 +20,7 @@ from aether.store import sqlite_schema
 from aether.store.format import RESTORE_ADVICE, ROW_SIZES, pack_tags, run_checksum, seal, setting_checksum, split_rows
 from aether.store.interface import (
     Batch,
+    Damage,
     EventRow,
     Forgotten,
     Opened,
@@ -37,7 +38,7 @@ from aether.store.interface import (
 )
 from aether.store.lock import FileLock
 from aether.store.sqlite_backup import back_up
-from aether.store.sqlite_check import check_file, find_recent_damage
+from aether.store.sqlite_check import check_file, find_hidden, find_recent_damage
 from aether.store.sqlite_errors import translate
 from aether.store.sqlite_log import WriteAheadLog
 from aether.store.sqlite_migrate import migrate
@@ -69,6 +70,8 @@ class SqliteStore:
         self._files = (0, 0, 0, 0)
         # Where the log ended before its last events were removed: the next one gets the place behind it.
         self._lost_position: int | None = None
+        # Runs that were found to have more events than can be read.
+        self._hidden: dict[int, Damage] = {}
         self._sweeper = Sweeper()
         self._shrinker = Shrinker()
 
@@ -151,7 +154,7 @@ class SqliteStore:
             # No room to grow the file: the log keeps everything; commits tell when that is full too.
 
     def reader(self) -> SqliteReader:
-        return SqliteReader(self._path, self._vfs)
+        return SqliteReader(self._path, self._vfs, self._hidden)
 
     def check(self) -> Iterator[str]:
         """Read the whole file and yield a line per fault. Works unopened and beside a running server."""
@@ -233,11 +236,14 @@ class SqliteStore:
             last_key = connection.execute(_LAST_KEY).get
             self._lost_position = connection.execute(_LOST_POSITION).get
             damage = () if created else find_recent_damage(connection, self._path)
+            told = {fault.run_key for fault in damage}
+            self._hidden = {} if created else {fault.run_key: fault for fault in find_hidden(connection)}
         except (apsw.Error, UnicodeDecodeError) as error:
             raise _not_repeated(translate(error, self._path, connection.system_errno)) from error
         self._files = self._identify()
         migrated_from = found if 0 < found < sqlite_schema.FORMAT else 0
-        return Opened(epoch, last_key + 1, created, damage, migrated_from)
+        hidden = [fault for fault in self._hidden.values() if fault.run_key not in told]
+        return Opened(epoch, last_key + 1, created, (*damage, *hidden), migrated_from)
 
     def _refuse_remains(self) -> None:
         """Refuse what SQLite would take for an empty file and write over."""

@@ -1,7 +1,7 @@
 """Looking for damage: a little at every start, everything when asked."""
 # ruff: noqa: S608 - only constants are put into SQL; values are bound
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -27,26 +27,25 @@ _NOT_FORGOTTEN: Final = "WHERE run_key NOT IN (SELECT run_key FROM forgotten)"
 
 
 def find_recent_damage(connection: apsw.Connection, path: str) -> tuple[Damage, ...]:
-    """Check what a crash could have touched: the newest rows, also whether they can be found, and gaps in open runs.
+    """Check what a crash could have touched: the checksums of the newest rows, and gaps in open runs.
 
     Gaps are found in the index alone, without reading a body. Damage of the file itself is an apsw error.
     """
-    rows: list[StoredEvent] = connection.execute(_NEWEST, (RECENT_ROWS,)).fetchall()  # type: ignore[assignment]
-    found = [Damage(row[0], row[1], altered(row[0], row[1], path).what) for row in rows if not is_sound(row)]
+    found = [
+        Damage(row[0], row[1], altered(row[0], row[1], path).what) for row in _newest(connection) if not is_sound(row)
+    ]
     found += [
         Damage(run_key, last, f"run {run_key} has {count} events numbered {first} to {last}: some are missing")
         for run_key, count, first, last in connection.execute(_GAPS.format(where=_OPEN_ONLY), (_FAULTS_MAX,))
     ]
-    told = {damage.run_key for damage in found}
-    found += [damage for damage in _hidden(connection, filter(is_sound, rows)) if damage.run_key not in told]
     return tuple(found)
 
 
-def _hidden(connection: apsw.Connection, newest: Iterable[StoredEvent]) -> Iterator[Damage]:
-    """Runs that have more events in the table than the index tells: they would begin anew in their middle."""
+def find_hidden(connection: apsw.Connection) -> Iterator[Damage]:
+    """Tell runs of which the newest rows have more events than the index: they would begin anew in their middle."""
     last: dict[int, int] = {}
-    for run_key, seq, *_ in newest:
-        last.setdefault(run_key, seq)
+    for row in filter(is_sound, _newest(connection)):
+        last.setdefault(row[0], row[1])
     for run_key, seq in last.items():
         try:
             found = int(connection.execute(_FOUND, (run_key,)).get)
@@ -54,6 +53,11 @@ def _hidden(connection: apsw.Connection, newest: Iterable[StoredEvent]) -> Itera
             found = 0  # others may be whole
         if found < seq:
             yield Damage(run_key, seq, f"of {seq} events of run {run_key} only {found} can be found")
+
+
+def _newest(connection: apsw.Connection) -> list[StoredEvent]:
+    rows: list[StoredEvent] = connection.execute(_NEWEST, (RECENT_ROWS,)).fetchall()  # type: ignore[assignment]
+    return rows
 
 
 def check_file(path: str, vfs: str | None) -> Iterator[str]:

@@ -5,15 +5,25 @@ Each query names the index it runs on, because a plan that depends on statistics
 # ruff: noqa: S608 - only constants of this module are put into SQL; values are bound
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
 import apsw
 
 from aether.model.filters import EVERY_RUN, RunFilter
-from aether.store.format import LogCheck, StoredEvent, is_sound, lost, show_run, unseal, unseal_run, unseal_setting
-from aether.store.interface import EventRow, RunRow, SettingRow, StoreDamaged, StoreError
+from aether.store.format import (
+    RESTORE_ADVICE,
+    LogCheck,
+    StoredEvent,
+    is_sound,
+    lost,
+    show_run,
+    unseal,
+    unseal_run,
+    unseal_setting,
+)
+from aether.store.interface import Damage, EventRow, RunRow, SettingRow, StoreDamaged, StoreError
 from aether.store.sqlite_errors import translate
 from aether.store.sqlite_lists import Page, Values, plan_list
 from aether.store.sqlite_room import Room, room
@@ -33,8 +43,9 @@ _LOG_AFTER: Final = f"SELECT {EVENT_COLUMNS}, pos FROM log WHERE pos > ? ORDER B
 class SqliteReader:
     """A Reader of one file."""
 
-    def __init__(self, path: str, vfs: str | None = None) -> None:
+    def __init__(self, path: str, vfs: str | None = None, hidden: Mapping[int, Damage] | None = None) -> None:
         self._path = path
+        self._hidden = hidden or {}
         try:
             # Read-only also keeps the last one to close from checkpointing a file that is no longer ours.
             self._connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
@@ -58,6 +69,7 @@ class SqliteReader:
         return _LogStream(self, rows, self._path)
 
     def events(self, run_key: int, after_seq: int, limit: int) -> list[EventRow]:
+        self._refuse_hidden(run_key)
         rows = self._query(
             f"SELECT {EVENT_COLUMNS} FROM log INDEXED BY log_by_run WHERE run_key = ? AND seq > ? ORDER BY seq LIMIT ?",
             (run_key, after_seq, limit),
@@ -69,6 +81,7 @@ class SqliteReader:
         return events
 
     def last_event(self, run_key: int) -> EventRow | None:
+        self._refuse_hidden(run_key)
         rows = self._query(
             f"SELECT {EVENT_COLUMNS} FROM log INDEXED BY log_by_run WHERE run_key = ? ORDER BY seq DESC LIMIT 1",
             (run_key,),
@@ -151,6 +164,11 @@ class SqliteReader:
 
     def close(self) -> None:
         self._connection.close()
+
+    def _refuse_hidden(self, run_key: int) -> None:
+        """What is left of it looks whole, and is not."""
+        if (fault := self._hidden.get(run_key)) is not None:
+            raise StoreDamaged(fault.what, where=self._path, advice=RESTORE_ADVICE, run_key=run_key, seq=fault.seq)
 
     def _one_run(self, how: str, values: tuple[int | str, ...]) -> RunRow | None:
         rows = self._query(f"SELECT {RUN_COLUMNS} FROM runs {how}", values)

@@ -68,7 +68,14 @@ def test_a_start_finds_runs_whose_last_events_are_hidden_from_the_index(store: S
     more = "INSERT INTO log(run_key, seq, at, kind, crc, body) VALUES (2, 6, 1, 1, ?, x'00')"
     edit(store, more, (checksum(2, 6, 1, 1, b"\0"),))
     edit(store, "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", index)
-    assert open_damage(store) == (Damage(2, 6, "of 6 events of run 2 only 5 can be found"),)
+    assert store.open().damage == (Damage(2, 6, "of 6 events of run 2 only 5 can be found"),)
+    reader = store.reader()
+    for ask_for in (reader.last_event, lambda key: reader.events(key, 0, 3)):
+        with pytest.raises(StoreDamaged, match="only 5 can be found"):
+            ask_for(2)
+        assert ask_for(1)
+    reader.close()
+    store.close()
 
 
 def test_a_start_finds_gaps_in_open_runs_and_a_check_finds_all(store: SqliteStore):
