@@ -75,7 +75,11 @@ def test_a_start_finds_runs_whose_last_events_are_hidden_from_the_index(store: S
             ask_for(2)
         assert ask_for(1)
     reader.close()
+    store.vacuum()
     store.close()
+    # The table is whole, and indexes are made from it.
+    assert list(store.check()) == []
+    assert open_damage(store) == ()
 
 
 def test_a_start_finds_gaps_in_open_runs_and_a_check_finds_all(store: SqliteStore):
