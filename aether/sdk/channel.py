@@ -98,7 +98,10 @@ class Channel:
         link = self.link
         try:
             while True:
-                data, self._unsent = self._unsent or link.pull(), None
+                if self._unsent is not None:
+                    rest, self._unsent = self._unsent, None
+                    await self._pipe.write(rest)
+                data = link.pull()
                 if data:
                     await self._pipe.write(data)
                     self._written.open()

@@ -321,6 +321,25 @@ async def test_who_calls_alone_writes_at_once_and_what_the_socket_does_not_take_
             assert await transport.unary("/test.Echo/Unary", b"after") == b"after"
 
 
+async def test_a_crowd_behind_who_calls_alone_is_not_left_behind() -> None:
+    answers: list[bytes] = []
+
+    async def ask(transport: Transport, message: bytes) -> None:
+        answers.append(await transport.unary("/test.Echo/Unary", message, timeout_s=20))
+
+    large = b"x" * 3_900_000
+    with running_server() as server:
+        async with Transport(f"http://{server.address}") as transport:
+            for message in (b"small", large):
+                for _ in range(8):
+                    await ask(transport, b"")
+                answers.clear()
+                async with anyio.create_task_group() as group:
+                    for _ in range(5):
+                        group.start_soon(ask, transport, message)
+                assert answers == [message] * 5
+
+
 async def test_a_socket_that_breaks_under_who_calls_alone_is_told_as_any_other() -> None:
     with running_server() as server:
         async with watched(server.port) as (transport, sock):
