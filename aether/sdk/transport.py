@@ -370,6 +370,9 @@ class Transport:
                     authority=self._target.authority,
                     scheme=self._target.scheme,
                 )
+                if self._connections:
+                    # Until the server has said here how many calls it takes, it is as many as there.
+                    connection.link.max_streams = self._connections[0].link.max_streams
                 self._connections.append(connection)
         finally:
             self._dialing = None
