@@ -218,6 +218,14 @@ async def _open_tls(host: str, port: int, context: ssl.SSLContext) -> Pipe:
     return pipe_over(stream)
 
 
+@attrs.define
+class _Dialing:
+    """One attempt to connect, which any number of calls wait for. Without a connection at its end it has failed."""
+
+    is_over: anyio.Event = attrs.field(factory=anyio.Event)
+    connection: Channel | None = None
+
+
 class Transport:
     """A server as the SDK sees it. Use as `async with Transport("http://localhost:7233") as transport`.
 
@@ -237,8 +245,7 @@ class Transport:
         # The one to try first, and all that are open.
         self._connection: Channel | None = None
         self._connections: list[Channel] = []
-        self._dialing: anyio.Event | None = None
-        self._dialled: Channel | None = None
+        self._dialing: _Dialing | None = None
         self._dial_failure = ""
         # There is no server, and there will be none: what whoever opens connections has said.
         self._dial_refusal: AetherError | None = None
@@ -343,27 +350,26 @@ class Transport:
         """
         if not self._is_open:
             raise RpcError(Code.UNAVAILABLE, "the transport is closed")
-        if self._dialing is None:
-            self._dialing, self._dialled = anyio.Event(), None
+        dialing = self._dialing
+        if dialing is None:
+            dialing = self._dialing = _Dialing()
             # In a task of its own: a caller that gives up must not take the attempt from the others.
-            self._group.start_soon(self._run_connection)
-        await self._dialing.wait()
-        if self._dialled is None:
+            self._group.start_soon(self._run_connection, dialing)
+        await dialing.is_over.wait()
+        if dialing.connection is None:
             if self._dial_refusal is not None:
                 raise self._dial_refusal
             message = f"cannot connect to {self._target.shown}: {self._dial_failure}"
             raise RpcError(Code.UNAVAILABLE, message, is_unprocessed=True)
-        return self._dialled
+        return dialing.connection
 
-    async def _run_connection(self) -> None:
-        dialing = self._dialing
-        assert dialing is not None
+    async def _run_connection(self, dialing: _Dialing) -> None:
         connection: Channel | None = None
         try:
             await anyio.sleep_until(self._dial_not_before)
             pipe = await self._try_to_open()
             if pipe is not None:
-                connection = self._dialled = Channel(
+                connection = dialing.connection = Channel(
                     pipe,
                     self._limits,
                     self._clock,
@@ -376,7 +382,7 @@ class Transport:
                 self._connections.append(connection)
         finally:
             self._dialing = None
-            dialing.set()
+            dialing.is_over.set()
         if connection is not None:
             try:
                 await connection.run()
