@@ -15,10 +15,21 @@ _QueueArgument = Annotated[str, typer.Argument(metavar="NAME", help="The task qu
 _NewOption = Annotated[bool, typer.Option("--new", help="Also if no worker has ever asked for it.")]
 
 
+# Longer than any first sentence; the parser of the command line would cut it to one line.
+_SENTENCE_MAX = 500
 Commands = tuple[tuple[str, Callable[..., object]], ...]
 
 
-class WorkerGroup(TyperGroup):
+class Group(TyperGroup):
+    """Its help says of each command the first sentence, whole, on as many lines as that takes."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, each.get_short_help_str(_SENTENCE_MAX)) for name, each in commands if each])
+
+
+class WorkerGroup(Group):
     """`aether worker MODULE:CLIENT` is short for `aether worker run MODULE:CLIENT`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

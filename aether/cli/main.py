@@ -33,7 +33,13 @@ from aether.version import VERSION
 
 # Whatever the parser of the command line raises: typer brings a click of its own and does not name it.
 _Mistake: type[Exception] = typer.BadParameter.__mro__[2]
-_APP = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "no_args_is_help": True, "add_completion": False}
+_APP = {
+    "cls": groups.Group,
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "no_args_is_help": True,
+    "add_completion": False,
+}
 app = typer.Typer(help="Durable workflows in plain Python.", **(_APP | {"add_completion": True}))  # type: ignore[arg-type]
 workflow = typer.Typer(help="Look at runs, start, change and export them.", **_APP)  # type: ignore[arg-type]
 app.add_typer(workflow, name="workflow")
@@ -41,8 +47,7 @@ queue = typer.Typer(help="Look at task queues, pause and limit them.", **_APP)  
 app.add_typer(queue, name="queue")
 worker = typer.Typer(
     help="Run the workflows of a client, and look at the workers that are there.",
-    cls=groups.WorkerGroup,
-    **_APP,  # type: ignore[arg-type]
+    **(_APP | {"cls": groups.WorkerGroup}),  # type: ignore[arg-type]
 )
 app.add_typer(worker, name="worker")
 config = typer.Typer(help="Look at the settings.", **_APP)  # type: ignore[arg-type]

@@ -68,6 +68,16 @@ def test_every_command_that_shows_something_shows_it_as_data_too():
         assert ("-o, --output" in text) is (not is_group and command not in others), command
 
 
+def test_help_says_what_each_command_does_in_a_whole_sentence():
+    groups = [text for text in helps()[0].values() if "COMMAND [ARGS]" in text]
+    assert len(groups) == 6
+    for text in groups:
+        told = text.partition("Commands:\n")[2]
+        assert told
+        assert "..." not in told, text
+        assert max(map(len, told.splitlines())) <= 80
+
+
 def test_every_command_refuses_an_option_that_it_does_not_have():
     for command, code, out, errors in ask([[*command, "--nonsense"] for command, _ in complete_commands()])[0]:
         assert (code, out) == (ExitCode.USAGE, ""), command
