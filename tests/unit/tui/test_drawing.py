@@ -15,6 +15,7 @@ from aether_tui.sizes import clock, count, rate, span
 from aether_tui.spark import bar, sparkline
 from aether_tui.theme import STYLES, Theme
 from aether_tui.views.overview import shares
+from aether_tui.views.run import branches_of
 from aether_tui.views.workflows import doing_text
 from aether_tui.waterfall import axis, scale_of, stretches, zoomed
 from aether_tui.waterfall import bar as timeline_bar
@@ -269,3 +270,19 @@ def test_causes_of_a_failure_are_told_to_a_depth():
 )
 def test_a_list_tells_what_a_run_does(does, said):
     assert doing_text(does, scene()) == said
+
+
+def test_a_branch_of_a_timeline_ends_where_its_last_row_is():
+    rows = [
+        row("1", "step", "a", "completed", 9, 8, number, depth=depth)
+        for number, depth in enumerate((0, 0, 1, 2, 1, 0, 1))
+    ]
+    assert branches_of(rows) == [
+        (True,),
+        (True,),
+        (True, True),
+        (True, True, False),
+        (True, False),
+        (False,),
+        (False, False),
+    ]

@@ -36,6 +36,8 @@ SIGNS: Final = {
     "cancelled": "CANCELLED",
     "abandoned": "CANCELLED",
 }
+# Rows behind those in sight that are looked at for the ends of branches.
+_AHEAD: Final = 1_000
 _KINDS: Final = {"run": "", "step": "", "activity": "", "timer": "sleep ", "child": "child ", "promise": "waits for "}
 _DETAIL_LINES: Final = 7
 HISTORY_COLUMNS: Final = (
@@ -135,11 +137,12 @@ def _timeline(run: RunLook, scene: Scene) -> Drawn:
     elif scene.ui.zooms:
         scale = zoomed(scale, rows.things[shown_rows.top : shown_rows.bottom], scene.now_us)
     inside: Picture = [[cell("", label + 3), cell(axis(scale), chart, "dim")]]
+    branches = branches_of(rows.things[shown_rows.top : shown_rows.bottom + _AHEAD])
     for index in range(shown_rows.top, shown_rows.bottom):
         row = rows.things[index]
         sign = SIGNS.get(row.state, "")
         line = [
-            cell(_label(row, is_last=index == len(rows.things) - 1, scene=scene), label), cell("", 1),
+            cell(_label(row, branches[index - shown_rows.top], scene), label), cell("", 1),
             cell(scene.theme.sign(sign), 1, style_of(sign)), cell("", 1),
             *bar(row, scale, scene.now_us, scene.theme), cell(_took(row, scene.now_us), 8, "", ">"),
         ]  # fmt: skip
@@ -156,13 +159,24 @@ def _timeline(run: RunLook, scene: Scene) -> Drawn:
     return Drawn(picture, shown_rows.top, height - 3, 2)
 
 
-def _label(row: TimelineRow, *, is_last: bool, scene: Scene) -> str:
+def branches_of(rows: Sequence[TimelineRow]) -> list[tuple[bool, ...]]:
+    """For each row and each of its levels, down to its own: does another row of that level follow in its branch?"""
+    found: list[tuple[bool, ...]] = []
+    following: set[int] = set()
+    for row in reversed(rows):
+        found.append(tuple(level in following for level in range(row.depth + 1)))
+        following = {level for level in following if level < row.depth} | {row.depth}
+    return found[::-1]
+
+
+def _label(row: TimelineRow, follows: tuple[bool, ...], scene: Scene) -> str:
     if row.kind == "run":
         return row.name
-    mark = scene.theme.pick("└ " if is_last else "├ ", "`- " if is_last else "|- ")
+    *trunks, is_followed = follows
+    indent = "".join(scene.theme.pick("│ ", "|  ") if each else scene.theme.pick("  ", "   ") for each in trunks)
+    mark = scene.theme.pick("├ ", "|- ") if is_followed else scene.theme.pick("└ ", "`- ")
     tries = f" \u00d7{row.attempt_count}" if row.attempt_count > 1 else ""
     name = row.child_workflow_id if row.kind == "child" else row.name
-    indent = scene.theme.pick("│ ", "|  ") * row.depth
     return f"{indent}{mark}{_KINDS.get(row.kind, row.kind + ' ')}{name}{tries}"
 
 
