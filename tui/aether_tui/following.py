@@ -192,9 +192,7 @@ async def _persist(follow: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await follow()
-        except WorkflowNotFound:
-            return  # `look` says so
-        except Exception:  # noqa: BLE001 - `look` says that the server can not be reached or understood
+        except Exception:  # noqa: BLE001 - `look` says that there is no such run yet, or no server, or what else
             await trio.sleep(_AGAIN_S)
         else:
             return

@@ -145,6 +145,29 @@ def test_a_run_that_is_open_on_the_screen_grows_with_what_it_is_told():
     assert look.names == order_look().names
 
 
+def test_a_run_that_is_started_after_it_was_opened_grows_all_the_same():
+    class Late(Run):
+        """One that is not there the first two times that somebody asks."""
+
+        asked = 0
+
+        async def history(self, *, after_seq=0, follow=False):
+            self.asked += 1
+            if self.asked <= 2:
+                raise WorkflowNotFound("no such run")
+            async for event in super().history(after_seq=after_seq):
+                yield event
+
+    async def main():
+        seen: Any = Known("x")
+        run: Any = Late()
+        feed = RunFeed(ORDER, run, lambda: NOW_US)
+        await feed.follow(lambda: feed.show(seen))
+        return seen.run
+
+    assert trio.run(main, clock=MockClock(autojump_threshold=0)).events == EVENTS
+
+
 def test_a_run_is_looked_at_as_a_whole_once():
     async def main():
         seen: Any = Known("x")
