@@ -38,7 +38,7 @@ from aether.store.interface import (
 )
 from aether.store.lock import FileLock
 from aether.store.sqlite_backup import back_up
-from aether.store.sqlite_check import check_file, find_hidden, find_recent_damage
+from aether.store.sqlite_check import check_file, find_recent_damage
 from aether.store.sqlite_errors import translate
 from aether.store.sqlite_log import WriteAheadLog
 from aether.store.sqlite_migrate import migrate
@@ -235,15 +235,12 @@ class SqliteStore:
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             last_key = connection.execute(_LAST_KEY).get
             self._lost_position = connection.execute(_LOST_POSITION).get
-            damage = () if created else find_recent_damage(connection, self._path)
-            told = {fault.run_key for fault in damage}
-            self._hidden = {} if created else {fault.run_key: fault for fault in find_hidden(connection)}
+            damage, self._hidden = ((), {}) if created else find_recent_damage(connection, self._path)
         except (apsw.Error, UnicodeDecodeError) as error:
             raise _not_repeated(translate(error, self._path, connection.system_errno)) from error
         self._files = self._identify()
         migrated_from = found if 0 < found < sqlite_schema.FORMAT else 0
-        hidden = [fault for fault in self._hidden.values() if fault.run_key not in told]
-        return Opened(epoch, last_key + 1, created, (*damage, *hidden), migrated_from)
+        return Opened(epoch, last_key + 1, created, damage, migrated_from)
 
     def _refuse_remains(self) -> None:
         """Refuse what SQLite would take for an empty file and write over."""

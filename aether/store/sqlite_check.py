@@ -26,38 +26,39 @@ _OPEN_ONLY: Final = "WHERE run_key IN (SELECT key FROM runs INDEXED BY runs_by_c
 _NOT_FORGOTTEN: Final = "WHERE run_key NOT IN (SELECT run_key FROM forgotten)"
 
 
-def find_recent_damage(connection: apsw.Connection, path: str) -> tuple[Damage, ...]:
-    """Check what a crash could have touched: the checksums of the newest rows, and gaps in open runs.
+def find_recent_damage(connection: apsw.Connection, path: str) -> tuple[tuple[Damage, ...], dict[int, Damage]]:
+    """Check what a crash could have touched: the newest rows, whether they can be found, and gaps in open runs.
 
-    Gaps are found in the index alone, without reading a body. Damage of the file itself is an apsw error.
+    Return all damage, and by run that of runs whose events are hidden: what is left of these looks whole. Gaps are
+    found in the index alone, without reading a body. Damage of the file itself is an apsw error.
     """
-    found = [
-        Damage(row[0], row[1], altered(row[0], row[1], path).what) for row in _newest(connection) if not is_sound(row)
-    ]
+    found: list[Damage] = []
+    last_seqs: dict[int, int] = {}
+    newest: Iterator[Any] = connection.execute(_NEWEST, (RECENT_ROWS,))
+    for row in newest:
+        if is_sound(row):
+            last_seqs.setdefault(row[0], row[1])
+        else:
+            found.append(Damage(row[0], row[1], altered(row[0], row[1], path).what))
     found += [
         Damage(run_key, last, f"run {run_key} has {count} events numbered {first} to {last}: some are missing")
         for run_key, count, first, last in connection.execute(_GAPS.format(where=_OPEN_ONLY), (_FAULTS_MAX,))
     ]
-    return tuple(found)
+    hidden = {damage.run_key: damage for damage in _hidden(connection, last_seqs)}
+    for damage in found:
+        hidden.pop(damage.run_key, None)  # that shows when it is read
+    return (*found, *hidden.values()), hidden
 
 
-def find_hidden(connection: apsw.Connection) -> Iterator[Damage]:
-    """Tell runs of which the newest rows have more events than the index: they would begin anew in their middle."""
-    last: dict[int, int] = {}
-    for row in filter(is_sound, _newest(connection)):
-        last.setdefault(row[0], row[1])
-    for run_key, seq in last.items():
+def _hidden(connection: apsw.Connection, last_seqs: dict[int, int]) -> Iterator[Damage]:
+    """Runs of which the table has more events than the index: they would begin anew in their middle."""
+    for run_key, seq in last_seqs.items():
         try:
             found = int(connection.execute(_FOUND, (run_key,)).get)
         except apsw.CorruptError:
             found = 0  # others may be whole
         if found < seq:
             yield Damage(run_key, seq, f"of {seq} events of run {run_key} only {found} can be found")
-
-
-def _newest(connection: apsw.Connection) -> list[StoredEvent]:
-    rows: list[StoredEvent] = connection.execute(_NEWEST, (RECENT_ROWS,)).fetchall()  # type: ignore[assignment]
-    return rows
 
 
 def check_file(path: str, vfs: str | None) -> Iterator[str]:
