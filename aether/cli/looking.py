@@ -95,7 +95,7 @@ def count_workflows(
 ) -> None:
     """Count the runs that a filter means; without one, all.
 
-    Example: aether workflow count --by type,state closed:>1d
+    Example: aether workflow count --by type,state 'closed:>1d'
     """
     from aether.cli.runs import count_runs
 

@@ -2,9 +2,11 @@
 
 import inspect
 import re
+import shlex
 import subprocess
 import sys
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,20 @@ def test_every_command_that_is_shown_exists_with_its_options(line):
         return
     shown = help_of(*words[: 2 if words[0] in GROUPS else 1])
     assert all(re.search(rf"(?<![\w-]){option}(?![\w-])", shown) for option in options)
+
+
+def test_a_shell_hands_on_the_filters_of_commands_as_they_are_shown():
+    """Unquoted, `started:>1h` writes to a file called 1h."""
+    examples = [
+        line.partition("Example: ")[2].strip()
+        for path in (ROOT / "aether/cli").glob("*.py")
+        for line in path.read_text().splitlines()
+        if "Example: aether " in line
+    ]
+    assert examples
+    for line in (*COMMANDS, *examples):
+        words = list(shlex.shlex(line, posix=True, punctuation_chars="<>"))
+        assert not [word for word, after in pairwise(words) if word.endswith(":") and set(after) <= set("<>")], line
 
 
 def test_the_exit_codes_are_those_of_the_code():
