@@ -48,7 +48,7 @@ def looks(*, table: bool = False, times: bool = False, watch: bool = False) -> C
 
     def decorate(command: C) -> C:
         @functools.wraps(command)
-        def run(*args: Any, **kwargs: Any) -> object:
+        def run(*args: Any, **kwargs: Any) -> None:
             asked = {name: kwargs.pop(name, default) for name, (_, default) in wanted.items()}
             look = Look(
                 columns=tuple(name.strip() for name in asked.get("columns", "").split(",") if name.strip()),
@@ -60,8 +60,9 @@ def looks(*, table: bool = False, times: bool = False, watch: bool = False) -> C
             with looking(look):
                 if asked.get("watch"):
                     _watch(functools.partial(command, *args, **kwargs), asked["every"])
-                    return None
-                return command(*args, **kwargs)
+                else:
+                    # What it returns says that there is no more to watch; it would become the exit code.
+                    command(*args, **kwargs)
 
         run.__signature__ = _with_options(inspect.signature(command), wanted)  # type: ignore[attr-defined]
         return run  # type: ignore[return-value]

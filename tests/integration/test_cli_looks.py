@@ -132,6 +132,33 @@ def test_a_status_may_hold_the_newest_events_and_end_as_the_run_did(busy):
     assert busy.run("status", "wrong", "--exit-status").returncode == ExitCode.RUN_FAILED
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "status parcel-bob",
+        "status parcel-ann",
+        "trace parcel-bob",
+        "history parcel-bob",
+        "history parcel-bob --follow",
+        "why parcel-bob",
+        "replay parcel-bob --at 3",
+        "result parcel-bob",
+        "workflow list",
+        "workflow count",
+        "workflow children parcel-ann",
+        "queue list",
+        "queue show default",
+        "worker list",
+        "metrics",
+        "version",
+        "top",
+    ],
+)
+def test_what_is_shown_as_json_ends_with_the_same_code(busy, words):
+    done = busy.run(*words.split(), "-o", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_beginning_of_an_id_is_enough_to_look_and_not_to_change(busy):
     looked = busy.run("workflow", "show", "parcel-a", "-o", "json")
     assert json.loads(looked.stdout)["info"]["workflow_id"] == "parcel-ann"
