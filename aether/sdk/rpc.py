@@ -19,7 +19,7 @@ T = TypeVar("T")
 _log = logging.getLogger("aether.client")
 
 _BACKOFF_S: Final = 0.05
-_BACKOFF_FACTOR: Final = 1.3
+_BACKOFF_FACTOR: Final = 1.15
 _BACKOFF_MAX_S: Final = 2.0
 # A stream or a session that is lost sooner is no sign that the next will last.
 _LASTING_S: Final = 1.0

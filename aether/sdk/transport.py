@@ -39,7 +39,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _CONNECT_S: Final = 10.0
 _BACKOFF_S: Final = 0.05
-_BACKOFF_FACTOR: Final = 1.3
+_BACKOFF_FACTOR: Final = 1.15
 _BACKOFF_MAX_S: Final = 5.0
 _TRIES: Final = 3  # of a call that the server did not start on
 _CONNECTIONS_MAX: Final = 100  # with a thousand calls each, as many as a server lets wait
