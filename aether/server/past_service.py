@@ -255,6 +255,8 @@ def _cut(request: pb.ForkRequest, reader: Reader) -> ForkRun | pb.ForkResponse:
     if there is not None:
         return pb.ForkResponse(workflow_id=there.workflow_id, run_id=there.run_id, existing=True)
     row = find_row(request.workflow_id, request.run_id, reader)
+    if row.closed_at is not None:
+        end_of(row, reader)  # without it, the rest looks like that of an open run
     history: list[e.Event] = []
     while True:
         page = reader.events(row.key, len(history), PAGE_EVENTS)

@@ -122,7 +122,7 @@ async def test_a_run_whose_end_is_not_there_is_not_told_as_if_it_were(sound: Pat
     async with client.serve():
         for name in ("ends", "fails"):
             handle = client.handle(name)
-            for ask in (handle.result, handle.status, handle.why):
+            for ask in (handle.result, handle.status, handle.why, handle.retry):
                 with pytest.raises(aether.ServerFault, match=r"damaged on disk: the end of run \d is missing"):
                     await ask()
         with pytest.raises(aether.WorkflowCancelled):
