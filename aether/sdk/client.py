@@ -15,6 +15,7 @@ from aether.model.limits import CLOSED_RUNS_MAX, SNAPSHOT_INTERVAL_S
 from aether.model.policy import DEFAULT_RETRY, ActivityTimeouts, RetryPolicy
 from aether.model.runs import RunState
 from aether.sdk import rpc
+from aether.sdk.blocks import Blocks
 from aether.sdk.concurrency import Concurrency
 from aether.sdk.converters import UNDECLARED, Codec, Converter
 from aether.sdk.define import ActivityDecorator, Definitions, Start, Workflow, check_kept, check_labels, check_name
@@ -97,9 +98,8 @@ class Client:
         # Whatever the target is; for tests, which bring their own server along.
         self.make_transport: Callable[[], Transport] | None = None
         self._definitions = Definitions()
-        self._transport: Transport | None = None
         self._embedded: Embedded | None = None
-        self._users = 0
+        self._blocks = Blocks(self._connect)
 
     # Definitions.
 
@@ -375,26 +375,23 @@ class Client:
     @property
     def transport(self) -> Transport:
         """Raises `InvalidArgument` outside of `async with`."""
-        if self._transport is None:
+        transport = self._blocks.transport
+        if transport is None:
             raise InvalidArgument(
                 "this client is not connected: use it inside `async with client:` or `async with client.serve():`"
             )
-        return self._transport
+        return transport
 
     async def __aenter__(self) -> Self:
-        if self._users == 0:
-            await self._open()
-        self._users += 1
+        await self._blocks.enter()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._users -= 1
-        if self._users == 0:
-            await self._close()
+        await self._blocks.leave()
 
-    async def _open(self) -> None:
+    async def _connect(self, stack: AsyncExitStack) -> Transport:
         target = self._target or os.environ.get(SERVER_VARIABLE)
         if self.make_transport is not None:
             transport = self.make_transport()
@@ -403,21 +400,11 @@ class Client:
         else:
             from aether.sdk.embedded import Embedded
 
-            self._embedded = Embedded(self._db, self._persistence, self._snapshot_interval_s, *self._kept)
-            await self._embedded.start()
+            if self._embedded is None:
+                self._embedded = Embedded(self._db, self._persistence, self._snapshot_interval_s, *self._kept)
+            await stack.enter_async_context(self._embedded.used())
             transport = Transport(self._embedded.connect)
-        self._transport = await transport.__aenter__()
-
-    async def _close(self) -> None:
-        transport, embedded = self._transport, self._embedded
-        self._transport = self._embedded = None
-        try:
-            if transport is not None:
-                # Not told of the block's exception, which would come back wrapped in a group.
-                await transport.__aexit__(None, None, None)
-        finally:
-            if embedded is not None:
-                await embedded.stop()
+        return await stack.enter_async_context(transport)
 
     # The worker.
 

@@ -1,5 +1,7 @@
 """The client's calls over a transport that answers as the test says: what is repeated, and what errors become."""
 
+from types import SimpleNamespace
+
 import anyio
 import pytest
 
@@ -46,13 +48,14 @@ class Wire:
 
 def connected(*answers):
     client = aether.Client("http://nowhere", task_queue="q")
-    client._transport = Wire(*answers)  # type: ignore[assignment]
+    wire = Wire(*answers)
+    client._blocks = SimpleNamespace(transport=wire)  # type: ignore[assignment]
 
     @client.workflow("w")
     async def w(ctx: aether.Context, number: int) -> int:
         return number
 
-    return client, w, client._transport
+    return client, w, wire
 
 
 def failed(error):
@@ -88,7 +91,7 @@ class AllAtOnce(Wire):
 
 async def test_many_starts_are_under_way_at_the_same_time_and_their_handles_are_in_order():
     client, w, _ = connected()
-    client._transport = AllAtOnce()
+    client._blocks = SimpleNamespace(transport=AllAtOnce())
     with anyio.fail_after(10):
         handles = await client.start_many([w.options(workflow_id=f"w{number}").prepare(number) for number in range(3)])
     assert [handle.run_id for handle in handles] == ["run of w0", "run of w1", "run of w2"]
@@ -143,7 +146,7 @@ class Silent(Wire):
 @pytest.mark.parametrize("error", [ServerUnavailable("nobody is there"), StorageUnavailable("the disk is full")])
 async def test_when_the_time_is_over_the_reason_why_nothing_came_of_it_is_told(error):
     client, w, _ = connected()
-    client._transport = Silent(failed(error))
+    client._blocks = SimpleNamespace(transport=Silent(failed(error)))
     client.timeout_s = 0.2
     with pytest.raises(type(error), match=str(error)):
         await w.start(5)

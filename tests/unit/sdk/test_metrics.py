@@ -1,6 +1,7 @@
 """The numbers of a server as users see them."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,7 +61,8 @@ async def test_the_numbers_of_a_server_are_typed_and_carry_times():
         ],
     )  # fmt: skip
     client = aether.Client("http://nowhere")
-    client._transport = wire = Wire(message)  # type: ignore[assignment]
+    wire = Wire(message)
+    client._blocks = SimpleNamespace(transport=wire)  # type: ignore[assignment]
     metrics = await client.metrics()
     assert wire.asked == ["/aether.v1.AdminService/GetMetrics"]
     assert metrics.started_at == datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
