@@ -28,6 +28,7 @@ def judge(operation: str, path: str) -> int | None:
 
 
 DISK.judge = judge
+DISK.judges_reads = True
 vars(serve)["open_store"] = lambda location: SqliteStore(location, vfs=DISK.vfs_name)
 
 if __name__ == "__main__":

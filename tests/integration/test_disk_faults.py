@@ -186,6 +186,28 @@ async def test_a_flush_that_fails_ends_the_server_with_a_line_and_loses_nothing_
             assert await again.handle("first", result_type=int).result() == 1
 
 
+async def test_a_disk_that_refuses_to_read_for_a_moment_blocks_no_run(injected: Disk) -> None:
+    db = injected.folder / "aether.db"
+    with FaultyServer(injected.folder, injected.fault, "state-action-log") as server:
+        async with aether.Client(server.url) as starter:
+            await echo_of(starter).options(workflow_id="one").start("hello")
+        server.tell()
+        assert server.finish()[0] == 0
+    with FaultyServer(injected.folder, injected.fault, "state-action-log") as server:
+        injected.fault.write_text("read IOERR_READ")
+        client = aether.Client(server.url)
+        echo_of(client)
+        async with client.serve():
+            line = await trio.to_thread.run_sync(server.wait_for, "history_unreadable")
+            assert '"again_in_s": 0.1' in line
+            injected.fault.unlink()
+            assert await client.handle("one").result() == "hello"
+            kinds = [type(event.fact).__name__ async for event in client.handle("one").history()]
+            assert kinds == ["RunCreated", "RunStarted", "StepCompleted", "RunCompleted"]
+        assert not any("run_blocked" in line for line in server.said)
+    assert list(SqliteStore(str(db)).check()) == []
+
+
 def flip(db: Path, content: bytes) -> None:
     """Flip a bit of the last place where `content` is stored."""
     with db.open("r+b") as file:

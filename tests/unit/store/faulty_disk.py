@@ -15,13 +15,15 @@ _numbers = count(1)
 
 
 class FaultyDisk(apsw.VFS):
-    """`judge(operation, path)` gives the SQLite code to fail with; operations are "write" and "flush"."""
+    """`judge(operation, path)` gives the SQLite code to fail with; operations are "write", "flush" and "read"."""
 
     def __init__(self) -> None:
         self.vfs_name = f"faulty-{next(_numbers)}"
         self.judge: Callable[[str, str], int | None] = lambda operation, path: None
         self.calls: list[tuple[str, str]] = []
         self.failures = 0
+        # Those of connections that only read.
+        self.judges_reads = False
         self.errno = errno.EIO
         super().__init__(self.vfs_name, "")
 
@@ -61,7 +63,13 @@ class _FaultyFile(apsw.VFSFile):
     def __init__(self, disk: FaultyDisk, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
         self._disk = disk
         self._path = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
+        self._is_readers = bool(flags[0] & apsw.SQLITE_OPEN_READONLY)
         super().__init__("", name, flags)
+
+    def xRead(self, amount: int, offset: int) -> bytes:
+        if self._is_readers and self._disk.judges_reads:
+            self._disk.refuse("read", self._path)
+        return super().xRead(amount, offset)
 
     def xWrite(self, data: bytes, offset: int) -> None:
         self._disk.refuse("write", self._path)
