@@ -110,6 +110,7 @@ def retry_point(history: Sequence[e.Event]) -> int:
             f"from event {before} all the same, fork it there"
         )
     if asked:
+        _refuse_cleaned_up(history, asked)
         return asked - 1
     if failed is None:
         return len(history) - 1
@@ -392,6 +393,26 @@ def _first_undone(history: Sequence[e.Event], undo_path: str) -> e.Event | None:
     first = int(undo_path.split(".", maxsplit=1)[0])
     paths = ((event, getattr(event.fact, "path", "")) for event in history)
     return next((event for event, path in paths if path and int(path.split(".")[0]) >= first), None)
+
+
+def _refuse_cleaned_up(history: Sequence[e.Event], asked: int) -> None:
+    """What the code did after it was asked to stop may have undone what came before it.
+
+    The first thing in a branch is what it was at; what comes after that, or began later, is more.
+    """
+    seen: list[str] = []
+    for event in history[asked:]:
+        fact, path = event.fact, getattr(event.fact, "path", "")
+        began_at = getattr(fact, "started_at", 0)
+        if isinstance(fact, _WORK) and (
+            began_at > history[asked - 1].at or any(_comes_after(path, other) for other in seen)
+        ):
+            raise WorkflowClosed(
+                f"after it was asked to stop the run did something more (event {event.seq}), of which a retry would "
+                f"not know; to go on from event {asked - 1} all the same, fork it there"
+            )
+        if path:
+            seen.append(path)
 
 
 def _refuse_undone_work(history: Sequence[e.Event], failed: e.Event) -> None:

@@ -262,6 +262,26 @@ def test_a_cancelled_run_is_retried_before_it_was_asked_to_stop():
     assert retry_point(events(completed("1"), e.RunCancelled("its parent is closed"))) == 3
 
 
+@pytest.mark.parametrize(
+    "cleanup",
+    [
+        [e.TimerCancelled("2"), completed("3")],
+        [e.TimerCancelled("2"), e.ActivityScheduled("3", "free", "q", data()), e.ActivityCompleted("3", 1, data())],
+        [e.StepCompleted("2", "free", data(), started_at=T0 + 9)],  # it waited for a signal, of which no event tells
+        [completed("2.1.1"), completed("2.2.1"), completed("2.1.2")],
+    ],
+)
+def test_a_run_that_cleaned_up_when_it_was_asked_to_stop_is_not_retried_blindly(cleanup):
+    history = events(completed("1"), e.TimerStarted("2", 9), e.CancelRequested(), *cleanup, e.RunCancelled())
+    with pytest.raises(WorkflowClosed, match=r"did something more \(event \d\), .* from event 4 all the same, fork it"):
+        retry_point(history)
+
+
+def test_what_a_run_was_at_when_it_was_asked_to_stop_may_end_before_it_is_retried():
+    ended = [completed("2.1.1"), completed("2.2.1"), e.StepFailed("2.3.1", "a", BOOM), e.TimerCancelled("2.4.1")]
+    assert retry_point(events(completed("1"), e.CancelRequested(), *ended, e.RunCancelled())) == 3
+
+
 @pytest.mark.parametrize(("end", "how"), [(e.RunCompleted(data()), "is COMPLETED"), (completed("2"), "is open")])
 def test_what_did_not_end_badly_is_not_retried(end, how):
     with pytest.raises(WorkflowClosed, match=how):
