@@ -18,7 +18,7 @@ from attrs import define, evolve, field, frozen
 from aether.core.histograms import BYTES, DURATIONS_US, LENGTHS, Histogram
 from aether.core.run import Activity, Run, Timer
 from aether.model import events as e
-from aether.model.payload import Failure
+from aether.model.payload import UNREADABLE, Failure
 from aether.model.runs import TaskKind
 from aether.model.tracing import origin_of, traceparent_of
 
@@ -215,7 +215,7 @@ class Meters:
         return rule(self, run, fact, now) if rule is not None else None
 
     def blocked(self, run: Run, failure: Failure, now: int) -> Problem:
-        self.runs[run.workflow_type,].blocked += 1
+        self.runs[run.workflow_type,].blocked += failure.type != UNREADABLE
         return self.problem(run, now, "blocked", run.workflow_type, failure)
 
     def problem(

@@ -143,6 +143,8 @@ def test_the_status_of_an_open_run_says_what_it_waits_for():
     assert ("open for", "5.0 s") in fields
     assert ("cancel", "requested") in fields
     assert ("blocked", "the workers' code does not fit the history") in fields
+    status.failure.type = "HistoryUnreadable"
+    assert ("blocked", "the server can not read the history from disk") in status_fields(status, T0)
     assert [value for name, value in fields if name == "waits for"] == [
         "timer at 2, due in 5.0 s",
         "activity charge at 1, attempt 3, on worker w1, due since 5.0 s, last heartbeat 7, last failure Boom: it broke",

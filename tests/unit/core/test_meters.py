@@ -6,7 +6,7 @@ from aether.core import inputs as i
 from aether.core.meters import OTHER, Problem, RunMeter, Table
 from aether.model import commands as c
 from aether.model import events as e
-from aether.model.payload import Failure
+from aether.model.payload import UNREADABLE, Failure
 from aether.model.policy import RetryPolicy
 from aether.model.runs import ParentClosePolicy
 from aether.model.tracing import span_id
@@ -213,6 +213,14 @@ def test_a_run_whose_code_does_not_fit_is_a_problem(room):
     room.complete(room.token(), c.BlockRun(BOOM))
     assert room.replies["problems"].kind == "blocked"
     assert meters(room).runs["order",].blocked == 1
+
+
+def test_a_run_that_can_not_be_read_is_a_problem_and_no_misfit(room):
+    room.open()
+    room.start()
+    room.complete(room.token(), c.BlockRun(Failure(UNREADABLE, "the disk failed")))
+    assert room.replies["problems"].kind == "blocked"
+    assert meters(room).runs["order",].blocked == 0
 
 
 def test_activities_are_counted_by_type_and_outcome(room):

@@ -14,7 +14,7 @@ from aether_tui.views.scene import Drawn, Scene
 
 # Signs of what open runs do.
 SIGNS: Final = {name: {"queued": "PENDING"}.get(name, name.upper()) for name in OPEN_STATES}
-_WORDS: Final = {"running": "runs", "queued": "queued", "blocked": "code does not fit", "paused": "paused"}
+_WORDS: Final = {"running": "runs", "queued": "queued", "blocked": "blocked", "paused": "paused"}
 _KINDS: Final = {"activity": "", "step": "", "timer": "sleeps", "start": "begins in"}
 _TIMED: Final = {"timer", "start"}
 COLUMNS: Final = (

@@ -151,5 +151,5 @@ export function Problems({ problems, now }) {
       <td><${Link} to=${runLink(problem.workflow_id, problem.run_id)}>${problem.workflow_id}<//></td>
       <td>${problem.kind === "run" ? "run" : `${problem.kind} ${problem.name}`}${problem.attempt > 1 ? html` <span class="dim">attempt ${problem.attempt}</span>` : problem.count > 1 ? html` <span class="dim">${problem.count} times</span>` : null}</td>
       <td class="long"><b>${problem.failure_type}</b>${problem.message ? `: ${problem.message}` : ""}</td>
-      <td class="dim">${problem.next_at ? "tried again" : problem.kind === "blocked" ? "waits for other code" : "given up"}</td></tr>`)}</tbody></table>`;
+      <td class="dim">${problem.next_at ? "tried again" : problem.kind === "blocked" ? "waits for another worker" : "given up"}</td></tr>`)}</tbody></table>`;
 }
