@@ -126,6 +126,11 @@ class Call(Stream):
         """By `finish`, or by what `on_closed` is told of; whoever sets that now will not hear of it."""
         return self._is_finishing
 
+    @property
+    def has_lasted(self) -> bool:
+        link = self._server
+        return link.now - self._began_at >= link.limits.lasting_s
+
     def set_answer_metadata(self, items: Iterable[MetadataItem]) -> None:
         """Sent before the first message; too late after it. Raises ValueError for what cannot be sent."""
         self._answer_metadata = encode_metadata(items)

@@ -43,7 +43,9 @@ class TransportLimits:
     flood_window_s: float = 10.0
     """The span that the following counts are for."""
     resets: int = 2_000
-    """Streams cancelled by the peer or refused for its faults: every open call twice."""
+    """Streams soon cancelled by the peer or refused for its faults: every open call twice."""
+    lasting_s: float = 0.5
+    """A call that is cancelled after so long is not counted: who waits for a result may give up, and ask again."""
     pings: int = 1_000
     """PING frames; bandwidth probes of grpc send about ten a second."""
     settings: int = 100

@@ -369,10 +369,15 @@ class Link(Generic[AnyStream]):
         if stop - start != 4:
             raise LinkError(ErrorCode.FRAME_SIZE_ERROR, "RST_STREAM has four octets")
         self._refuse_idle(stream_id)
-        self._guard.reset(self.now)
-        stream = self.streams.pop(stream_id, None)
-        if stream is not None:
-            stream.on_reset(int.from_bytes(data[start:stop], "big"))
+        stream = self.streams.get(stream_id)
+        if stream is None:
+            # It crossed the end.
+            self._guard.noise(self.now)
+            return
+        if not stream.has_lasted:
+            self._guard.reset(self.now)
+        del self.streams[stream_id]
+        stream.on_reset(int.from_bytes(data[start:stop], "big"))
 
     def _read_settings(self, flags: int, stream_id: int, data: bytes, start: int, stop: int) -> None:
         if stream_id:

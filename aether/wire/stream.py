@@ -64,6 +64,11 @@ class Stream:
         self.receive_window = link.limits.stream_window
         self._queue: list[bytes] = []
 
+    @property
+    def has_lasted(self) -> bool:
+        """Whoever ends it now is in no haste."""
+        return False
+
     def _enqueue(self, message: bytes) -> bool:
         """Takes one message to be sent; False when far too much waits already."""
         size = len(message)

@@ -258,6 +258,25 @@ def test_opening_and_resetting_without_end_ends_the_connection():
     assert client.link.streams == {}
 
 
+def test_who_gives_up_waiting_again_and_again_is_no_flood():
+    client = RawClient(limits=TransportLimits(resets=50, lasting_s=0.5))
+    for first in range(1, 801, 200):
+        streams = range(first, first + 200, 2)
+        client.feed(*[client.request(stream, P_path=b"/t.S/Hold") for stream in streams])
+        client.now += 0.5
+        client.feed(*[frames.rst_stream(stream, 8) for stream in streams])
+    assert client.closed == [(stream, "reset") for stream in range(1, 801, 2)]
+    # Nor is who gives up when the server does.
+    for first in range(801, 1601, 200):
+        streams = range(first, first + 200, 2)
+        client.feed(*[client.request(stream, P_path=b"/t.S/Hold", grpc_timeout=b"100m") for stream in streams])
+        client.now += 0.1
+        client.link.on_alarm(client.now)
+        client.feed(*[frames.rst_stream(stream, 8) for stream in streams])
+    assert client.closed[400:] == [(stream, "deadline") for stream in range(801, 1601, 2)]
+    assert not client.link.is_closed
+
+
 def test_a_peer_that_does_not_read_replies_is_not_read_from():
     client = RawClient(limits=TransportLimits(control_bytes=500))
     client.link.feed(PING * 40, client.now)
