@@ -18,7 +18,7 @@ from attrs import define, evolve, field, frozen
 from aether.core.histograms import BYTES, DURATIONS_US, LENGTHS, Histogram
 from aether.core.run import Activity, Run, Timer
 from aether.model import events as e
-from aether.model.payload import UNREADABLE, Failure
+from aether.model.payload import ABORTED, UNREADABLE, Failure
 from aether.model.runs import TaskKind
 from aether.model.tracing import origin_of, traceparent_of
 
@@ -78,6 +78,7 @@ class StepMeter:
 
     completed: int = 0
     failed: int = 0
+    cancelled: int = 0
     retried: int = 0
     # Of attempts that completed, as far as workers say when they began.
     duration: Histogram = field(factory=Histogram)
@@ -315,8 +316,12 @@ def _(meters: Meters, run: Run, fact: e.StepCompleted, now: int) -> None:
 
 
 @_counts(e.StepFailed)
-def _(meters: Meters, run: Run, fact: e.StepFailed, now: int) -> Problem:
-    meters.steps[run.workflow_type, fact.name].failed += 1
+def _(meters: Meters, run: Run, fact: e.StepFailed, now: int) -> Problem | None:
+    meter = meters.steps[run.workflow_type, fact.name]
+    if fact.failure == ABORTED:
+        meter.cancelled += 1
+        return None
+    meter.failed += 1
     return meters.problem(run, now, "step", fact.name, fact.failure, fact.attempt)
 
 

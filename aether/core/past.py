@@ -10,7 +10,7 @@ from aether.core.run import Activity, ActivityState, Pending, Run, Timer, fold
 from aether.core.views import PendingView, awaited_signals, pending_view
 from aether.model import events as e
 from aether.model.frozen import frozen
-from aether.model.payload import Failure, Payload
+from aether.model.payload import ABORTED, Failure, Payload
 
 # How something ended, by the fact that says so.
 _ENDS: dict[type, str] = {
@@ -102,9 +102,8 @@ class PastRun:
             view = pending_view(item)
             kind, name, attempt = view.kind, view.name, view.attempt
         result, failure = getattr(fact, "result", None), getattr(fact, "failure", None)
-        self.outcomes.append(
-            Outcome(event.seq, event.at, path, kind, name, _ENDS[type(fact)], attempt, result, failure)
-        )
+        end = "cancelled" if failure == ABORTED else _ENDS[type(fact)]
+        self.outcomes.append(Outcome(event.seq, event.at, path, kind, name, end, attempt, result, failure))
 
     def _view(self, item: Pending) -> PendingView:
         runs = isinstance(item, Activity) and item.state is ActivityState.STARTED

@@ -17,7 +17,7 @@ from typing import TypeVar
 from attrs import define, field, frozen
 
 from aether.model import events as e
-from aether.model.payload import Failure
+from aether.model.payload import ABORTED, Failure
 
 F = TypeVar("F")
 # Of an activity that is tried again and again the newest attempts are kept, and of their messages the beginning: a row
@@ -290,7 +290,10 @@ def _(timeline: Timeline, fact: e.StepCompleted, event: e.Event) -> None:
 
 @_rule(e.StepFailed)
 def _(timeline: Timeline, fact: e.StepFailed, event: e.Event) -> None:
-    _step_over(timeline, fact, event, RowState.FAILED, fact.failure)
+    if fact.failure == ABORTED:
+        _step_over(timeline, fact, event, RowState.CANCELLED, None)
+    else:
+        _step_over(timeline, fact, event, RowState.FAILED, fact.failure)
 
 
 @_rule(e.StepRetried)

@@ -38,6 +38,9 @@ class Failure:
     bases: tuple[str, ...] = ()
 
 
+ABORTED: Final = Failure("Cancelled", "the code around it was cancelled")
+"""What is recorded of a step whose code was cancelled: with its run, by a race that it lost, by a deadline."""
+
 # Errors that workflow code meets when something of it has failed; the cause is what failed.
 _SAYS_WHERE = frozenset({"StepFailed", "ActivityFailed", "ChildFailed", "PromiseFailed", "WorkflowFailed"})
 

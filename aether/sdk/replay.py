@@ -45,7 +45,7 @@ from attrs import define, field
 from aether.errors import InvalidArgument, NonDeterminism
 from aether.model import commands as c
 from aether.model import events as e
-from aether.model.payload import Failure, Payload
+from aether.model.payload import ABORTED, Payload
 from aether.sdk.meanings import BEGIN_RECORDS, MEANINGS, Kind, Record, Verb, only_begins
 from aether.sdk.waiters import (
     BACKING_OFF,
@@ -66,8 +66,6 @@ from aether.sdk.waiters import (
 # Kinds that the server keeps for the run, and those of them that end before whoever gives them up goes on.
 _AT_THE_SERVER: Final = ("timer", "activity", "child", "promise")
 _WAITED_FOR: Final = ("activity", "child")
-# What is recorded of a step whose code was cancelled.
-ABORTED: Final = Failure("Cancelled", "the code around it was cancelled")
 
 
 @define(eq=False)

@@ -18,13 +18,14 @@ from aether.errors import AetherError, InvalidArgument, NonDeterminism, StepFail
 from aether.model import commands as c
 from aether.model import events as e
 from aether.model.limits import DEFAULT_LIMITS
+from aether.model.payload import ABORTED
 from aether.sdk.converters import Converter
 from aether.sdk.define import Workflow, check_name
 from aether.sdk.ending import compensate, end_spawned, end_stray, how_it_ended, outcome_of
 from aether.sdk.failures import failure_in, from_failure, to_failure
 from aether.sdk.gate import Event
 from aether.sdk.meanings import Kind
-from aether.sdk.replay import ABORTED, Replay
+from aether.sdk.replay import Replay
 from aether.sdk.steps import Lane, StepRules, call, completed, failed, plan_of
 from aether.sdk.traces import Traced, leave, traced_run
 from aether.sdk.waiters import LIVE, OVER, Branch, Fork, Waiter

@@ -130,7 +130,7 @@ def _steps(meters: Meters) -> Iterator[tuple[Family, Rows]]:
         [
             ((*names, outcome), count)
             for names, row in rows
-            for outcome, count in (("completed", row.completed), ("failed", row.failed))
+            for outcome, count in (("completed", row.completed), ("failed", row.failed), ("cancelled", row.cancelled))
         ],
     )
     yield n.STEP_RETRIES, [(names, row.retried) for names, row in rows]

@@ -161,7 +161,7 @@ class Metrics:
 
     @property
     def steps(self) -> int:
-        return sum(row.completed + row.failed for row in self._state.meters.steps.values())
+        return sum(row.completed + row.failed + row.cancelled for row in self._state.meters.steps.values())
 
     def _distributions(self) -> dict[str, Histogram]:
         meters, stats = self._state.meters, self.writer_stats

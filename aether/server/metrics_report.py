@@ -93,6 +93,7 @@ def _add_traffic(metrics: pb.Metrics, meters: Meters) -> None:
             step=name,
             completed=step.completed,
             failed=step.failed,
+            cancelled=step.cancelled,
             retried=step.retried,
             p50_us=quantile(step.duration.bounds, step.duration.counts, 0.5),
             p99_us=quantile(step.duration.bounds, step.duration.counts, 0.99),

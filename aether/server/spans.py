@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from attrs import define, field
 
 from aether.model import events as e
-from aether.model.payload import Failure
+from aether.model.payload import ABORTED, Failure
 from aether.model.runs import ParentClosePolicy
 from aether.model.tracing import Origin, origin_of, parse_traceparent, span_id
 
@@ -111,12 +111,14 @@ class RunSpans:
             more.append(("aether.attempt", what.attempt))
         return _finished(span, (start, at), state, failure, more)
 
-    def step(self, fact: e.StepCompleted | e.StepFailed | e.StepRetried, at: int, failure: Failure | None) -> Span:
+    def step(
+        self, fact: e.StepCompleted | e.StepFailed | e.StepRetried, at: int, failure: Failure | None, state: str = ""
+    ) -> Span:
         before = self.closed(fact.path)
         began = fact.started_at or (before.due_at if before is not None else at)
         due_at = before.due_at if before is not None else began
         what = _Open("step", fact.name, due_at, began, fact.attempt)
-        return self.told(fact.path, what, at, "failed" if failure else "completed", failure)
+        return self.told(fact.path, what, at, state or ("failed" if failure else "completed"), failure)
 
     def child(self, fact: e.ChildStarted, at: int) -> _Open:
         """A child is part of the trace, unless it goes on for itself."""
@@ -256,6 +258,8 @@ def _(run: RunSpans, fact: e.StepCompleted, at: int) -> Iterable[Span]:
 
 @_rule(e.StepFailed)
 def _(run: RunSpans, fact: e.StepFailed, at: int) -> Iterable[Span]:
+    if fact.failure == ABORTED:
+        return (run.step(fact, at, None, state="cancelled"),)
     return (run.step(fact, at, fact.failure),)
 
 

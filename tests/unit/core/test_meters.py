@@ -6,7 +6,7 @@ from aether.core import inputs as i
 from aether.core.meters import OTHER, Problem, RunMeter, Table
 from aether.model import commands as c
 from aether.model import events as e
-from aether.model.payload import UNREADABLE, Failure
+from aether.model.payload import ABORTED, UNREADABLE, Failure
 from aether.model.policy import RetryPolicy
 from aether.model.runs import ParentClosePolicy
 from aether.model.tracing import span_id
@@ -182,6 +182,15 @@ def test_steps_are_counted_by_type_and_name_with_how_long_they_took(room):
     pack, send, weigh = steps["order", "pack"], steps["order", "send"], steps["order", "weigh"]
     assert (pack.completed, pack.duration.count, pack.duration.total) == (2, 1, 3_000)
     assert (send.failed, weigh.retried) == (1, 1)
+
+
+def test_a_step_that_was_cancelled_has_not_failed_and_is_no_problem(room):
+    room.open()
+    room.start()
+    room.complete(room.token(), c.RecordStep("1", "pack", None, ABORTED))
+    row = meters(room).steps["order", "pack"]
+    assert (row.completed, row.failed, row.cancelled) == (0, 0, 1)
+    assert "problems" not in room.replies
 
 
 def test_what_went_wrong_is_told_with_where_and_whether_it_is_tried_again(room):

@@ -5,6 +5,7 @@ import pytest
 from aether.core.past import Outcome, PastRun, Signal, past_run
 from aether.core.views import PendingView
 from aether.model import events as e
+from aether.model.payload import ABORTED
 from aether.model.runs import RunState
 from tests.unit.core.engine_room import BOOM, T0, data
 
@@ -41,6 +42,7 @@ def test_a_run_is_known_from_its_first_event_on():
     [
         ([e.StepCompleted("1", "pack", ONE, 2)], ("step", "pack", "completed", 2, ONE, None)),
         ([e.StepFailed("1", "pack", BOOM)], ("step", "pack", "failed", 1, None, BOOM)),
+        ([e.StepFailed("1", "pack", ABORTED)], ("step", "pack", "cancelled", 1, None, ABORTED)),
         ([e.TimerStarted("1", 9), e.TimerFired("1")], ("timer", "", "completed", 0, None, None)),
         ([e.TimerStarted("1", 9), e.TimerCancelled("1")], ("timer", "", "cancelled", 0, None, None)),
         (

@@ -4,7 +4,7 @@ import pytest
 
 from aether.core.timeline import ATTEMPTS_MAX, Attempt, Row, RowKind, RowState, Timeline, project
 from aether.model import events as e
-from aether.model.payload import Failure
+from aether.model.payload import ABORTED, Failure
 from aether.model.runs import ParentClosePolicy
 from tests.unit.core.engine_room import BOOM, T0, S, data
 
@@ -112,6 +112,11 @@ def test_a_step_whose_start_nobody_told_took_no_time():
     row = one(e.StepFailed("1", "pack", BOOM))
     assert (row.state, row.started_at, row.ended_at, row.failure) == (RowState.FAILED, at(3), at(3), BOOM)
     assert list(row.attempts) == [Attempt(1, 0, 0, at(3), failure=BOOM)]
+
+
+def test_a_step_whose_code_was_cancelled_is_told_as_cancelled():
+    row = one(e.StepFailed("1", "pack", ABORTED, 1, at(2)))
+    assert (row.state, row.started_at, row.ended_at, row.failure) == (RowState.CANCELLED, at(2), at(3), None)
 
 
 def test_a_step_that_is_tried_again_is_one_row():

@@ -4,7 +4,7 @@ import pytest
 
 from aether.model import commands as c
 from aether.model import events as e
-from aether.sdk.replay import ABORTED
+from aether.model.payload import ABORTED
 from aether.sdk.waiters import CANCELLING, HELD, LEAVING, LIVE, OVER
 from tests.unit.sdk.replayed import (
     BAD,

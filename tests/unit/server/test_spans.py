@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from aether.model import events as e
-from aether.model.payload import Failure, Payload
+from aether.model.payload import ABORTED, Failure, Payload
 from aether.model.policy import RetryPolicy
 from aether.model.runs import ParentClosePolicy
 from aether.model.tracing import origin_of, parse_traceparent, span_id
@@ -93,6 +93,12 @@ def test_attempts_of_a_step_are_told_one_by_one_and_its_timer_is_none_of_its_own
     )
     assert [attributes(each)["aether.attempt"] for each in (first, second)] == ["1", "2"]
     assert [seconds(each) for each in (first, second)] == [[2, 3], [4, 5]]
+
+
+def test_an_attempt_whose_code_was_cancelled_is_no_failure():
+    first, _ = spans(STARTED, e.StepFailed("1", "pack", ABORTED, 1, T0 + 2 * S), e.RunCancelled())
+    assert "status" not in first
+    assert seconds(first) == [2, 3]
 
 
 def test_a_step_that_is_given_up_while_it_backs_off_is_told_by_its_attempts():

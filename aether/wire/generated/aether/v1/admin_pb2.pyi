@@ -182,7 +182,7 @@ class RunTraffic(_message.Message):
     def __init__(self, workflow_type: _Optional[str] = ..., started: _Optional[int] = ..., completed: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., replayed: _Optional[int] = ..., signals: _Optional[int] = ..., blocked: _Optional[int] = ...) -> None: ...
 
 class StepTraffic(_message.Message):
-    __slots__ = ("workflow_type", "step", "completed", "failed", "retried", "p50_us", "p99_us")
+    __slots__ = ("workflow_type", "step", "completed", "failed", "retried", "p50_us", "p99_us", "cancelled")
     WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     COMPLETED_FIELD_NUMBER: _ClassVar[int]
@@ -190,6 +190,7 @@ class StepTraffic(_message.Message):
     RETRIED_FIELD_NUMBER: _ClassVar[int]
     P50_US_FIELD_NUMBER: _ClassVar[int]
     P99_US_FIELD_NUMBER: _ClassVar[int]
+    CANCELLED_FIELD_NUMBER: _ClassVar[int]
     workflow_type: str
     step: str
     completed: int
@@ -197,7 +198,8 @@ class StepTraffic(_message.Message):
     retried: int
     p50_us: int
     p99_us: int
-    def __init__(self, workflow_type: _Optional[str] = ..., step: _Optional[str] = ..., completed: _Optional[int] = ..., failed: _Optional[int] = ..., retried: _Optional[int] = ..., p50_us: _Optional[int] = ..., p99_us: _Optional[int] = ...) -> None: ...
+    cancelled: int
+    def __init__(self, workflow_type: _Optional[str] = ..., step: _Optional[str] = ..., completed: _Optional[int] = ..., failed: _Optional[int] = ..., retried: _Optional[int] = ..., p50_us: _Optional[int] = ..., p99_us: _Optional[int] = ..., cancelled: _Optional[int] = ...) -> None: ...
 
 class ActivityTraffic(_message.Message):
     __slots__ = ("activity_type", "scheduled", "started", "completed", "failed", "cancelled", "retried", "lost", "p50_us", "p99_us")
