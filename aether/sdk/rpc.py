@@ -1,9 +1,11 @@
 """Calls to the server as the client makes them: the one seam where statuses become errors, and what is repeated."""
 
 import logging
+import math
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final, TypeVar
+from weakref import WeakKeyDictionary
 
 import anyio
 from google.protobuf.message import Message
@@ -23,6 +25,9 @@ _BACKOFF_FACTOR: Final = 1.15
 _BACKOFF_MAX_S: Final = 2.0
 # A stream or a session that is lost sooner is no sign that the next will last.
 _LASTING_S: Final = 1.0
+# Thousands that wait for results may lose the server together, which is told once.
+_NEWS_S: Final = 1.0
+_told_at: Final[WeakKeyDictionary[Transport, float]] = WeakKeyDictionary()
 
 
 class Backoff:
@@ -64,7 +69,8 @@ async def call(
 class _Repetition:
     """How often, and for how long, a request is repeated while the server can not be reached."""
 
-    def __init__(self, timeout_s: float | None) -> None:
+    def __init__(self, transport: Transport, timeout_s: float | None) -> None:
+        self._transport = transport
         self._deadline = None if timeout_s is None else anyio.current_time() + timeout_s
         self._backoff = Backoff()
         self._cause: AetherError | None = None
@@ -84,9 +90,15 @@ class _Repetition:
             raise error
         if isinstance(error, ServerUnavailable) and not self._is_told:
             self._is_told = True
-            _log.warning("%s; trying again", error, extra={"event": "server_unreachable", "fields": {}})
+            self._tell(error)
         self._cause = error
         await self._backoff.wait()
+
+    def _tell(self, error: AetherError) -> None:
+        now = anyio.current_time()
+        if now - _told_at.get(self._transport, -math.inf) >= _NEWS_S:
+            _told_at[self._transport] = now
+            _log.warning("%s; trying again", error, extra={"event": "server_unreachable", "fields": {}})
 
 
 async def call_until(
@@ -102,7 +114,7 @@ async def call_until(
 
     `before_again` may change the request.
     """
-    repetition = _Repetition(timeout_s)
+    repetition = _Repetition(transport, timeout_s)
     while True:
         try:
             return await call(transport, path, request, parse, timeout_s=repetition.left_s())
@@ -116,7 +128,7 @@ async def stream_until(
     transport: Transport, path: str, request: Message, parse: Callable[[bytes], T], *, timeout_s: float
 ) -> AsyncGenerator[T, None]:
     """One request, many answers. It is repeated by the same rule, but not when some of the answers have come."""
-    repetition = _Repetition(timeout_s)
+    repetition = _Repetition(transport, timeout_s)
     while True:
         has_begun = False
         try:

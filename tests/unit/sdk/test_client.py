@@ -133,6 +133,15 @@ async def test_repeating_ends_at_the_deadline():
     assert wire.asked[-1][2] < 0.2
 
 
+async def test_a_server_that_many_wait_for_is_said_to_be_gone_once(caplog):
+    result = pb.WorkflowResult(workflow_id="id", state="RUN_STATE_COMPLETED", result=model_pb2.Payload(data=b"7"))
+    client, _, _ = connected(*[AWAY] * 50, *[result] * 50)
+    async with anyio.create_task_group() as group:
+        for number in range(50):
+            group.start_soon(client.handle(f"w{number}", result_type=int).result)
+    assert [record.getMessage() for record in caplog.records] == ["nobody is there; trying again"]
+
+
 class Silent(Wire):
     """Does not answer any more when its answers are used up."""
 
