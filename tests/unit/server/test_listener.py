@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import socket
 from typing import Any
 
@@ -11,7 +13,7 @@ import trio
 import trio.testing
 
 from aether.server.connection import Method
-from aether.server.listener import BindError, Drain, bind_tcp, bind_unix, serve_connections, tune
+from aether.server.listener import BindError, Drain, Listener, bind_tcp, bind_unix, serve_connections, tune
 from aether.wire.client import ClientLink
 from aether.wire.limits import TransportLimits
 
@@ -247,6 +249,39 @@ def test_a_port_that_is_bound_and_not_yet_served_keeps_its_clients_waiting():
             assert await client.echo(b"early") == [b"early"]
             await client.stream.aclose()
             drain.start(0)
+
+    trio.run(main)
+
+
+class Unlucky(socket.socket):
+    """Whose next connections have met with faults on their way."""
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        if faults := self.faults:
+            code = faults.pop()
+            super().accept()[0].close()
+            raise OSError(code, os.strerror(code))
+        return super().accept()
+
+    faults: list[int]
+
+
+def test_what_befell_a_connection_on_its_way_does_not_end_the_server():
+    async def main() -> None:
+        sock = Unlucky(socket.AF_INET, socket.SOCK_STREAM)
+        sock.faults = [errno.EHOSTUNREACH, errno.ENETDOWN, errno.ETIMEDOUT]
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        sock.setblocking(False)
+        drain = Drain()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lambda: serve_connections([Listener(sock, "here", None, None)], [ECHO], drain=drain))
+            clients = [await connect(sock.getsockname()[1]) for _ in range(4)]
+            assert await clients[3].echo(b"a") == [b"a"]
+            assert sock.faults == []
+            drain.start(0)
+        for client in clients:
+            await client.stream.aclose()
 
     trio.run(main)
 
