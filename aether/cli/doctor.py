@@ -264,5 +264,6 @@ def _check_work(metrics: admin_pb2.Metrics) -> Iterator[Finding]:
         if line.task_queue not in served:
             waiting[line.task_queue] = waiting.get(line.task_queue, 0) + line.ready
     for queue, count in sorted(waiting.items()):
-        text = f"{count} tasks wait in task queue {queue}, and no worker takes from it"
+        tasks = "1 task waits" if count == 1 else f"{count} tasks wait"
+        text = f"{tasks} in task queue {queue}, and no worker takes from it"
         yield Finding(Level.WARN, "workers", text, "start one: `aether worker MODULE:CLIENT`")

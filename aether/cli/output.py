@@ -123,12 +123,17 @@ class Row:
 def screen_of(
     environ: Mapping[str, str], *, is_terminal: bool, width: int, look: Look = Look(), now_us: int = 0
 ) -> Screen:
-    """The screen that a process with these variables writes to. Who forces colours wants what a terminal gets."""
+    """The screen that a process with these variables writes to.
+
+    Who forces colours wants what a terminal gets; who wants none, only its columns.
+    """
     is_forced = look.colour is Colour.ALWAYS or (look.colour is Colour.AUTO and bool(environ.get("FORCE_COLOR")))
     if not is_terminal and not is_forced:
         return Screen(0, has_colour=False, look=look, now_us=now_us)
-    plain = look.colour is Colour.NEVER or environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
-    return Screen(max(width, 20), has_colour=is_forced or not plain, look=look, now_us=now_us)
+    is_wanted = look.colour is Colour.AUTO and not environ.get("NO_COLOR")
+    can = is_forced or environ.get("TERM") != "dumb"
+    has_colour = look.colour is Colour.ALWAYS or (is_wanted and can)
+    return Screen(max(width, 20), has_colour=has_colour, look=look, now_us=now_us)
 
 
 def arranged(columns: Sequence[Column], rows: Sequence[Row], look: Look) -> Sequence[Row]:

@@ -199,6 +199,8 @@ def test_fields_may_be_numbers_and_times():
         ({}, "always", False, 70, True),
         ({"FORCE_COLOR": "1"}, "auto", False, 70, True),
         ({"FORCE_COLOR": "1"}, "never", False, 0, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "auto", False, 70, False),
+        ({"FORCE_COLOR": "1", "TERM": "dumb"}, "auto", False, 70, True),
         ({}, "auto", False, 0, False),
     ],
 )
