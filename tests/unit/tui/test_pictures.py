@@ -167,6 +167,8 @@ def test_what_was_not_measured_has_no_figure():
     unused = evolve(METRICS, queue_traffic=(aether.QueueTraffic("gpu", "activity", 900, 0, 0, 0),))
     drawn = plain(frame(scene(ui(View.QUEUES), 160, seen=known(unused))).picture)
     assert "0µs" not in drawn
+    young = evolve(METRICS, problems=())
+    assert "nothing went wrong since the server started" in plain(frame(scene(seen=known(young))).picture)
     idle = evolve(METRICS, writer=evolve(METRICS.writer, batch_p50=0, batch_p99=0))
     assert "batch      -" in plain(frame(scene(seen=known(idle))).picture)
 

@@ -278,7 +278,9 @@ PROBLEM_COLUMNS: Final = (
 def _problems(scene: Scene) -> Picture:
     rows = listing(scene.ui, scene.known)
     if not rows.things:
-        return [words((f"{scene.theme.sign('COMPLETED')} ", "good"), ("nothing went wrong", "dim"))]
+        return [
+            words((f"{scene.theme.sign('COMPLETED')} ", "good"), ("nothing went wrong since the server started", "dim"))
+        ]
     shown, chosen = scene.window(rows, scene.height - 1)
     return grid(
         PROBLEM_COLUMNS, shown, lambda index: problem_row(rows.things[index], scene), scene.width, selected=chosen
