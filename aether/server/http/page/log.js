@@ -31,20 +31,23 @@ const address = (filter, kinds) => {
 function useHappened(filter, kinds) {
   const { metrics, refresh, connected } = useFeed();
   const [seen, setSeen] = useState({ events: [], error: null, isRead: false });
-  const state = useRef({}).current;
+  const asked = useRef(null);
   const question = `${filter} ${kinds}`;
-  if (state.question !== question) Object.assign(state, { question, next: null, events: [], isBusy: false });
-  useEffect(() => () => void (state.question = null), []);
+  // What is still on its way for a question that nobody asks any more finds its own state, and that it is not this one.
+  if (asked.current?.question !== question) asked.current = { question, next: null, events: [], isBusy: false };
+  const state = asked.current;
+  useEffect(() => () => void (asked.current = null), []);
   useEffect(() => {
     if (document.hidden || (!refresh && state.next !== null)) return;
     const read = async () => {
+      if (asked.current !== state) return;
       if (state.isBusy) return void (state.isStale = true);
       state.isBusy = true;
       state.isStale = false;
       const where = state.next === null ? "last=1000" : `after_position=${state.next}`;
       const change = await get(`/events?filter=${encodeURIComponent(filter)}&kinds=${kinds}&${where}`).then(
         (answer) => {
-          if (state.question !== question) return null;
+          if (asked.current !== state) return null;
           state.next = answer.next;
           if (answer.events.length >= MORE) state.isStale = true;
           state.events = [...answer.events.reverse(), ...state.events].slice(0, KEPT);
@@ -52,14 +55,14 @@ function useHappened(filter, kinds) {
         },
         (error) => ({ events: state.events, error, isRead: true }),
       );
-      if (state.question !== question) return;
+      if (asked.current !== state) return;
       state.isBusy = false;
       setSeen(change);
       if (state.isStale && !change.error) setTimeout(read, (refresh || 1) * 1000);
     };
     read();
   }, [question, metrics?.events, metrics?.node, connected, refresh]);
-  return state.question === question && seen.events === state.events ? seen : { ...seen, events: state.events };
+  return seen.events === state.events ? seen : { ...seen, events: state.events };
 }
 
 export function Log({ query }) {
