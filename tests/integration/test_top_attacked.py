@@ -119,7 +119,7 @@ class Answers:
             await trio.sleep_forever()
         return answer
 
-    async def list(self, filter, *, limit, doing=False):  # noqa: A002
+    async def list(self, filter, *, limit, doing=False, oldest_first=False):  # noqa: A002
         await trio.lowlevel.checkpoint()
         if "(" in filter:
             raise sdk.InvalidArgument("no term begins with (")
