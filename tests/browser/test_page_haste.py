@@ -60,3 +60,31 @@ def test_the_log_goes_on_after_another_question_was_asked_in_haste(tab, site):
     tab.do("due[0]() && 0")
     start(site, workflow_type="order", workflow_id="the-new-one")
     tab.wait("document.querySelector('.events').innerText.includes('the-new-one')")
+
+
+def test_numbers_of_a_run_stay_as_they_were_written(tab, site):
+    def first(workflow_id):
+        with urllib.request.urlopen(f"{site}/api/v1/workflows/{workflow_id}/history", timeout=20) as answer:
+            return answer.read().decode()
+
+    numbers = '[9007199254740993,1.0,{"a":12345678901234567890}]'
+    start(site, workflow_type="count", workflow_id="count-1", input=json.loads(numbers))
+    assert f'"input":{numbers}' in first("count-1")
+    tab.go(f"{site}/workflows/count-1?tab=input+and+result")
+    tab.wait("document.querySelector('.json')?.innerText.includes('12345678901234567890')")
+    tab.click("Start like this…")
+    tab.type("dialog [name=id]", "count-2")
+    tab.click("Start it")
+    tab.wait("location.pathname === '/workflows/count-2' && !!document.querySelector('.tabs')")
+    assert f'"input":{numbers}' in first("count-2")
+    tab.click("Signal…")
+    tab.type("dialog [name=name]", "go")
+    tab.do("document.querySelector('dialog [name=value]').value = '9007199254740993'")
+    tab.click("Send")
+    tab.wait("!document.querySelector('dialog')")
+    assert '"value":9007199254740993' in first("count-2")
+    saved = tab.do(
+        "import('/static/api.js').then(async api => JSON.stringify(await api.wholeHistory('count-2',"
+        " (await api.get('/workflows/count-2')).info.run_id)))"
+    )
+    assert f'"input":{numbers}' in saved

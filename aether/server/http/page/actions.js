@@ -2,7 +2,7 @@
 
 import { html, useLayoutEffect, useRef, useState } from "./preact-htm.js";
 import { post } from "./api.js";
-import { count } from "./format.js";
+import { count, exactly } from "./format.js";
 import { Dialog, Fault, go, runLink } from "./parts.js";
 
 const Reason = () => html`<label>Reason <input name="reason" autocomplete="off" maxlength="200" /></label>`;
@@ -10,7 +10,7 @@ const Signal = () => html`<label>Name <input name="name" required autocomplete="
 
 function parsed(text) {
   try {
-    return JSON.parse(text || "null");
+    return exactly(text || "null");
   } catch {
     throw new Error("The value is not JSON. A text stands in quotes.");
   }
@@ -134,7 +134,7 @@ export function StartDialog({ like, types = [], onClose }) {
   const yes = async (form) => {
     let input;
     try {
-      input = JSON.parse(form.get("input") || "[]");
+      input = exactly(form.get("input") || "[]");
     } catch {
       throw new Error("The arguments are not JSON. A text stands in quotes.");
     }

@@ -1,6 +1,7 @@
 // The JSON API, and the one stream of a browser: the tab that has the lock listens and tells the others.
 
 import { useEffect, useRef, useState } from "./preact-htm.js";
+import { exactly } from "./format.js";
 
 const BASE = "/api/v1";
 const SECRET = "aether-bearer";
@@ -21,14 +22,14 @@ const bearer = () => {
   return secret ? { authorization: `Bearer ${secret}` } : {};
 };
 
-async function ask(path, { headers = {}, ...options } = {}) {
+async function ask(path, { headers = {}, parse = JSON.parse, ...options } = {}) {
   let response;
   try {
     response = await fetch(BASE + path, { ...options, headers: { ...bearer(), ...headers } });
   } catch {
     throw new ApiError(0, "UNREACHABLE", "The server does not answer.");
   }
-  const document = await response.json().catch(() => ({}));
+  const document = await response.text().then(parse).catch(() => ({}));
   if (!response.ok) {
     if (response.status === 401) set({ isLocked: true, connected: false });
     const error = document.error || {};
@@ -38,6 +39,9 @@ async function ask(path, { headers = {}, ...options } = {}) {
 }
 
 export const get = (path) => ask(path);
+
+// For what holds values of users.
+export const getExactly = (path) => ask(path, { parse: exactly });
 
 export async function getAbout(fresh = false) {
   if (!about || fresh) about = await ask("/about");
@@ -83,7 +87,7 @@ export const runPath = (id, part = "", runId = "") =>
 export async function wholeHistory(id, runId) {
   const events = [];
   for (let after = 0; after !== null; ) {
-    const page = await get(`${runPath(id, "/history", runId)}&after_seq=${after}`);
+    const page = await getExactly(`${runPath(id, "/history", runId)}&after_seq=${after}`);
     events.push(...page.events);
     after = page.next;
   }

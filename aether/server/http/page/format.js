@@ -34,6 +34,10 @@ export function bytes(value) {
   return value > 1e9 ? `${(value / 2 ** 30).toFixed(1)} GiB` : `${(value / 2 ** 20).toFixed(1)} MiB`;
 }
 
+// What JSON means, with each number as it is written: 1.0 is not 1, and whole ones may be greater than this language counts to.
+// Such a number is no number here, but becomes one again in JSON. An older browser takes it for the next one that it knows.
+export const exactly = (text) => JSON.parse(text, (key, value, context) => (typeof value === "number" && JSON.rawJSON && context.source !== String(value) ? JSON.rawJSON(context.source) : value));
+
 export const at = (text) => (text ? Date.parse(text) : null);
 
 const isUtc = () => localStorage.getItem("aether-zone") === "utc";

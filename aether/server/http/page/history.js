@@ -1,7 +1,7 @@
 // The events of a run: all that have been read, of which those that are seen are drawn.
 
 import { html, useEffect, useRef, useState } from "./preact-htm.js";
-import { get, runPath, useFeed, wholeHistory } from "./api.js";
+import { getExactly, runPath, useFeed, wholeHistory } from "./api.js";
 import { at, clock, count, duration } from "./format.js";
 import { Chosen, Fault, Json, replaceQuery, save } from "./parts.js";
 import { useWindow } from "./windowed.js";
@@ -20,7 +20,7 @@ export function HistoryPanel({ id, runId, length, query, startedAt }) {
     busy.current = true;
     const from = events.at(-1)?.seq ?? 0;
     try {
-      const page = await get(`${runPath(id, "/history", runId)}&after_seq=${from}`);
+      const page = await getExactly(`${runPath(id, "/history", runId)}&after_seq=${from}`);
       busy.current = false;
       setEvents((old) => [...old.filter((event) => event.seq <= from), ...page.events]);
       setMore(page.next !== null);
@@ -36,7 +36,7 @@ export function HistoryPanel({ id, runId, length, query, startedAt }) {
     if (!known || (!hasMore && length > known)) load();
   }, [known, length, metrics?.node]);
   return html`<${Fault} error=${error} /><${Events} events=${events} query=${query} startedAt=${startedAt} length=${length} more=${hasMore ? load : null}
-    past=${(seq) => get(runPath(id, `/at/${seq}`, runId))}
+    past=${(seq) => getExactly(runPath(id, `/at/${seq}`, runId))}
     download=${async () => save(`${id}.json`, JSON.stringify(await wholeHistory(id, runId), null, 2))} />`;
 }
 

@@ -1,7 +1,7 @@
 // One run from all sides, live while it is open, and what can be done with it.
 
 import { html, useEffect, useState } from "./preact-htm.js";
-import { get, runPath, useAsked } from "./api.js";
+import { get, getExactly, runPath, useAsked } from "./api.js";
 import { at, clock, duration, took } from "./format.js";
 import { RunDialog, StartDialog } from "./actions.js";
 import { Children } from "./children.js";
@@ -42,7 +42,7 @@ export function Run({ id, query, now, about }) {
   const runId = query.get("run") ?? "";
   const tab = query.get("tab") ?? "timeline";
   const key = `${id} ${runId}`;
-  const status = useAsked(() => get(runPath(id, "", runId)), key);
+  const status = useAsked(() => getExactly(runPath(id, "", runId)), key);
   const info = status.data?.info;
   const isOpen = info ? !CLOSED.has(info.state) : true;
   // Asked for again when this run has got further, not when any has.
@@ -61,7 +61,7 @@ export function Run({ id, query, now, about }) {
     next.set("tab", wanted);
     return `/workflows/${encodeURIComponent(id)}?${next}`;
   };
-  const open = (kind) => kind === "like" ? get(`${runPath(id, "/history", info.run_id)}&after_seq=0`).then((page) => setDialog({ kind, like: { ...info, input: page.events[0].input } }), () => {}) : setDialog({ kind, at: Number(new URLSearchParams(location.search).get("event")) || Number(rows?.find((row) => String(row.first_seq) === new URLSearchParams(location.search).get("row"))?.last_seq) || 0 });
+  const open = (kind) => kind === "like" ? getExactly(`${runPath(id, "/history", info.run_id)}&after_seq=0`).then((page) => setDialog({ kind, like: { ...info, input: page.events[0].input } }), () => {}) : setDialog({ kind, at: Number(new URLSearchParams(location.search).get("event")) || Number(rows?.find((row) => String(row.first_seq) === new URLSearchParams(location.search).get("row"))?.last_seq) || 0 });
   const of = { id, info, rows: rows && [...rows, ...waits(why.data?.reasons, rows)], status: status.data, reasons: why.data?.reasons, now, query,
     history: () => html`<${HistoryPanel} id=${id} runId=${info.run_id} length=${info.history_length} query=${query} startedAt=${info.created_at} />` };
   return html`
@@ -108,7 +108,7 @@ function Actions({ isOpen, hasEndedWell, isPaused, actions, open }) {
 }
 
 function InputPanel({ id, info, status, events }) {
-  const { data } = useAsked(() => (events ? Promise.resolve({ events }) : get(`${runPath(id, "/history", info.run_id)}&after_seq=0`)), `${id} ${info.run_id} first`, { live: false });
+  const { data } = useAsked(() => (events ? Promise.resolve({ events }) : getExactly(`${runPath(id, "/history", info.run_id)}&after_seq=0`)), `${id} ${info.run_id} first`, { live: false });
   const created = data?.events[0];
   return html`<h2>Input</h2>${created ? html`<${Json} value=${created.input} />` : null}
     <h2>Result</h2>${"result" in status ? html`<${Json} value=${status.result} />` : status.failure && info.state !== "RUNNING" ? html`<${Failure} failure=${status.failure} />` : html`<${Empty}>${CLOSED.has(info.state) ? "It has none." : "Not yet."}<//>`}`;
@@ -154,7 +154,7 @@ function began(event) {
 }
 
 function Metadata({ id, info, status, reasons, now, events }) {
-  const { data } = useAsked(() => (events ? Promise.resolve({ events }) : get(`${runPath(id, "/history", info.run_id)}&after_seq=0`)), `${id} ${info.run_id} first`, { live: false });
+  const { data } = useAsked(() => (events ? Promise.resolve({ events }) : getExactly(`${runPath(id, "/history", info.run_id)}&after_seq=0`)), `${id} ${info.run_id} first`, { live: false });
   const facts = [
     ["workflow id", html`<code>${info.workflow_id}</code>`],
     ["run id", html`<code>${info.run_id}</code>`],
