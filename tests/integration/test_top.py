@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -417,6 +418,18 @@ def test_without_a_screen_it_only_records(world, tmp_path):
         assert recording.finish() == (0, "")
     refused = aether("top", "--headless", AETHER_SERVER=world.url)
     assert (refused.returncode, "--record" in refused.stderr) == (2, True)
+
+
+def test_a_recording_for_which_there_is_no_room_is_told_and_is_no_defect(world, tmp_path):
+    with Child(
+        "-m", "aether.cli", "top", "--plain", "--record", "night.gz", cwd=tmp_path, AETHER_SERVER=world.url
+    ) as top:
+        top.wait_for("workers 1")
+        resource.prlimit(top.process.pid, resource.RLIMIT_FSIZE, (1, 1))
+        top.tell()
+        code, said = top.finish()
+    assert (code, said.splitlines()[-1]) == (1, "aether: night.gz can not be written: File too large")
+    assert "Traceback" not in said
 
 
 def gzip_lines(path):

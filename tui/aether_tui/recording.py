@@ -10,15 +10,15 @@ import math
 import re
 import zlib
 from bisect import bisect_left
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import trio
 from attrs import define, evolve, field
 
-from aether import Client, InvalidArgument
+from aether import AetherError, Client, InvalidArgument
 from aether.sdk.structure import structure, unstructure
 from aether_tui.feed import LiveFeed, Wants
 from aether_tui.following import CHANGES, LogWants
@@ -47,6 +47,7 @@ class Writer:
             self._file = gzip.open(path, "xt", encoding="utf-8", compresslevel=6)  # noqa: SIM115 - closed by its owner
         except OSError as error:
             raise InvalidArgument(f"{path} can not be written: {error.strerror or error}", field="--record") from None
+        self._path = path
         self._last_us = 0
         self._count = 0
         self._write(_KIND)
@@ -59,14 +60,25 @@ class Writer:
         self._write(unstructure(look, Look))
         self._count += 1
         if self._count % _FLUSH_EACH == 0:
-            self._file.flush()
+            with self._told():
+                self._file.flush()
         return True
 
     def close(self) -> None:
-        self._file.close()
+        with self._told():
+            self._file.close()
 
     def _write(self, document: object) -> None:
-        self._file.write(json.dumps(document, separators=(",", ":"), default=str) + "\n")
+        with self._told():
+            self._file.write(json.dumps(document, separators=(",", ":"), default=str) + "\n")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """A disk that is full is the world's fault, and no defect of ours."""
+        try:
+            yield
+        except OSError as error:
+            raise AetherError(f"{self._path} can not be written: {error.strerror or error}") from None
 
 
 @define
