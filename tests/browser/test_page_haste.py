@@ -88,3 +88,18 @@ def test_numbers_of_a_run_stay_as_they_were_written(tab, site):
         " (await api.get('/workflows/count-2')).info.run_id)))"
     )
     assert f'"input":{numbers}' in saved
+
+
+def test_a_blank_after_a_term_of_a_filter_stays_while_it_is_asked_for(tab, site):
+    tab.go(f"{site}/workflows")
+    tab.type("#filter", "type:order ")
+    tab.wait("location.search === '?filter=type%3Aorder'")
+    tab.wait("document.querySelectorAll('tbody tr').length === 50")
+    tab.type("#filter", "id:order-7")
+    tab.wait("location.search === '?filter=type%3Aorder+id%3Aorder-7'")
+
+
+def test_an_address_that_is_half_written_is_a_workflow_that_is_not_there(tab, site):
+    tab.go(f"{site}/workflows/100%")
+    tab.wait("document.body.innerText.includes('100%')")
+    tab._browser.events.clear()  # the browser complains of the 404 that was meant

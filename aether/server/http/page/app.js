@@ -39,8 +39,17 @@ const KEYS = [
 ];
 const REFRESHES = [[1, "live"], [5, "every 5 s"], [30, "every 30 s"], [0, "stands still"]];
 
+// A % that somebody has typed is none that a browser has written.
+const decoded = (part) => {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+};
+
 const place = () => {
-  const parts = location.pathname.split("/").filter(Boolean).map(decodeURIComponent);
+  const parts = location.pathname.split("/").filter(Boolean).map(decoded);
   return { parts, query: new URLSearchParams(location.search), key: location.pathname + location.search };
 };
 

@@ -27,7 +27,8 @@ export function FilterBox({ filter, metrics, search }) {
   const [isOpen, setOpen] = useState(false);
   const [chosen, setChosen] = useState(-1);
   const timer = useRef();
-  useEffect(() => setText(filter), [filter]);
+  // The address has no blank at its end, and somebody who has just typed one goes on behind it.
+  useEffect(() => setText((typed) => (typed.trim() === filter ? typed : filter)), [filter]);
   useEffect(() => () => clearTimeout(timer.current), []);
   const found = isOpen ? offers(text, metrics) : [];
   const write = (wanted) => {
