@@ -2,11 +2,11 @@
 
 Theory of operation. SQLite writes its log from the start again once all of it has been copied back, and a flush of what
 is written over takes half the time of a flush of a file that grows, for which the file system has to note where it
-grew. So a log that is in use gets its full length at once, in zeros, between two commits; to SQLite what lies behind
-the newest commit is not there. Whoever writes little never pays for it.
+grew. So a log that is in use gets its full length before it is needed, in zeros, a part behind each commit: no commit
+waits for more than half a millisecond. To SQLite what lies behind the newest commit is not there. Whoever writes little
+never pays for it.
 """
 
-import contextlib
 import os
 from typing import Final
 
@@ -15,13 +15,13 @@ import apsw
 CHECKPOINT_PAGES: Final = 4_000
 """Pages in the log, 4 KiB each, from which it is copied back."""
 FILL_FROM_PAGES: Final = 256
-"""Pages in the log from which it gets its full length."""
+"""Pages in the log from which it is made longer."""
 _HEADER_BYTES: Final = 32
 _PAGE_BYTES: Final = 24 + 4096  # with the head of its own that a page has in the log (the SQLite file format, 4.1)
 FULL_BYTES: Final = _HEADER_BYTES + (CHECKPOINT_PAGES + 128) * _PAGE_BYTES
 _ROOM_FACTOR: Final = 16
 """How much more than that must be free: where room is scarce it is kept for what is to be stored."""
-_PART: Final = bytes(1024 * 1024)
+_PART: Final = bytes(512 * 1024)
 
 
 class WriteAheadLog:
@@ -29,7 +29,7 @@ class WriteAheadLog:
         self.path = path
         self._pages = 0
         self._copied_pages = 0
-        self._is_filled = False
+        self._is_full_length = False
 
     def count(self, connection: apsw.Connection, database: str, pages: int) -> int:
         """SQLite says after each commit how long the log is."""
@@ -40,31 +40,31 @@ class WriteAheadLog:
 
     def tidy(self, connection: apsw.Connection) -> None:
         """What can be done between two commits. Raises apsw.Error when the copying fails."""
-        if not self._is_filled and self._pages >= FILL_FROM_PAGES:
-            self._is_filled = True
-            # Without it everything works too.
-            with contextlib.suppress(OSError):
-                _fill(self.path)
+        if not self._is_full_length and self._pages >= FILL_FROM_PAGES:
+            try:
+                self._is_full_length = _lengthen(self.path)
+            except OSError:
+                # Without it everything works too.
+                self._is_full_length = True
         if self._pages - self._copied_pages >= CHECKPOINT_PAGES:
             self._copied_pages = self._pages
             # Passive: a reader in the middle of a query delays the copying, never the writer.
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
 
-def _fill(path: str) -> None:
-    """Zeros behind the end of the log, up to its full length, and a flush."""
+def _lengthen(path: str) -> bool:
+    """Zeros behind the end of the log, and a flush. True: that was the last part, or there is no room to spare."""
     log = os.open(path, os.O_WRONLY)
     try:
-        status, room = os.fstat(log), os.fstatvfs(log)
-        end = status.st_size
+        end, room = os.fstat(log).st_size, os.fstatvfs(log)
         if end >= FULL_BYTES or room.f_bavail * room.f_frsize < FULL_BYTES * _ROOM_FACTOR:
-            return
+            return True
         try:
-            while end < FULL_BYTES:
-                end += os.pwrite(log, _PART[: FULL_BYTES - end], end)
+            os.pwrite(log, _PART[: FULL_BYTES - end], end)
             os.fdatasync(log)
         except OSError:
-            os.ftruncate(log, status.st_size)
+            os.ftruncate(log, end)
             raise
+        return False
     finally:
         os.close(log)

@@ -41,12 +41,14 @@ def seqs(path: str) -> list[int]:
     return stored
 
 
-def test_a_log_in_use_gets_its_full_length_once_and_what_was_committed_is_all_that_is_read(tmp_path: Path):
+def test_a_log_in_use_gets_its_full_length_and_what_was_committed_is_all_that_is_read(tmp_path: Path):
     store = SqliteStore(str(tmp_path / "a.db"))
     sizes = fill(store)
     whole = sizes.index(sqlite_log.FULL_BYTES)
-    assert max(sizes[:whole]) < 2 * sqlite_log.FILL_FROM_PAGES * 4096
     assert set(sizes[whole:]) == {sqlite_log.FULL_BYTES}
+    # In parts, so that nobody waits for long, and not for those who write little.
+    assert sum(size > sqlite_log.FILL_FROM_PAGES * 5000 for size in sizes[:whole]) > 20
+    assert sum(size < sqlite_log.FILL_FROM_PAGES * 4200 for size in sizes[:whole]) > 20
     # As after a kill: the files as they are, and nobody who ends in order.
     for end in ("", "-wal"):
         shutil.copyfile(store.location + end, tmp_path / f"copy.db{end}")
@@ -74,6 +76,6 @@ def test_when_the_room_can_not_be_had_the_log_is_as_long_as_before(tmp_path: Pat
     monkeypatch.setattr(os, "pwrite", no_room)
     store = SqliteStore(str(tmp_path / "a.db"))
     sizes = fill(store)
-    assert max(sizes) < 4_000_000
+    assert max(sizes) < 5_000_000
     store.close()
     assert seqs(store.location) == list(range(1, SEQS + 1))
