@@ -2,9 +2,9 @@
 
 Theory of operation. SQLite writes its log from the start again once all of it has been copied back, and a flush of what
 is written over takes half the time of a flush of a file that grows, for which the file system has to note where it
-grew. So a log that is in use gets its full length before it is needed, in zeros, a part behind each commit: no commit
-waits for more than half a millisecond. To SQLite what lies behind the newest commit is not there. Whoever writes little
-never pays for it.
+grew. So a log that is in use gets its full length before it is needed, in zeros, a part behind each commit, which the
+next commit flushes with its own. To SQLite what lies behind the newest commit is not there. Whoever writes little never
+pays for it.
 """
 
 import os
@@ -21,7 +21,7 @@ _PAGE_BYTES: Final = 24 + 4096  # with the head of its own that a page has in th
 FULL_BYTES: Final = _HEADER_BYTES + (CHECKPOINT_PAGES + 128) * _PAGE_BYTES
 _ROOM_FACTOR: Final = 16
 """How much more than that must be free: where room is scarce it is kept for what is to be stored."""
-_PART: Final = bytes(512 * 1024)
+_PART: Final = bytes(256 * 1024)
 
 
 class WriteAheadLog:
@@ -53,7 +53,7 @@ class WriteAheadLog:
 
 
 def _lengthen(path: str) -> bool:
-    """Zeros behind the end of the log, and a flush. True: that was the last part, or there is no room to spare."""
+    """Zeros behind the end of the log. True: that was the last part, or there is no room to spare."""
     log = os.open(path, os.O_WRONLY)
     try:
         end, room = os.fstat(log).st_size, os.fstatvfs(log)
@@ -61,7 +61,6 @@ def _lengthen(path: str) -> bool:
             return True
         try:
             os.pwrite(log, _PART[: FULL_BYTES - end], end)
-            os.fdatasync(log)
         except OSError:
             os.ftruncate(log, end)
             raise
