@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.browser.chromium import COMMAND, Chromium
+from tests.browser.chromium import COMMAND
 from tests.browser.legibility import faint, nameless
 from tests.processes import Child, Server
 
@@ -59,22 +59,6 @@ def site(tmp_path_factory):
         with Child("app.py", cwd=folder, AETHER_SERVER=server.url) as worker:
             worker.wait_for("started")
             yield url
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    running = Chromium(tmp_path_factory.mktemp("profile"))
-    yield running
-    running.close()
-
-
-@pytest.fixture
-def tab(browser, site):
-    opened = browser.open(f"{site}/")
-    yield opened
-    faults = opened.faults()
-    opened.close()
-    assert not faults
 
 
 def test_from_the_list_to_a_run_and_its_cancel(tab, site):

@@ -5,7 +5,7 @@ import urllib.request
 
 import pytest
 
-from tests.browser.chromium import COMMAND, Chromium
+from tests.browser.chromium import COMMAND
 from tests.processes import Server
 
 pytestmark = pytest.mark.skipif(COMMAND is None, reason="there is no Chromium here; Debian has it as `chromium`")
@@ -29,22 +29,6 @@ def site(tmp_path_factory):
         for number in range(RUNS):
             start(url, workflow_type="order", workflow_id=f"order-{number}")
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    running = Chromium(tmp_path_factory.mktemp("profile"))
-    yield running
-    running.close()
-
-
-@pytest.fixture
-def tab(browser, site):
-    opened = browser.open(f"{site}/")
-    yield opened
-    faults = opened.faults()
-    opened.close()
-    assert not faults
 
 
 def test_the_log_goes_on_after_another_question_was_asked_in_haste(tab, site):
